@@ -1,0 +1,92 @@
+"""Wake-ups (kernel/sched/core.c), atomics and flags (the bits of asm/ and include/ whose effects somebody observes)."""
+
+from __future__ import annotations
+
+from kernel_model import events
+from kernel_model.sched import (
+    PF_FROZEN,
+    TASK_NORMAL,
+    TASK_RUNNING,
+    Kernel,
+    MmStruct,
+    SignalStruct,
+    TaskStruct,
+)
+
+
+def wake_up_state(p: TaskStruct, state: int) -> bool:
+    """Make ``p`` runnable if it sleeps in one of these states; say whether it did."""
+    if not p.state & state:
+        return False
+    p.state = TASK_RUNNING
+    p.timer = None
+    return True
+
+
+def wake_up_process(p: TaskStruct) -> bool:
+    """Source: kernel/sched/core.c, wake_up_process()."""
+    return wake_up_state(p, TASK_NORMAL)
+
+
+def wake_up_all(waiters: list[TaskStruct]) -> None:
+    """Source: include/linux/wait.h, wake_up_all(): the sleepers take themselves off the queue."""
+    for p in waiters:
+        wake_up_process(p)
+
+
+def test_tsk_thread_flag(p: TaskStruct, flag: int) -> bool:
+    """Source: include/linux/sched.h."""
+    return bool(p.thread_flags & flag)
+
+
+def test_and_set_tsk_thread_flag(k: Kernel, p: TaskStruct, flag: int) -> bool:
+    """Source: include/linux/sched.h; only TIF_MEMDIE is set this way."""
+    old = bool(p.thread_flags & flag)
+    p.thread_flags |= flag
+    if not old:
+        events.memdie(k, p)
+    return old
+
+
+def clear_thread_flag(cur: TaskStruct, flag: int) -> None:
+    """Source: include/linux/thread_info.h."""
+    cur.thread_flags &= ~flag
+
+
+def cmpxchg_oom_mm(k: Kernel, signal: SignalStruct, mm: MmStruct | None) -> MmStruct | None:
+    """cmpxchg(&signal->oom_mm, NULL, mm): returns what was there."""
+    old = signal.oom_mm
+    if old is None:
+        signal.oom_mm = mm
+        events.marked(k, signal)
+    return old
+
+
+def atomic_inc_mm_count(k: Kernel, mm: MmStruct) -> None:
+    """The pin that keeps oom_mm's structure for as long as the signal_struct lives."""
+    mm.mm_count += 1
+    events.pinned(k, mm)
+
+
+def atomic_inc_oom_victims(k: Kernel, cur: TaskStruct) -> None:
+    """atomic_inc(&oom_victims), mm/oom_kill.c."""
+    k.oom_victims += 1
+    events.oom_victims(k, cur, 1)
+
+
+def atomic_dec_return_oom_victims(k: Kernel, cur: TaskStruct) -> int:
+    """atomic_dec_return(&oom_victims), mm/oom_kill.c."""
+    k.oom_victims -= 1
+    events.oom_victims(k, cur, -1)
+    return k.oom_victims
+
+
+def warn_on(k: Kernel, cur: TaskStruct, condition: bool, text: str) -> None:  # noqa: FBT001 - C's argument
+    """WARN_ON(), include/asm-generic/bug.h."""
+    if condition:
+        events.warning(k, cur, text)
+
+
+def frozen(p: TaskStruct) -> bool:
+    """In the fridge (include/linux/freezer.h)."""
+    return bool(p.flags & PF_FROZEN)

@@ -1,0 +1,123 @@
+"""Core dumps (fs/coredump.c): the dumper kills the other users of its mm and waits until they stand in exit_mm."""
+
+from __future__ import annotations
+
+from kernel_model import events
+from kernel_model.core import wake_up_process
+from kernel_model.freezer import freezer_count, freezer_do_not_count
+from kernel_model.locking import acquire, release
+from kernel_model.preempt import Steps, lock, lock_killable, point, sleep
+from kernel_model.sched import (
+    SIGKILL,
+    SIGNAL_GROUP_COREDUMP,
+    SIGNAL_GROUP_EXIT,
+    TASK_RUNNING,
+    TASK_UNINTERRUPTIBLE,
+    CoreState,
+    Kernel,
+    MmStruct,
+    TaskStruct,
+    fatal_signal_pending,
+    signal_group_exit,
+    signal_pending,
+)
+from kernel_model.signal import signal_wake_up
+
+MMAP_SEM_WRITE = lock_killable("coredump_wait", "down_write_killable(mmap_sem)", "mm:cur")
+ZAP_THREADS = lock("zap_threads", "siglock: SIGNAL_GROUP_COREDUMP, SIGKILL to the others", "signal:cur", "tasks", "mm:cur")
+ZAP_SHARER = lock("zap_threads", "siglock of a process that shares the mm", "signal:arg", "tasks", "mm:cur")
+WAIT_SLEEP = sleep("coredump_wait", "wait_for_completion(core_state.startup)", "state:cur", "mm:cur")
+WRITE_CORE = point("do_coredump", "write the core file", "pm", "mm:cur")
+FINISH = lock("coredump_finish", "siglock: SIGNAL_GROUP_EXIT", "signal:cur")
+RELEASE = point("coredump_finish", "release the waiters", "mm:cur", "tasks")
+
+
+def zap_process(start: TaskStruct, dumper: TaskStruct, flags: int) -> int:
+    """Siglock held.  SIGKILL for every other thread with an mm; returns their number (fs/coredump.c, zap_process)."""
+    start.signal.flags = flags
+    start.signal.group_stop_count = 0
+    count = 0
+    for t in start.signal.threads:
+        t.jobctl = 0
+        if t is not dumper and t.mm is not None:
+            t.pending.add(SIGKILL)
+            signal_wake_up(t, fatal=True)
+            count += 1
+    return count
+
+
+def zap_threads(k: Kernel, cur: TaskStruct, mm: MmStruct) -> Steps[int]:
+    """mmap_sem held for writing.  Everybody who must arrive in exit_mm, or -1 if the group dies anyway (fs/coredump.c)."""
+    sighand = cur.sighand
+    assert sighand is not None
+    yield ZAP_THREADS, sighand.siglock
+    acquire(cur, sighand.siglock)
+    if signal_group_exit(cur.signal):
+        release(cur, sighand.siglock)
+        return -1
+    core_state = mm.core_state = CoreState(cur, 0)
+    cur.signal.group_exit_task = cur
+    core_state.nr_threads = zap_process(cur, cur, SIGNAL_GROUP_COREDUMP)
+    events.killed(k, cur.signal)
+    release(cur, sighand.siglock)
+    for _i, p in enumerate(tuple(k.tasks.values())):
+        if p.group_leader is not p or p.signal is cur.signal or p.mm is not mm or p.sighand is None:
+            continue
+        yield ZAP_SHARER, p.sighand.siglock
+        if p.sighand is None or p.mm is not mm:
+            continue
+        acquire(cur, p.sighand.siglock)
+        core_state.nr_threads += zap_process(p, cur, SIGNAL_GROUP_COREDUMP | SIGNAL_GROUP_EXIT)
+        events.killed(k, p.signal)
+        release(cur, p.sighand.siglock)
+    return core_state.nr_threads
+
+
+def do_coredump(k: Kernel, cur: TaskStruct) -> Steps[None]:
+    """Dump core: wait for the others, write, let them go (fs/coredump.c, do_coredump and coredump_wait)."""
+    mm = cur.mm
+    assert mm is not None
+    yield MMAP_SEM_WRITE, mm.mmap_sem
+    if mm.mmap_sem.owner is not None or mm.mmap_sem.readers:
+        return
+    acquire(cur, mm.mmap_sem)
+    waited_for = -1 if mm.core_state is not None else (yield from zap_threads(k, cur, mm))
+    release(cur, mm.mmap_sem)
+    if waited_for < 0:
+        return
+    core_state = mm.core_state
+    assert core_state is not None
+    yield from freezer_do_not_count(cur)
+    if core_state.nr_threads > 0:
+        while True:
+            cur.state = TASK_UNINTERRUPTIBLE
+            if core_state.startup:
+                break
+            yield WAIT_SLEEP
+        cur.state = TASK_RUNNING
+    yield from freezer_count(k, cur)
+    yield WRITE_CORE
+    if not signal_pending(cur):
+        events.io(k, cur, "do_coredump")
+    yield from coredump_finish(k, cur, mm)
+
+
+def coredump_finish(k: Kernel, cur: TaskStruct, mm: MmStruct) -> Steps[None]:
+    """The group exits now, and so do those that wait in exit_mm (fs/coredump.c, coredump_finish)."""
+    del k
+    sighand = cur.sighand
+    assert sighand is not None
+    yield FINISH, sighand.siglock
+    acquire(cur, sighand.siglock)
+    if not fatal_signal_pending(cur):
+        cur.signal.group_exit_code = 6
+    cur.signal.group_exit_task = None
+    cur.signal.flags = SIGNAL_GROUP_EXIT
+    release(cur, sighand.siglock)
+    yield RELEASE
+    core_state = mm.core_state
+    assert core_state is not None
+    waiters, core_state.waiters = core_state.waiters, []
+    for t in waiters:
+        wake_up_process(t)
+    mm.core_state = None

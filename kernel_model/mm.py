@@ -1,0 +1,85 @@
+"""Address spaces and their users (kernel/fork.c: mmput, mm_release; kernel/exit.c: mm_update_next_owner has no effect here)."""
+
+from __future__ import annotations
+
+from kernel_model import events
+from kernel_model.core import wake_up_state
+from kernel_model.preempt import Steps, point, sleep
+from kernel_model.sched import (
+    MMF_OOM_SKIP,
+    TASK_KILLABLE,
+    TASK_RUNNING,
+    TASK_UNINTERRUPTIBLE,
+    Kernel,
+    MmStruct,
+    SignalStruct,
+    TaskStruct,
+)
+
+MMPUT = point("mmput", "atomic_dec_and_test(mm_users)", "mm_users", "pm")
+EXIT_AIO = sleep("exit_aio", "wait for the I/O in flight", "mm_users", "state:cur")
+UNMAP = point("exit_mmap", "unmap, fput; MMF_OOM_SKIP", "mm_users", "memory", "pm")
+MM_RELEASE = point("mm_release", "clear_child_tid, vfork completion", "tasks")
+
+
+def free_pages(k: Kernel, mm: MmStruct) -> None:
+    """The pages go back to the system and to the memory cgroups; allocators look again."""
+    k.freed += mm.pages
+    for memcg in k.memcgs.values():
+        memcg.freed += mm.pages
+    mm.pages = 0
+
+
+def mmput(k: Kernel, cur: TaskStruct, mm: MmStruct) -> Steps[None]:
+    """Give up one use; the last user tears the address space down, which is I/O (kernel/fork.c, mmput and __mmput)."""
+    yield MMPUT
+    mm.mm_users -= 1
+    if mm.mm_users:
+        return
+    events.io(k, cur, "mmput")
+    while mm.aio_in_flight:
+        cur.state = TASK_UNINTERRUPTIBLE
+        yield EXIT_AIO
+        cur.state = TASK_RUNNING
+    yield UNMAP
+    events.io(k, cur, "exit_mmap")
+    free_pages(k, mm)
+    mm.flags |= MMF_OOM_SKIP
+    mm.mm_count -= 1
+
+
+def mm_release(cur: TaskStruct) -> Steps[None]:
+    """The task leaves its address space: a vfork parent may go on (kernel/fork.c, mm_release)."""
+    yield MM_RELEASE
+    complete_vfork_done(cur)
+
+
+def complete_vfork_done(cur: TaskStruct) -> None:
+    """Source: kernel/fork.c, complete_vfork_done(), under the child's alloc_lock."""
+    parent = cur.vfork_done
+    if parent is not None:
+        cur.vfork_done = None
+        wake_up_state(parent, TASK_KILLABLE)
+
+
+def put_task_struct(k: Kernel, p: TaskStruct) -> None:
+    """Drop a reference; the last one of a group frees its signal_struct and with it oom_mm's pin (kernel/fork.c)."""
+    p.usage -= 1
+    if not p.usage:
+        put_signal_struct(k, p.signal)
+
+
+def put_signal_struct(k: Kernel, signal: SignalStruct) -> None:
+    """Source: kernel/fork.c, put_signal_struct() and free_signal_struct()."""
+    signal.sigcnt -= 1
+    if not signal.sigcnt and signal.oom_mm is not None:
+        events.unpinned(k, signal.oom_mm)
+        signal.oom_mm.mm_count -= 1
+
+
+def io_complete(k: Kernel, mm: MmStruct) -> None:
+    """The device finishes what was in flight; whoever waits in exit_aio goes on."""
+    mm.aio_in_flight = False
+    for p in k.tasks.values():
+        if p.at is EXIT_AIO:
+            wake_up_state(p, TASK_UNINTERRUPTIBLE)

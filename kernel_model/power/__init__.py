@@ -1,0 +1,1 @@
+"""kernel/power/: freezing everybody (process), and suspend and hibernation as a user asks for them (main)."""

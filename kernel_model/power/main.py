@@ -1,0 +1,100 @@
+"""Suspend, hibernation and the snapshot device as a user asks for them (kernel/power/{main,suspend,hibernate,user}.c)."""
+
+from __future__ import annotations
+
+from kernel_model import events
+from kernel_model.locking import acquire, release, trylock
+from kernel_model.power.process import freeze_kernel_threads, freeze_processes, thaw_processes
+from kernel_model.preempt import Steps, lock, point, sleep
+from kernel_model.sched import TASK_RUNNING, TASK_UNINTERRUPTIBLE, Kernel, TaskStruct
+
+PM_TRYLOCK = point("state_store", "mutex_trylock(pm_mutex)", "pm_mutex")
+DEVICES = point("dpm_suspend", "devices are suspended", "pm")
+DEVICE_SLEEP = sleep("suspend_enter", "asleep until somebody wakes the machine", "pm", "state:cur")
+DEVICES_UP = point("dpm_resume", "devices work again", "pm")
+IMAGE = point("swsusp_write", "the image is being written", "pm")
+SNAPSHOT_LOCK = lock("snapshot_ioctl", "pm_mutex", "pm_mutex")
+
+
+def device_phase(k: Kernel, cur: TaskStruct) -> Steps[None]:
+    """Devices are down from here until somebody wakes the machine."""
+    yield DEVICES
+    events.pm_phase(k, "suspended")
+    while True:
+        cur.state = TASK_UNINTERRUPTIBLE
+        if k.pm_wakeup:
+            break
+        yield DEVICE_SLEEP
+    cur.state = TASK_RUNNING
+    k.pm_wakeup = False
+
+
+def pm_suspend(k: Kernel, cur: TaskStruct) -> Steps[str]:
+    """A write of "mem" to /sys/power/state; "" or the cause of -EBUSY (kernel/power/suspend.c, enter_state)."""
+    yield PM_TRYLOCK
+    if not trylock(cur, k.pm_mutex):
+        return finish(k, cur, "suspend", "another suspend is under way")
+    k.pm_wakeup = False
+    error = yield from freeze_processes(k, cur)
+    if not error:
+        error = yield from freeze_kernel_threads(k, cur)
+        if not error:
+            yield from device_phase(k, cur)
+            yield DEVICES_UP
+            events.pm_phase(k, "disabled")
+        yield from thaw_processes(k, cur)
+    release(cur, k.pm_mutex)
+    return finish(k, cur, "suspend", error)
+
+
+def hibernate(k: Kernel, cur: TaskStruct) -> Steps[str]:
+    """A write of "disk" to /sys/power/state: snapshot, then write the image (kernel/power/hibernate.c)."""
+    yield PM_TRYLOCK
+    if not trylock(cur, k.pm_mutex):
+        return finish(k, cur, "hibernate", "another suspend is under way")
+    k.pm_wakeup = False
+    error = yield from freeze_processes(k, cur)
+    if not error:
+        error = yield from freeze_kernel_threads(k, cur)
+        if not error:
+            yield DEVICES
+            events.pm_phase(k, "suspended")
+            yield IMAGE
+            events.pm_phase(k, "image")
+            while True:
+                cur.state = TASK_UNINTERRUPTIBLE
+                if k.pm_wakeup:
+                    break
+                yield DEVICE_SLEEP
+            cur.state = TASK_RUNNING
+            k.pm_wakeup = False
+        yield from thaw_processes(k, cur)
+    release(cur, k.pm_mutex)
+    return finish(k, cur, "hibernate", error)
+
+
+def snapshot_freeze(k: Kernel, cur: TaskStruct) -> Steps[str]:
+    """SNAPSHOT_FREEZE of /dev/snapshot: freeze_processes() alone, kernel threads go on (kernel/power/user.c)."""
+    yield SNAPSHOT_LOCK, k.pm_mutex
+    acquire(cur, k.pm_mutex)
+    error = ""
+    if not k.pm_freezing:
+        error = yield from freeze_processes(k, cur)
+    release(cur, k.pm_mutex)
+    return finish(k, cur, "snapshot_freeze", error)
+
+
+def snapshot_unfreeze(k: Kernel, cur: TaskStruct) -> Steps[str]:
+    """SNAPSHOT_UNFREEZE of /dev/snapshot (kernel/power/user.c)."""
+    yield SNAPSHOT_LOCK, k.pm_mutex
+    acquire(cur, k.pm_mutex)
+    if k.pm_freezing:
+        yield from thaw_processes(k, cur)
+    release(cur, k.pm_mutex)
+    return ""
+
+
+def finish(k: Kernel, cur: TaskStruct, operation: str, error: str) -> str:
+    """What the writer of /sys/power/state gets to know."""
+    events.pm_result(k, cur, operation, "EBUSY" if error else "ok", error)
+    return error

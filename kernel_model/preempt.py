@@ -1,0 +1,96 @@
+"""Preemption points: where another CPU may run, and what the code after them touches.
+
+Kernel code is a generator function.  ``yield POINT`` or ``yield POINT, operand`` is a preemption point; the code up to the
+next one is atomic.  The operand is the lock that is wanted, or the task that the step is about.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Generator
+from typing import TypeVar
+
+import attrs
+
+T = TypeVar("T")
+
+
+class Kind(enum.IntEnum):
+    """What a context waits for at a preemption point; decides whether it is runnable."""
+
+    RUN = 0  # nothing: another CPU may get in between, that is all
+    LOCK = 1  # the operand, for writing
+    READ = 2  # the operand, for reading
+    KILLABLE = 3  # the operand for writing, or a fatal signal
+    SLEEP = 4  # somebody to wake the task (or a signal or timer, as the task's state says)
+    USER = 5  # a system call or a signal: the task is in user mode
+    GONE = 6  # nothing ever: TASK_DEAD
+
+
+@attrs.define(frozen=True, eq=False, slots=True)
+class PreemptionPoint:
+    """One named place in the kernel's code; compares by identity.
+
+    ``touches`` names the shared objects of the atomic block that follows: a global by its name, ``X:cur`` for that of the
+    running task, ``X:arg`` for that of the operand.  See docs/model.md for the objects.
+    """
+
+    function: str
+    step: str
+    kind: Kind
+    touches: frozenset[str]
+
+    def __str__(self) -> str:
+        """The name that traces and schedules print."""
+        return f"{self.function}: {self.step}"
+
+
+Yield = PreemptionPoint | tuple[PreemptionPoint, object]
+Steps = Generator[Yield, None, T]
+
+POINTS: dict[tuple[str, str], PreemptionPoint] = {}
+
+
+def _point(kind: Kind, function: str, step: str, touches: tuple[str, ...]) -> PreemptionPoint:
+    # Both variants declare the points of the functions that they share: the same name is the same point.
+    known = POINTS.get((function, step))
+    if known is None:
+        known = POINTS[function, step] = PreemptionPoint(function, step, kind, frozenset(touches))
+    elif known.kind != kind or known.touches != frozenset(touches):
+        raise ValueError(f"preemption point {known} is declared twice, differently")
+    return known
+
+
+def point(function: str, step: str, *touches: str) -> PreemptionPoint:
+    """A lock-free access to shared state, or a step that others may see."""
+    return _point(Kind.RUN, function, step, touches)
+
+
+def lock(function: str, step: str, *touches: str) -> PreemptionPoint:
+    """The acquisition of the operand for writing."""
+    return _point(Kind.LOCK, function, step, touches)
+
+
+def read_lock(function: str, step: str, *touches: str) -> PreemptionPoint:
+    """The acquisition of the operand for reading."""
+    return _point(Kind.READ, function, step, touches)
+
+
+def lock_killable(function: str, step: str, *touches: str) -> PreemptionPoint:
+    """The acquisition of the operand for writing that a fatal signal ends (mutex_lock_killable, kernel/locking/mutex.c)."""
+    return _point(Kind.KILLABLE, function, step, touches)
+
+
+def sleep(function: str, step: str, *touches: str) -> PreemptionPoint:
+    """A call of schedule() with the task's state set."""
+    return _point(Kind.SLEEP, function, step, touches)
+
+
+def user(function: str, step: str, *touches: str) -> PreemptionPoint:
+    """The way back to user mode."""
+    return _point(Kind.USER, function, step, touches)
+
+
+def gone(function: str, step: str, *touches: str) -> PreemptionPoint:
+    """The last schedule() of a dead task."""
+    return _point(Kind.GONE, function, step, touches)

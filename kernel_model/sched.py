@@ -1,0 +1,353 @@
+"""The kernel's data (include/linux/sched.h, mm_types.h, and the globals of the files that we model), and nothing else.
+
+Names are the kernel's.  Times are in milliseconds of the logical clock, memory is in pages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+
+from kernel_model import locking
+from kernel_model.locking import Lock
+from kernel_model.preempt import Steps, Yield
+
+# task_struct.state and exit_state
+TASK_RUNNING = 0
+TASK_INTERRUPTIBLE = 1
+TASK_UNINTERRUPTIBLE = 2
+__TASK_STOPPED = 4
+__TASK_TRACED = 8
+EXIT_DEAD = 16
+EXIT_ZOMBIE = 32
+EXIT_TRACE = EXIT_ZOMBIE | EXIT_DEAD
+TASK_DEAD = 64
+TASK_WAKEKILL = 128
+TASK_KILLABLE = TASK_WAKEKILL | TASK_UNINTERRUPTIBLE
+TASK_STOPPED = TASK_WAKEKILL | __TASK_STOPPED
+TASK_TRACED = TASK_WAKEKILL | __TASK_TRACED
+TASK_NORMAL = TASK_INTERRUPTIBLE | TASK_UNINTERRUPTIBLE
+
+# task_struct.flags
+PF_EXITING = 0x4
+PF_SIGNALED = 0x400
+PF_DUMPCORE = 0x200
+PF_NOFREEZE = 0x8000
+PF_FROZEN = 0x10000
+PF_KTHREAD = 0x200000
+PF_FREEZER_SKIP = 0x40000000
+PF_SUSPEND_TASK = 0x80000000
+
+# thread_info.flags
+TIF_SIGPENDING = 0x4
+TIF_MEMDIE = 0x100000
+
+# signal_struct.flags
+SIGNAL_STOP_STOPPED = 0x1
+SIGNAL_GROUP_EXIT = 0x4
+SIGNAL_GROUP_COREDUMP = 0x8
+SIGNAL_UNKILLABLE = 0x40
+
+# task_struct.jobctl
+JOBCTL_STOP_PENDING = 0x20000
+JOBCTL_STOP_CONSUME = 0x40000
+JOBCTL_TRAP_STOP = 0x80000
+
+# task_struct.ptrace
+PT_PTRACED = 0x1
+PT_SEIZED = 0x10000
+PT_TRACE_EXIT = 0x200
+PT_EXITKILL = 0x800000
+
+# clone flags
+CLONE_VM = 0x100
+CLONE_SIGHAND = 0x800
+CLONE_VFORK = 0x4000
+CLONE_PARENT = 0x8000
+CLONE_THREAD = 0x10000
+CLONE_NEWPID = 0x20000000
+
+SIGABRT = 6
+SIGKILL = 9
+SIGUSR1 = 10
+SIGTERM = 15
+SIGCHLD = 17
+SIGCONT = 18
+SIGSTOP = 19
+
+# mm_struct.flags
+MMF_OOM_SKIP = 0x1
+MMF_UNSTABLE = 0x2
+
+# freezer.state (kernel/cgroup_freezer.c)
+CGROUP_FREEZING_SELF = 0x2
+CGROUP_FREEZING_PARENT = 0x4
+CGROUP_FROZEN = 0x8
+CGROUP_FREEZING = CGROUP_FREEZING_SELF | CGROUP_FREEZING_PARENT
+
+OOM_SCORE_ADJ_MIN = -1000
+FREEZE_TIMEOUT = 20_000
+
+SIG_DFL = "default"
+SIG_IGN = "ignored"
+SIG_HANDLED = "handled"
+
+
+@attrs.define(eq=False, slots=True, repr=False)
+class CoreState:
+    """A dump in progress (struct core_state): who dumps, how many must still arrive in exit_mm, who waits there."""
+
+    dumper: TaskStruct
+    nr_threads: int
+    startup: bool = False
+    waiters: list[TaskStruct] = attrs.Factory(list)
+
+
+@attrs.define(eq=False, slots=True, repr=False)
+class MmStruct:
+    """An address space.  ``mm_users`` counts its tasks, ``mm_count`` its pins (all users together are one)."""
+
+    number: int
+    mm_users: int = 1
+    mm_count: int = 1
+    flags: int = 0
+    pages: int = 1
+    core_state: CoreState | None = None
+    aio_in_flight: bool = False
+    mmap_sem: Lock = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Each address space has a lock of its own."""
+        self.mmap_sem = Lock(locking.MMAP_SEM, f"mm{self.number}")
+
+
+@attrs.define(eq=False, slots=True, repr=False)
+class SighandStruct:
+    """Signal handlers, shared by the threads of a group and by CLONE_SIGHAND processes; only SIGCHLD's matters here."""
+
+    siglock: Lock
+    sigchld: str = SIG_DFL
+    sa_nocldwait: bool = False
+
+
+@attrs.define(eq=False, slots=True, repr=False)
+class SignalStruct:
+    """A thread group.  ``threads`` is the list of hashed threads; it is replaced, never shortened, as RCU readers need."""
+
+    number: int
+    threads: list[TaskStruct] = attrs.Factory(list)
+    flags: int = 0
+    group_exit_code: int = 0
+    group_exit_task: TaskStruct | None = None
+    notify_count: int = 0
+    live: int = 1
+    nr_threads: int = 1
+    sigcnt: int = 1
+    curr_target: TaskStruct | None = None
+    shared_pending: set[int] = attrs.Factory(set)
+    group_stop_count: int = 0
+    wait_chldexit: list[TaskStruct] = attrs.Factory(list)
+    is_child_subreaper: bool = False
+    oom_mm: MmStruct | None = None
+    oom_score_adj: int = 0
+
+
+@attrs.define(eq=False, slots=True, repr=False)
+class PidNamespace:
+    """A pid namespace: its reaper and the tasks whose pids it still holds."""
+
+    number: int
+    parent: PidNamespace | None = None
+    child_reaper: TaskStruct | None = None
+    tasks: list[TaskStruct] = attrs.Factory(list)
+    disabled: bool = False
+
+
+@attrs.define(eq=False, slots=True, repr=False)
+class FreezerCgroup:
+    """A cgroup of the v1 freezer (struct freezer), with its listed tasks in order of joining."""
+
+    name: str
+    parent: FreezerCgroup | None = None
+    children: list[FreezerCgroup] = attrs.Factory(list)
+    state: int = 0
+    tasks: list[TaskStruct] = attrs.Factory(list)
+
+
+@attrs.define(eq=False, slots=True, repr=False)
+class MemCgroup:
+    """A memory cgroup with a limit that is reached; ``freed`` counts the pages that came back to it."""
+
+    name: str
+    tasks: list[TaskStruct] = attrs.Factory(list)
+    freed: int = 0
+    oom_locked_by: TaskStruct | None = None
+    oom_waitq: list[TaskStruct] = attrs.Factory(list)
+
+
+@attrs.define(eq=False, slots=True, repr=False)
+class TaskStruct:
+    """A thread.  ``context`` is its suspended kernel code and ``at`` what that yielded last; both are ours, the rest is C's."""
+
+    pid: int
+    name: str
+    signal: SignalStruct
+    sighand: SighandStruct | None
+    group_leader: TaskStruct = attrs.field(default=None)
+    mm: MmStruct | None = None
+    flags: int = 0
+    thread_flags: int = 0
+    state: int = TASK_RUNNING
+    exit_state: int = 0
+    exit_signal: int = SIGCHLD
+    exit_code: int = 0
+    ptrace: int = 0
+    parent: TaskStruct = attrs.field(default=None)
+    real_parent: TaskStruct = attrs.field(default=None)
+    children: list[TaskStruct] = attrs.Factory(list)
+    ptraced: list[TaskStruct] = attrs.Factory(list)
+    hashed: bool = False
+    pending: set[int] = attrs.Factory(set)
+    jobctl: int = 0
+    cgroup: FreezerCgroup = attrs.field(default=None)
+    on_cgroup_list: bool = False
+    memcg: MemCgroup | None = None
+    pid_ns: PidNamespace = attrs.field(default=None)
+    vfork_done: TaskStruct | None = None
+    self_exec_id: int = 0
+    parent_exec_id: int = 0
+    io_context: bool = True
+    task_works: int = 0
+    usage: int = 2
+    oom_reaper_listed: bool = False
+    alloc_lock: Lock = attrs.field(init=False)
+    held: list[Lock] = attrs.Factory(list)
+    timer: int | None = None
+    polling: bool = False
+    seen_progress: int = -1
+    syscall: Callable[[Kernel, TaskStruct], Steps[Any]] | None = None
+    result: Any = None
+    context: Steps[None] | None = None
+    at: Yield | None = None
+
+    def __attrs_post_init__(self) -> None:
+        """Each thread has an alloc_lock of its own."""
+        self.alloc_lock = Lock(locking.ALLOC_LOCK, self.name)
+
+    def __repr__(self) -> str:
+        """The name that scenarios use."""
+        return self.name
+
+
+@attrs.define(frozen=True, slots=True, eq=False)
+class Variant:
+    """The functions in which the kernels under comparison differ: the RFC's three files, as function pointers."""
+
+    name: str
+    release_task: Callable[[Kernel, TaskStruct, TaskStruct], Steps[bool | None]]
+    exit_mm: Callable[[Kernel, TaskStruct], Steps[None]]
+    exit_notify: Callable[[Kernel, TaskStruct, bool], Steps[bool | None]]
+    do_exit: Callable[[Kernel, TaskStruct, int], Steps[None]]
+    freezing_slow_path: Callable[[Kernel, TaskStruct], bool]
+    mark_oom_victim: Callable[[Kernel, TaskStruct, TaskStruct], Steps[None]]
+    exit_oom_victim: Callable[[Kernel, TaskStruct], Steps[None]]
+
+
+@attrs.define(eq=False, slots=True)
+class Kernel:
+    """Everything global.  ``events`` is what an observer has not yet seen, oldest first (see kernel_model.events)."""
+
+    variant: Variant
+    clock: int = 0
+    tasks: dict[int, TaskStruct] = attrs.Factory(dict)
+    events: list[tuple[Any, ...]] = attrs.Factory(list)
+    progress: int = 0
+    panicked: str = ""
+    # mm/oom_kill.c
+    oom_victims: int = 0
+    oom_killer_disabled: bool = False
+    oom_victims_wait: list[TaskStruct] = attrs.Factory(list)
+    oom_reaper_list: list[TaskStruct] = attrs.Factory(list)
+    oom_reaper: TaskStruct = attrs.field(default=None)
+    freed: int = 0
+    memory_pressure: bool = False
+    sysctl_oom_kill_allocating_task: bool = False
+    # kernel/freezer.c, kernel/power/
+    system_freezing_cnt: int = 0
+    pm_freezing: bool = False
+    pm_nosig_freezing: bool = False
+    pm_phase: str = "running"
+    pm_wakeup: bool = False
+    # the system workqueue's one item that we need: moom_callback
+    kworker: TaskStruct = attrs.field(default=None)
+    moom_pending: bool = False
+    # cgroups
+    root_cgroup: FreezerCgroup = attrs.Factory(lambda: FreezerCgroup("/"))
+    cgroups: dict[str, FreezerCgroup] = attrs.Factory(dict)
+    memcgs: dict[str, MemCgroup] = attrs.Factory(dict)
+    init_pid_ns: PidNamespace = attrs.Factory(lambda: PidNamespace(0))
+    next_number: int = 1
+    # locks
+    oom_lock: Lock = attrs.Factory(lambda: Lock(locking.OOM_LOCK))
+    pm_mutex: Lock = attrs.Factory(lambda: Lock(locking.PM_MUTEX))
+    freezer_mutex: Lock = attrs.Factory(lambda: Lock(locking.FREEZER_MUTEX))
+    threadgroup_rwsem: Lock = attrs.Factory(lambda: Lock(locking.THREADGROUP_RWSEM))
+    tasklist_lock: Lock = attrs.Factory(lambda: Lock(locking.TASKLIST_LOCK))
+    freezer_lock: Lock = attrs.Factory(lambda: Lock(locking.FREEZER_LOCK))
+    oom_reaper_lock: Lock = attrs.Factory(lambda: Lock(locking.REAPER_LOCK))
+    css_set_lock: Lock = attrs.Factory(lambda: Lock(locking.CSS_SET_LOCK))
+
+    @property
+    def init(self) -> TaskStruct:
+        """The global init, pid 1."""
+        return self.tasks[1]
+
+    def number(self) -> int:
+        """The next number for a structure that has no pid (signal, mm, namespace)."""
+        self.next_number += 1
+        return self.next_number
+
+
+def signal_group_exit(sig: SignalStruct) -> bool:
+    """The group is exiting, dumping or being replaced by exec (include/linux/sched.h, signal_group_exit)."""
+    return bool(sig.flags & SIGNAL_GROUP_EXIT) or sig.group_exit_task is not None
+
+
+def thread_group_leader(p: TaskStruct) -> bool:
+    """Source: include/linux/sched.h, thread_group_leader()."""
+    return p.exit_signal >= 0
+
+
+def thread_group_empty(p: TaskStruct) -> bool:
+    """No other thread of the group is hashed (include/linux/sched.h)."""
+    threads = p.signal.threads
+    return len(threads) == 0 or (len(threads) == 1 and threads[0] is p)
+
+
+def delay_group_leader(p: TaskStruct) -> bool:
+    """A leader that its parent can't reap yet (include/linux/sched.h)."""
+    return thread_group_leader(p) and not thread_group_empty(p)
+
+
+def same_thread_group(a: TaskStruct, b: TaskStruct) -> bool:
+    """Source: include/linux/sched.h, same_thread_group()."""
+    return a.signal is b.signal
+
+
+def signal_pending(p: TaskStruct) -> bool:
+    """Source: include/linux/sched.h, signal_pending()."""
+    return bool(p.thread_flags & TIF_SIGPENDING)
+
+
+def fatal_signal_pending(p: TaskStruct) -> bool:
+    """SIGKILL is in the thread's own set (include/linux/sched.h); the shared set does not count."""
+    return bool(p.thread_flags & TIF_SIGPENDING) and SIGKILL in p.pending
+
+
+def signal_pending_state(state: int, p: TaskStruct) -> bool:
+    """A sleep in this state would end at once (include/linux/sched.h)."""
+    if not state & (TASK_INTERRUPTIBLE | TASK_WAKEKILL) or not p.thread_flags & TIF_SIGPENDING:
+        return False
+    return bool(state & TASK_INTERRUPTIBLE) or SIGKILL in p.pending
