@@ -62,10 +62,11 @@ def cmpxchg_oom_mm(k: Kernel, signal: SignalStruct, mm: MmStruct | None) -> MmSt
     return old
 
 
-def atomic_inc_mm_count(k: Kernel, mm: MmStruct) -> None:
-    """The pin that keeps oom_mm's structure for as long as the signal_struct lives."""
-    mm.mm_count += 1
-    events.pinned(k, mm)
+def atomic_inc_mm_count(k: Kernel, signal: SignalStruct) -> None:
+    """atomic_inc(&signal->oom_mm->mm_count): the pin that keeps oom_mm for as long as the signal_struct lives."""
+    assert signal.oom_mm is not None
+    signal.oom_mm.mm_count += 1
+    events.pinned(k, signal)
 
 
 def atomic_inc_oom_victims(k: Kernel, cur: TaskStruct) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from kernel_model.sched import Kernel, MmStruct, SignalStruct, TaskStruct
+    from kernel_model.sched import Kernel, SignalStruct, TaskStruct
 
 MARKED = "marked"  # (kind, group): signal->oom_mm was set
 MEMDIE = "memdie"  # (kind, pid): TIF_MEMDIE was set
@@ -18,10 +18,11 @@ THAWED = "thawed"  # (kind, pid of current, pid of the thawed, by the OOM killer
 IO = "io"  # (kind, pid, what, phase)
 IO_CONTEXT_GONE = "io_context_gone"  # (kind, pid)
 WARNING = "warning"  # (kind, pid, text)
-PINNED = "pinned"  # (kind, mm)
-UNPINNED = "unpinned"  # (kind, mm)
+PINNED = "pinned"  # (kind, group): oom_mm's structure
+UNPINNED = "unpinned"  # (kind, group)
 PM_PHASE = "pm_phase"  # (kind, phase)
-PM_RESULT = "pm_result"  # (kind, pid, operation, result, cause, victims alive?)
+DISABLE_FAILED = "disable_failed"  # (kind, pid, oom_victims, victims alive?): oom_killer_disable() gave up
+PM_RESULT = "pm_result"  # (kind, pid, operation, result, cause)
 KILLED = "killed"  # (kind, group): SIGNAL_GROUP_EXIT was set
 BORN = "born"  # (kind, pid, group, born into a group that has SIGNAL_GROUP_EXIT?)
 DEAD = "dead"  # (kind, pid)
@@ -67,14 +68,14 @@ def warning(k: Kernel, cur: TaskStruct, text: str) -> None:
     k.events.append((WARNING, cur.pid, text))
 
 
-def pinned(k: Kernel, mm: MmStruct) -> None:
+def pinned(k: Kernel, signal: SignalStruct) -> None:
     """oom_mm's pin was taken."""
-    k.events.append((PINNED, mm.number))
+    k.events.append((PINNED, signal.number))
 
 
-def unpinned(k: Kernel, mm: MmStruct) -> None:
+def unpinned(k: Kernel, signal: SignalStruct) -> None:
     """oom_mm's pin was dropped."""
-    k.events.append((UNPINNED, mm.number))
+    k.events.append((UNPINNED, signal.number))
 
 
 def pm_phase(k: Kernel, phase: str) -> None:
@@ -83,10 +84,15 @@ def pm_phase(k: Kernel, phase: str) -> None:
     k.events.append((PM_PHASE, phase))
 
 
+def disable_failed(k: Kernel, cur: TaskStruct) -> None:
+    """oom_killer_disable() gave up while the count was this; is anybody alive whom it might have counted?"""
+    alive = any(p.signal.oom_mm is not None and p.at is not None for p in k.tasks.values())
+    k.events.append((DISABLE_FAILED, cur.pid, k.oom_victims, alive))
+
+
 def pm_result(k: Kernel, cur: TaskStruct, operation: str, result: str, cause: str) -> None:
     """A suspend, hibernation or snapshot gave this result; for a failure, what failed."""
-    victims_alive = any(p.signal.oom_mm is not None and not p.exit_state for p in k.tasks.values())
-    k.events.append((PM_RESULT, cur.pid, operation, result, cause, victims_alive))
+    k.events.append((PM_RESULT, cur.pid, operation, result, cause))
 
 
 def killed(k: Kernel, signal: SignalStruct) -> None:

@@ -168,10 +168,18 @@ def hash_task(k: Kernel, cur: TaskStruct, p: TaskStruct, args: CloneArgs) -> Non
     if args.flags & CLONE_VFORK:
         p.vfork_done = cur
     p.signal.threads.append(p)
-    p.pid_ns.tasks.append(p)
+    alloc_pid(p)
     p.hashed = True
     k.tasks[p.pid] = p
     events.born(k, p, into_killed=killed)
+
+
+def alloc_pid(p: TaskStruct) -> None:
+    """Every namespace from the task's own up to the first knows its pid (kernel/pid.c)."""
+    ns: PidNamespace | None = p.pid_ns
+    while ns is not None:
+        ns.tasks.append(p)
+        ns = ns.parent
 
 
 def do_fork(k: Kernel, cur: TaskStruct, args: CloneArgs) -> Steps[TaskStruct | None]:
@@ -180,6 +188,7 @@ def do_fork(k: Kernel, cur: TaskStruct, args: CloneArgs) -> Steps[TaskStruct | N
     if p is None:
         return None
     yield WAKE_NEW, p
+    k.ret_from_fork(k, p)
     p.state = TASK_RUNNING
     if args.flags & CLONE_VFORK:
         yield from wait_for_vfork_done(k, cur, p)

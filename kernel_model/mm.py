@@ -43,9 +43,21 @@ def mmput(k: Kernel, cur: TaskStruct, mm: MmStruct) -> Steps[None]:
         cur.state = TASK_RUNNING
     yield UNMAP
     events.io(k, cur, "exit_mmap")
+    exit_mmap(k, mm)
+
+
+def exit_mmap(k: Kernel, mm: MmStruct) -> None:
+    """Nothing is mapped any more (mm/mmap.c, exit_mmap, and the rest of kernel/fork.c, __mmput)."""
     free_pages(k, mm)
     mm.flags |= MMF_OOM_SKIP
     mm.mm_count -= 1
+
+
+def mmput_async(k: Kernel, mm: MmStruct) -> None:
+    """Give up one use from a context that must not block: a worker that nobody waits for does the rest (kernel/fork.c)."""
+    mm.mm_users -= 1
+    if not mm.mm_users:
+        exit_mmap(k, mm)
 
 
 def mm_release(cur: TaskStruct) -> Steps[None]:
@@ -73,7 +85,7 @@ def put_signal_struct(k: Kernel, signal: SignalStruct) -> None:
     """Source: kernel/fork.c, put_signal_struct() and free_signal_struct()."""
     signal.sigcnt -= 1
     if not signal.sigcnt and signal.oom_mm is not None:
-        events.unpinned(k, signal.oom_mm)
+        events.unpinned(k, signal)
         signal.oom_mm.mm_count -= 1
 
 

@@ -252,6 +252,7 @@ def oom_killer_disable(k: Kernel, cur: TaskStruct, timeout: int) -> Steps[bool]:
     cur.timer = None
     k.oom_victims_wait = [p for p in k.oom_victims_wait if p is not cur]
     if not done:
+        events.disable_failed(k, cur)
         oom_killer_enable(k)
     return done
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kernel_model.core import wake_up_state
 from kernel_model.locking import acquire, release, release_read, trylock_read
-from kernel_model.mm import free_pages, mmput, put_task_struct
+from kernel_model.mm import free_pages, mmput_async, put_task_struct
 from kernel_model.preempt import Steps, lock, point, sleep
 from kernel_model.sched import (
     MMF_OOM_SKIP,
@@ -91,7 +91,6 @@ def oom_reap_task_mm(k: Kernel, cur: TaskStruct, mm: MmStruct) -> Steps[bool]:
     yield UNMAP
     free_pages(k, mm)
     release_read(cur, mm.mmap_sem)
+    mmput_async(k, mm)
     release(cur, k.oom_lock)
-    # mmput_async(): the last use would be given up by a worker, whose I/O nobody counts.
-    yield from mmput(k, cur, mm)
     return True

@@ -56,7 +56,8 @@ def alloc_pages_slowpath(k: Kernel, cur: TaskStruct) -> Steps[bool]:
             return True
         yield OOM_TRYLOCK
         if trylock(cur, k.oom_lock):
-            progress = yield from out_of_memory(k, cur, OomControl())
+            # One more look at the free lists: the last holder of oom_lock may have freed something.
+            progress = k.freed > before or (yield from out_of_memory(k, cur, OomControl()))
             release(cur, k.oom_lock)
             if not progress:
                 cur.polling = False
@@ -75,7 +76,8 @@ def handle_fault(k: Kernel, cur: TaskStruct) -> Steps[None]:
             break
         yield FAULT_TRYLOCK
         if trylock(cur, k.oom_lock):
-            yield from out_of_memory(k, cur, OomControl())
+            if k.freed == before:
+                yield from out_of_memory(k, cur, OomControl())
             release(cur, k.oom_lock)
         cur.state = TASK_INTERRUPTIBLE
         cur.timer = None if cur.seen_progress == k.progress else k.clock + 1

@@ -24,7 +24,6 @@ class Kind(enum.IntEnum):
     KILLABLE = 3  # the operand for writing, or a fatal signal
     SLEEP = 4  # somebody to wake the task (or a signal or timer, as the task's state says)
     USER = 5  # a system call or a signal: the task is in user mode
-    GONE = 6  # nothing ever: TASK_DEAD
 
 
 @attrs.define(frozen=True, eq=False, slots=True)
@@ -89,8 +88,3 @@ def sleep(function: str, step: str, *touches: str) -> PreemptionPoint:
 def user(function: str, step: str, *touches: str) -> PreemptionPoint:
     """The way back to user mode."""
     return _point(Kind.USER, function, step, touches)
-
-
-def gone(function: str, step: str, *touches: str) -> PreemptionPoint:
-    """The last schedule() of a dead task."""
-    return _point(Kind.GONE, function, step, touches)

@@ -260,6 +260,7 @@ class Kernel:
     """Everything global.  ``events`` is what an observer has not yet seen, oldest first (see kernel_model.events)."""
 
     variant: Variant
+    ret_from_fork: Callable[[Kernel, TaskStruct], None]
     clock: int = 0
     tasks: dict[int, TaskStruct] = attrs.Factory(dict)
     events: list[tuple[Any, ...]] = attrs.Factory(list)
@@ -280,6 +281,7 @@ class Kernel:
     pm_nosig_freezing: bool = False
     pm_phase: str = "running"
     pm_wakeup: bool = False
+    snapshot_owner: SignalStruct | None = None
     # the system workqueue's one item that we need: moom_callback
     kworker: TaskStruct = attrs.field(default=None)
     moom_pending: bool = False

@@ -80,18 +80,28 @@ def snapshot_freeze(k: Kernel, cur: TaskStruct) -> Steps[str]:
     error = ""
     if not k.pm_freezing:
         error = yield from freeze_processes(k, cur)
+        if not error:
+            k.snapshot_owner = cur.signal
     release(cur, k.pm_mutex)
     return finish(k, cur, "snapshot_freeze", error)
 
 
 def snapshot_unfreeze(k: Kernel, cur: TaskStruct) -> Steps[str]:
     """SNAPSHOT_UNFREEZE of /dev/snapshot (kernel/power/user.c)."""
+    yield from snapshot_release(k, cur)
+    return ""
+
+
+def snapshot_release(k: Kernel, cur: TaskStruct) -> Steps[None]:
+    """Whoever froze through /dev/snapshot thaws, at the latest when its last thread closes the file (kernel/power/user.c)."""
+    if k.snapshot_owner is not cur.signal:
+        return
     yield SNAPSHOT_LOCK, k.pm_mutex
     acquire(cur, k.pm_mutex)
+    k.snapshot_owner = None
     if k.pm_freezing:
         yield from thaw_processes(k, cur)
     release(cur, k.pm_mutex)
-    return ""
 
 
 def finish(k: Kernel, cur: TaskStruct, operation: str, error: str) -> str:

@@ -23,8 +23,6 @@ BEGIN = point("freeze_processes", "pm_freezing = true", "pm", "flags:cur")
 PASS = read_lock("try_to_freeze_tasks", "tasklist_lock: one pass over all threads", "tasklist")
 COUNT_TODO = point("try_to_freeze_tasks", "freezer_should_skip(p)?", "flags:arg")
 NAP = sleep("try_to_freeze_tasks", "usleep_range() between two passes", "clock", "state:cur")
-FROZEN = point("freeze_processes", "all user tasks are frozen", "pm")
-DISABLED = point("freeze_processes", "the OOM killer is disabled", "pm")
 NOSIG = point("freeze_kernel_threads", "pm_nosig_freezing = true", "pm")
 NOSIG_OFF = point("thaw_kernel_threads", "pm_nosig_freezing = false", "pm")
 THAW = point("thaw_processes", "pm_freezing = false", "pm")
@@ -83,7 +81,6 @@ def freeze_processes(k: Kernel, cur: TaskStruct) -> Steps[str]:
     k.pm_freezing = True
     error = ""
     if (yield from try_to_freeze_tasks(k, cur)):
-        yield FROZEN
         events.pm_phase(k, "frozen")
         if not (yield from oom_killer_disable(k, cur, FREEZE_TIMEOUT)):
             error = "oom_killer_disable() failed"
@@ -92,7 +89,6 @@ def freeze_processes(k: Kernel, cur: TaskStruct) -> Steps[str]:
     if error:
         yield from thaw_processes(k, cur)
     else:
-        yield DISABLED
         events.pm_phase(k, "disabled")
     return error
 

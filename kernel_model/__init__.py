@@ -1,0 +1,1 @@
+"""The kernel that all variants share: a model of Linux v4.8's exit, signal, freezer and OOM code, one file per source file."""

@@ -1,0 +1,260 @@
+"""A machine: one kernel, booted with one variant, driven step by step from outside.
+
+Nothing here chooses: whoever drives the machine says which operation is asked for and which context takes the next step.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kernel_model.cgroup_freezer import join_list
+from kernel_model.core import frozen
+from kernel_model.entry import ret_from_fork
+from kernel_model.errors import IllegalOperation, ModelBug
+from kernel_model.fork import alloc_pid
+from kernel_model.locking import SIGLOCK, Lock
+from kernel_model.oom_reaper import oom_reaper
+from kernel_model.operations import OPERATIONS, SIGNALS, Arg, Call, Operation
+from kernel_model.page_alloc import KWORKER_IDLE, freezable_kthread, kworker
+from kernel_model.preempt import Kind, PreemptionPoint, Steps
+from kernel_model.sched import (
+    OOM_SCORE_ADJ_MIN,
+    PF_KTHREAD,
+    PF_NOFREEZE,
+    SIGNAL_UNKILLABLE,
+    TASK_RUNNING,
+    FreezerCgroup,
+    Kernel,
+    MemCgroup,
+    MmStruct,
+    SighandStruct,
+    SignalStruct,
+    TaskStruct,
+    Variant,
+    fatal_signal_pending,
+    signal_pending_state,
+)
+
+LOCK, READ, KILLABLE, SLEEP, USER = Kind.LOCK, Kind.READ, Kind.KILLABLE, Kind.SLEEP, Kind.USER
+
+
+class Machine:
+    """A booted kernel: init, the kernel threads, freezer cgroups A and A/B, memory cgroup M."""
+
+    __slots__ = ("k", "kthreads", "names")
+
+    def __init__(self, variant: Variant) -> None:
+        """Boot with the functions of ``variant``."""
+        self.k = k = Kernel(variant, ret_from_fork)
+        self.names: dict[str, TaskStruct] = {}
+        init = self._boot_task(1, "init", MmStruct(0))
+        init.signal.flags = SIGNAL_UNKILLABLE
+        init.signal.oom_score_adj = OOM_SCORE_ADJ_MIN
+        k.init_pid_ns.child_reaper = init
+        ret_from_fork(k, init)
+        k.oom_reaper = self._kthread(2, "oom_reaper", oom_reaper(k, self._boot_task(2, "oom_reaper", None)))
+        k.kworker = self._kthread(3, "kworker", kworker(k, self._boot_task(3, "kworker", None)))
+        kswapd = self._kthread(4, "kswapd", freezable_kthread(k, self._boot_task(4, "kswapd", None)))
+        kswapd.flags &= ~PF_NOFREEZE
+        self.kthreads = frozenset({k.kworker, kswapd})
+        upper = FreezerCgroup("A", k.root_cgroup)
+        lower = FreezerCgroup("A/B", upper)
+        k.root_cgroup.children.append(upper)
+        upper.children.append(lower)
+        k.cgroups = {"/": k.root_cgroup, "A": upper, "A/B": lower}
+        k.memcgs = {"M": MemCgroup("M")}
+
+    def _boot_task(self, pid: int, name: str, mm: MmStruct | None) -> TaskStruct:
+        k = self.k
+        p = TaskStruct(pid, name, SignalStruct(pid), SighandStruct(Lock(SIGLOCK, name)))
+        p.group_leader = p
+        p.parent = p.real_parent = k.tasks.get(1, p)
+        p.mm = mm
+        p.cgroup = k.root_cgroup
+        join_list(p, k.root_cgroup)
+        p.pid_ns = k.init_pid_ns
+        alloc_pid(p)
+        p.signal.threads = [p]
+        p.signal.curr_target = p
+        p.hashed = True
+        k.tasks[pid] = p
+        self.names[name] = p
+        return p
+
+    def _kthread(self, pid: int, name: str, context: Steps[None]) -> TaskStruct:
+        p = self.k.tasks[pid]
+        assert p.name == name
+        p.flags = PF_KTHREAD | PF_NOFREEZE
+        p.context = context
+        p.at = next(context)
+        return p
+
+    # What is possible now
+
+    def runnable(self, t: TaskStruct) -> bool:
+        """The task's context could take a step."""
+        at = t.at
+        if at is None or self.k.panicked:
+            return False
+        if isinstance(at, PreemptionPoint):
+            kind = at.kind
+            if kind == SLEEP:
+                return t.state == TASK_RUNNING or signal_pending_state(t.state, t)
+            if kind == USER:
+                return t.syscall is not None or bool(t.thread_flags & 4)
+            return True
+        kind = at[0].kind
+        if not kind:
+            return True
+        lock: Any = at[1]
+        if lock.owner is None and (kind == READ or not lock.readers):
+            return True
+        return kind == KILLABLE and fatal_signal_pending(t)
+
+    def runnable_tasks(self) -> list[TaskStruct]:
+        """All of them, in the order of their pids."""
+        return [t for t in self.k.tasks.values() if t.at is not None and self.runnable(t)]
+
+    def sleepers_due(self) -> tuple[int, TaskStruct] | None:
+        """The next timer: when, and whose; None if no sleep has an end."""
+        due = [(when, t.pid) for t in self.k.tasks.values() if (when := self._due(t)) is not None]
+        if not due:
+            return None
+        when, pid = min(due)
+        return when, self.k.tasks[pid]
+
+    def _due(self, t: TaskStruct) -> int | None:
+        if t.at is None or t.state == TASK_RUNNING or frozen(t):
+            return None
+        # A poller that could see something new looks again at once; others wait for their timer.
+        if t.polling and isinstance(t.at, PreemptionPoint) and t.seen_progress != self.k.progress:
+            return self.k.clock + 1 if t.timer is None else min(t.timer, self.k.clock + 1)
+        return t.timer
+
+    # Steps
+
+    def step(self, t: TaskStruct) -> None:
+        """Let a runnable context go on to its next preemption point."""
+        context = t.context
+        assert context is not None
+        if not t.polling:
+            self.k.progress += 1
+        try:
+            at = next(context)
+        except StopIteration:
+            t.context = t.at = None
+            return
+        t.at = at
+        if t.held and isinstance(at, PreemptionPoint) and at.kind >= SLEEP:
+            self._check_sleep(t, at)
+
+    @staticmethod
+    def _check_sleep(t: TaskStruct, at: PreemptionPoint) -> None:
+        for lock in t.held:
+            if not lock.sleeping or at.kind == USER:
+                raise ModelBug(f"{t.name} leaves the CPU at {at} while it holds {lock.name}")
+
+    def tick(self) -> bool:
+        """Advance the clock to the next timer and let its sleeper go on; False if there is none."""
+        due = None if self.k.panicked else self.sleepers_due()
+        if due is None:
+            return False
+        when, t = due
+        self.k.clock = max(self.k.clock, when)
+        t.timer = None
+        t.state = TASK_RUNNING
+        return True
+
+    # Requests
+
+    def request(self, name: str, task: str | None = None, *args: str | int) -> None:
+        """Ask for an operation; it happens as the contexts run.
+
+        Raises IllegalOperation, with the machine unchanged, for what no user could ask for.
+        """
+        operation = OPERATIONS.get(name)
+        who = task or "nobody"
+        if operation is None:
+            raise IllegalOperation(name, who, "no such operation")
+        if self.k.panicked:
+            raise IllegalOperation(name, who, f"the kernel panicked: {self.k.panicked}")
+        if operation.by == "event":
+            if task is not None:
+                raise IllegalOperation(name, who, "nobody does this: it is an event")
+            operation.start(self.k, *self._arguments(operation, who, args))
+            return
+        cur = self._caller(operation, task)
+        call: Call = operation.start(self.k, *self._arguments(operation, who, args))
+        cur.syscall = call
+        if cur in self.kthreads and cur.at is KWORKER_IDLE:
+            cur.state = TASK_RUNNING
+
+    def _caller(self, operation: Operation, task: str | None) -> TaskStruct:
+        name = operation.name
+        if task is None:
+            raise IllegalOperation(name, "nobody", "a task has to do this")
+        cur = self.names_now().get(task)
+        if cur is None:
+            raise IllegalOperation(name, task, "no such task")
+        if cur in self.kthreads and operation.by == "kthread":
+            if cur.at is not KWORKER_IDLE or cur.syscall is not None:
+                raise IllegalOperation(name, task, "the kernel thread is busy")
+            return cur
+        if cur.flags & PF_KTHREAD:
+            raise IllegalOperation(name, task, "a kernel thread does not do this")
+        if cur.at is None:
+            raise IllegalOperation(name, task, "the task is dead")
+        if frozen(cur):
+            raise IllegalOperation(name, task, "the task is in the fridge")
+        if not isinstance(cur.at, PreemptionPoint) or cur.at.kind != USER or cur.syscall is not None:
+            raise IllegalOperation(name, task, f"the task is in the kernel, at {describe(cur)}")
+        return cur
+
+    def names_now(self) -> dict[str, TaskStruct]:
+        """Every task that was ever hashed, by its name."""
+        if len(self.names) != len(self.k.tasks):
+            self.names = {p.name: p for p in self.k.tasks.values()}
+        return self.names
+
+    def _arguments(self, operation: Operation, who: str, args: tuple[str | int, ...]) -> list[Any]:
+        if len(args) != len(operation.args):
+            wanted = ", ".join(a.value for a in operation.args) or "none"
+            raise IllegalOperation(operation.name, who, f"{len(args)} arguments where it takes {wanted}")
+        return [self._argument(operation.name, who, kind, value) for kind, value in zip(operation.args, args, strict=True)]
+
+    def _argument(self, name: str, who: str, kind: Arg, value: str | int) -> Any:  # noqa: ANN401 - as many types as kinds
+        if kind is Arg.NUMBER:
+            if not isinstance(value, int) or not OOM_SCORE_ADJ_MIN <= value <= -OOM_SCORE_ADJ_MIN:
+                raise IllegalOperation(name, who, f"{value!r} is not a number from -1000 to 1000")
+            return value
+        tables: dict[Arg, dict[str, Any]] = {
+            Arg.TASK: self.names_now(),
+            Arg.CGROUP: self.k.cgroups,
+            Arg.MEMCG: self.k.memcgs,
+            Arg.SIGNAL: SIGNALS,
+        }
+        if kind in tables:
+            found = tables[kind].get(value) if isinstance(value, str) else None
+            if found is None:
+                raise IllegalOperation(name, who, f"no such {kind.value}: {value!r}")
+            return found
+        taken = self.k.cgroups if kind is Arg.NEW_CGROUP else self.names_now()
+        if not isinstance(value, str) or not value or value in taken or self._promised(value):
+            raise IllegalOperation(name, who, f"{value!r} can't name a {kind.value}: it is taken")
+        return value
+
+    def _promised(self, name: str) -> bool:
+        """Somebody's fork under way will use this name."""
+        return any(name in _promised_names(t) for t in self.k.tasks.values())
+
+
+def _promised_names(t: TaskStruct) -> tuple[str, ...]:
+    keywords = getattr(t.syscall, "keywords", None)
+    return (keywords["args"].name,) if keywords and "args" in keywords else ()
+
+
+def describe(t: TaskStruct) -> str:
+    """Where the task's context stands, for people."""
+    if t.at is None:
+        return "TASK_DEAD"
+    return str(t.at if isinstance(t.at, PreemptionPoint) else t.at[0])

@@ -1,0 +1,108 @@
+"""Waiting for children (kernel/exit.c: do_wait and what it calls), with the window in which a zombie is EXIT_TRACE."""
+
+from __future__ import annotations
+
+from kernel_model.locking import acquire, acquire_read, release, release_read
+from kernel_model.preempt import Steps, lock, point, read_lock, sleep
+from kernel_model.ptrace import ptrace_unlink
+from kernel_model.sched import (
+    EXIT_DEAD,
+    EXIT_TRACE,
+    EXIT_ZOMBIE,
+    SIGCHLD,
+    TASK_INTERRUPTIBLE,
+    TASK_RUNNING,
+    Kernel,
+    TaskStruct,
+    delay_group_leader,
+    same_thread_group,
+    signal_pending,
+    thread_group_leader,
+)
+from kernel_model.signal import do_notify_parent
+
+SCAN = read_lock("do_wait", "tasklist_lock: look for a zombie", "tasklist", "tasks")
+SLEEP = sleep("do_wait", "schedule() in TASK_INTERRUPTIBLE", "state:cur")
+UNTRACE = lock("wait_task_zombie", "tasklist_lock: from EXIT_TRACE back to the natural parent", "tasklist", "tasks")
+RELEASE = point("wait_task_zombie", "release_task()")
+
+ECHILD = "ECHILD"
+ERESTARTSYS = "ERESTARTSYS"
+
+
+def ptrace_reparented(p: TaskStruct) -> bool:
+    """The tracer is in another group than the natural parent (include/linux/ptrace.h)."""
+    return not same_thread_group(p.real_parent, p.parent)
+
+
+def consider(p: TaskStruct, *, ptrace: bool, wall: bool) -> tuple[bool, bool]:
+    """(reap it now, it may come later) for one child or tracee (kernel/exit.c, wait_consider_task)."""
+    if p.exit_state == EXIT_DEAD:
+        return False, False
+    if p.exit_signal != SIGCHLD and not ptrace and not wall:
+        return False, False
+    if p.exit_state == EXIT_TRACE:
+        return False, not ptrace
+    if not ptrace and p.ptrace and not ptrace_reparented(p):
+        ptrace = True
+    if p.exit_state == EXIT_ZOMBIE and not delay_group_leader(p) and (ptrace or not p.ptrace):
+        return True, False
+    return False, True
+
+
+def scan(cur: TaskStruct, *, wall: bool) -> tuple[TaskStruct | None, bool]:
+    """Tasklist_lock held for reading.  A zombie to reap, or whether one may come (kernel/exit.c, do_wait)."""
+    may_come = False
+    for thread in cur.signal.threads:
+        for p, ptrace in [(c, False) for c in thread.children] + [(c, True) for c in thread.ptraced]:
+            now, later = consider(p, ptrace=ptrace, wall=wall)
+            if now:
+                return p, True
+            may_come = may_come or later
+    return None, may_come
+
+
+def do_wait(k: Kernel, cur: TaskStruct, *, wall: bool) -> Steps[TaskStruct | str]:
+    """The reaped task, or ECHILD, or ERESTARTSYS for a signal (kernel/exit.c, do_wait)."""
+    queue = cur.signal.wait_chldexit
+    queue.append(cur)
+    while True:
+        yield SCAN, k.tasklist_lock
+        cur.state = TASK_INTERRUPTIBLE
+        acquire_read(cur, k.tasklist_lock)
+        zombie, may_come = scan(cur, wall=wall)
+        if zombie is not None:
+            result: TaskStruct | str | None = yield from wait_task_zombie(k, cur, zombie)
+            if result is not None:
+                break
+            continue
+        release_read(cur, k.tasklist_lock)
+        if not may_come:
+            result = ECHILD
+            break
+        if signal_pending(cur):
+            result = ERESTARTSYS
+            break
+        yield SLEEP
+    cur.state = TASK_RUNNING
+    queue.remove(cur)
+    return result
+
+
+def wait_task_zombie(k: Kernel, cur: TaskStruct, p: TaskStruct) -> Steps[TaskStruct | None]:
+    """Tasklist_lock held for reading, dropped here.  Reap ``p``, whose zombie state only one waiter wins (kernel/exit.c)."""
+    state = EXIT_TRACE if ptrace_reparented(p) and thread_group_leader(p) else EXIT_DEAD
+    p.exit_state = state
+    release_read(cur, k.tasklist_lock)
+    cur.state = TASK_RUNNING
+    if state == EXIT_TRACE:
+        yield UNTRACE, k.tasklist_lock
+        acquire(cur, k.tasklist_lock)
+        ptrace_unlink(cur, p)
+        state = EXIT_DEAD if do_notify_parent(k, cur, p, p.exit_signal) else EXIT_ZOMBIE
+        p.exit_state = state
+        release(cur, k.tasklist_lock)
+    if state == EXIT_DEAD:
+        yield RELEASE
+        yield from k.variant.release_task(k, cur, p)
+    return p

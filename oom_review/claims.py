@@ -1,0 +1,351 @@
+"""The ledger: each promise of the changelog, or what everybody takes for granted, as a property of a run of one variant.
+
+A claim looks at events as they happen and at the machine when it is at rest, and answers with the sentence that says what was
+broken.  What it remembers between two events is in ``state``, a hashable value, so that an exhaustive search can tell runs apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import Any
+
+import attrs
+
+from kernel_model import events
+from kernel_model.core import frozen
+from kernel_model.entry import USER_MODE
+from kernel_model.exit import CORE_DONE, CORE_SLEEP
+from kernel_model.mm import EXIT_AIO
+from kernel_model.pid_namespace import WAIT_EMPTY
+from kernel_model.sched import (
+    PF_KTHREAD,
+    SIGNAL_GROUP_COREDUMP,
+    SIGNAL_GROUP_EXIT,
+    TASK_DEAD,
+    TASK_TRACED,
+    Kernel,
+    SignalStruct,
+    TaskStruct,
+)
+
+Event = tuple[Any, ...]
+OnEvent = Callable[[Kernel, Hashable, Event], tuple[Hashable, str]]
+AtRest = Callable[[Kernel, Hashable], str]
+
+HOLDS = "holds"
+REFUTED = "refuted"
+
+
+@attrs.define(frozen=True, slots=True, eq=False)
+class Claim:
+    """One promise.  ``expected`` maps variant names to the verdict that the suite asserts."""
+
+    id: str
+    sentence: str
+    source: str
+    expected: dict[str, str]
+    kinds: frozenset[str]
+    on_event: OnEvent
+    at_rest: AtRest
+    start: Hashable = None
+
+
+def _no_event(_k: Kernel, state: Hashable, _event: Event) -> tuple[Hashable, str]:
+    return state, ""
+
+
+def _no_rest(_k: Kernel, _state: Hashable) -> str:
+    return ""
+
+
+def marked_groups(k: Kernel) -> list[SignalStruct]:
+    """Every group that is or was an OOM victim, in order of their leaders' pids."""
+    return list({id(p.signal): p.signal for p in k.tasks.values() if p.signal.oom_mm is not None}.values())
+
+
+def group_name(k: Kernel, number: int) -> str:
+    """A group's name for people: that of its first thread."""
+    return next((p.name for p in k.tasks.values() if p.signal.number == number), f"group {number}")
+
+
+def _user_tasks(k: Kernel) -> list[TaskStruct]:
+    return [p for p in k.tasks.values() if not p.flags & PF_KTHREAD]
+
+
+def _names(tasks: list[TaskStruct]) -> str:
+    return ", ".join(p.name for p in tasks)
+
+
+def _fridge_empties(k: Kernel, _state: Hashable) -> str:
+    left = [p for p in _user_tasks(k) if frozen(p) and p.signal.oom_mm is not None]
+    return f"{_names(left)} of a marked group left behind in the fridge" if left else ""
+
+
+def _counted_once(k: Kernel, state: Hashable, event: Event) -> tuple[Hashable, str]:
+    del k
+    assert isinstance(state, tuple)
+    marked, raised = state
+    if event[0] == events.MARKED:
+        marked += 1
+    elif event[2] > 0:
+        raised += 1
+    broken = f"oom_victims was raised {raised} times for {marked} marked group(s)" if raised > marked else ""
+    return (marked, raised), broken
+
+
+def _counted_once_at_rest(_k: Kernel, state: Hashable) -> str:
+    assert isinstance(state, tuple)
+    marked, raised = state
+    return f"oom_victims was raised {raised} times for {marked} marked group(s)" if raised != marked else ""
+
+
+def _count_returns(k: Kernel, _state: Hashable) -> str:
+    alive = any(p.state != TASK_DEAD for p in k.tasks.values() if p.signal.oom_mm is not None)
+    if alive or not k.oom_victims:
+        return ""
+    return f"all threads of all marked groups are dead, and oom_victims is {k.oom_victims}"
+
+
+def _never_negative(k: Kernel, state: Hashable, event: Event) -> tuple[Hashable, str]:
+    del k
+    return state, f"oom_victims is {event[3]}" if event[3] < 0 else ""
+
+
+def _quiet_in(*phases: str) -> OnEvent:
+    def on_event(k: Kernel, state: Hashable, event: Event) -> tuple[Hashable, str]:
+        _kind, pid, what, phase = event
+        p = k.tasks[pid]
+        if phase not in phases or p.signal.oom_mm is None or p.flags & PF_KTHREAD:
+            return state, ""
+        return state, f"{p.name}, of a marked group, accesses a device ({what}) while {_PHASE_WORDS[phase]}"
+
+    return on_event
+
+
+_PHASE_WORDS = {
+    "disabled": "the OOM killer is disabled",
+    "suspended": "devices are suspended",
+    "image": "the hibernation image is written",
+}
+
+
+def _no_spurious_ebusy(k: Kernel, state: Hashable, event: Event) -> tuple[Hashable, str]:
+    _kind, pid, count, alive = event
+    if alive or not count:
+        return state, ""
+    return state, f"{k.tasks[pid].name}'s suspend fails as oom_victims is {count}, and no victim is alive"
+
+
+def _held(k: Kernel, signal: SignalStruct) -> bool:
+    """A tracer, a dump, a pid namespace or a device holds the group: its death needs them."""
+    threads = [p for p in k.tasks.values() if p.signal is signal and p.state != TASK_DEAD]
+    for p in threads:
+        at = p.at[0] if isinstance(p.at, tuple) else p.at
+        if p.state == TASK_TRACED or at in (CORE_SLEEP, CORE_DONE, EXIT_AIO, WAIT_EMPTY):
+            return True
+        if at is not None and at.function in ("do_wait", "zap_pid_ns_processes") and p.exit_state == 0 and p.mm is None:
+            return True
+        if p.mm is not None and p.mm.core_state is not None:
+            return True
+    return bool(signal.flags & SIGNAL_GROUP_COREDUMP)
+
+
+def _victim_dies(k: Kernel, _state: Hashable) -> str:
+    for signal in marked_groups(k):
+        alive = [p for p in k.tasks.values() if p.signal is signal and p.state != TASK_DEAD]
+        if alive and not _held(k, signal):
+            return f"{_names(alive)} of a marked group can't die, and nobody outside holds it"
+    return ""
+
+
+def _never_marked_while_disabled(k: Kernel, state: Hashable, event: Event) -> tuple[Hashable, str]:
+    return state, f"{k.tasks[event[1]].name} meets WARN_ON({event[2]}) in mark_oom_victim()"
+
+
+def _fork_cannot_escape(k: Kernel, _state: Hashable) -> str:
+    escaped = [p for p in _user_tasks(k) if p.signal.flags & SIGNAL_GROUP_EXIT and p.at is USER_MODE and p.syscall is None]
+    return f"{_names(escaped)} in user mode although the group was killed" if escaped else ""
+
+
+def _no_io_after_io_context(k: Kernel, state: Hashable, event: Event) -> tuple[Hashable, str]:
+    assert isinstance(state, frozenset)
+    if event[0] == events.IO_CONTEXT_GONE:
+        return state | {event[1]}, ""
+    if event[1] in state:
+        return state, f"{k.tasks[event[1]].name} does I/O ({event[2]}) after exit_io_context()"
+    return state, ""
+
+
+def _bystanders_stay(k: Kernel, state: Hashable, event: Event) -> tuple[Hashable, str]:
+    _kind, _by, pid, by_oom_killer = event
+    p = k.tasks[pid]
+    if not by_oom_killer or p.signal.oom_mm is not None:
+        return state, ""
+    return state, f"{p.name} is thawed by the OOM killer, and its group is not marked"
+
+
+def _pin_balanced(k: Kernel, state: Hashable, event: Event) -> tuple[Hashable, str]:
+    assert isinstance(state, frozenset)
+    kind, number = event
+    key = (kind, number)
+    name = group_name(k, number)
+    if key in state:
+        return state, f"oom_mm of {name} is {kind} twice"
+    if kind == events.UNPINNED and (events.PINNED, number) not in state:
+        return state, f"oom_mm of {name} is unpinned, but was never pinned"
+    return state | {key}, ""
+
+
+def _pin_balanced_at_rest(k: Kernel, state: Hashable) -> str:
+    assert isinstance(state, frozenset)
+    for signal in marked_groups(k):
+        if (events.PINNED, signal.number) not in state:
+            return f"oom_mm of {group_name(k, signal.number)} was never pinned"
+        if not signal.sigcnt and (events.UNPINNED, signal.number) not in state:
+            return f"{group_name(k, signal.number)} is freed, and oom_mm is still pinned"
+    return ""
+
+
+def _sharers_leave(k: Kernel, _state: Hashable) -> str:
+    victims = [s.oom_mm for s in marked_groups(k)]
+    left = [p for p in _user_tasks(k) if frozen(p) and p.signal.oom_mm is None and p.mm in victims and p.mm is not None]
+    return f"{_names(left)} shares the victim's mm and stays in the fridge" if left else ""
+
+
+def _expected(legacy: str, rfc: str, mainline: str) -> dict[str, str]:
+    return {"legacy_tifmemdie": legacy, "patched": rfc, "mainline_v6_18": mainline}
+
+
+CLAIMS: tuple[Claim, ...] = (
+    Claim(
+        "fridge-empties",
+        "every thread of a marked group leaves the fridge although nobody thaws it",
+        "RFC changelog, 1st paragraph: a multi-threaded process can leave threads behind in the fridge",
+        _expected(REFUTED, HOLDS, HOLDS),
+        frozenset(),
+        _no_event,
+        _fridge_empties,
+    ),
+    Claim(
+        "counted-once-per-group",
+        "a marked group raises oom_victims exactly once",
+        "RFC changelog, 3rd paragraph: increment only once per thread group",
+        _expected(REFUTED, HOLDS, REFUTED),
+        frozenset({events.MARKED, events.OOM_VICTIMS}),
+        _counted_once,
+        _counted_once_at_rest,
+        (0, 0),
+    ),
+    Claim(
+        "count-returns",
+        "when all threads of all marked groups are dead, oom_victims is 0",
+        "RFC changelog, 3rd paragraph: exit_oom_victim once per process; review by O. Nesterov, 4 Oct 2016",
+        _expected(HOLDS, REFUTED, HOLDS),
+        frozenset(),
+        _no_event,
+        _count_returns,
+    ),
+    Claim(
+        "count-never-negative",
+        "oom_victims is never below 0, and never drops more often than it rose",
+        "mm/oom_kill.c: oom_killer_disable() waits for 0 literally",
+        _expected(HOLDS, HOLDS, HOLDS),
+        frozenset({events.OOM_VICTIMS}),
+        _never_negative,
+        _no_rest,
+    ),
+    Claim(
+        "disabled-means-quiet",
+        "after oom_killer_disable() returned true no thread of a marked group accesses a device until it is enabled again",
+        "RFC changelog, 3rd paragraph: no further access to devices once exit_oom_victim is called",
+        _expected(REFUTED, HOLDS, REFUTED),
+        frozenset({events.IO}),
+        _quiet_in("disabled", "suspended", "image"),
+        _no_rest,
+    ),
+    Claim(
+        "suspended-means-quiet",
+        "after freeze_kernel_threads() succeeded too, no thread of a marked group accesses a device until processes are thawed",
+        "kernel/power/process.c: the second pass freezes whatever is left",
+        _expected(HOLDS, HOLDS, REFUTED),
+        frozenset({events.IO}),
+        _quiet_in("suspended", "image"),
+        _no_rest,
+    ),
+    Claim(
+        "no-spurious-ebusy",
+        "suspend does not fail because of the victim count when no victim is alive",
+        "what a user takes for granted",
+        _expected(HOLDS, REFUTED, HOLDS),
+        frozenset({events.DISABLE_FAILED}),
+        _no_spurious_ebusy,
+        _no_rest,
+    ),
+    Claim(
+        "victim-dies",
+        "a marked group dies without help from outside, unless a tracer, a dump, a pid namespace or I/O in flight holds it",
+        "RFC changelog, 1st paragraph: the whole process is killed and should die",
+        _expected(REFUTED, HOLDS, HOLDS),
+        frozenset(),
+        _no_event,
+        _victim_dies,
+    ),
+    Claim(
+        "never-marked-while-disabled",
+        "the warning in mark_oom_victim never fires",
+        "mm/oom_kill.c: WARN_ON(oom_killer_disabled)",
+        _expected(HOLDS, HOLDS, HOLDS),
+        frozenset({events.WARNING}),
+        _never_marked_while_disabled,
+        _no_rest,
+    ),
+    Claim(
+        "fork-cannot-escape",
+        "no thread born of a racing copy_process outlives its killed group",
+        "RFC changelog, 2nd paragraph: the oom killer might race with copy_process",
+        _expected(HOLDS, HOLDS, HOLDS),
+        frozenset(),
+        _no_event,
+        _fork_cannot_escape,
+    ),
+    Claim(
+        "no-io-after-io-context",
+        "no I/O by a task after exit_io_context",
+        "RFC changelog, 4th paragraph; block/blk-ioc.c",
+        _expected(HOLDS, HOLDS, HOLDS),
+        frozenset({events.IO, events.IO_CONTEXT_GONE}),
+        _no_io_after_io_context,
+        _no_rest,
+        frozenset(),
+    ),
+    Claim(
+        "bystanders-stay",
+        "marking thaws no thread outside the marked group",
+        "mm/oom_kill.c: the thaw loop is over the victim's own threads",
+        _expected(HOLDS, HOLDS, HOLDS),
+        frozenset({events.THAWED}),
+        _bystanders_stay,
+        _no_rest,
+    ),
+    Claim(
+        "mm-pin-balanced",
+        "the pin behind oom_mm is taken and dropped exactly once per group",
+        "mm/oom_kill.c and kernel/fork.c, free_signal_struct()",
+        _expected(HOLDS, HOLDS, HOLDS),
+        frozenset({events.PINNED, events.UNPINNED}),
+        _pin_balanced,
+        _pin_balanced_at_rest,
+        frozenset(),
+    ),
+    Claim(
+        "sharers-leave",
+        "every process that shares the victim's mm leaves the fridge too",
+        "T. Handa's objection of 10 Sep 2016: thawing only what shares signal is halfway",
+        _expected(REFUTED, REFUTED, REFUTED),
+        frozenset(),
+        _no_event,
+        _sharers_leave,
+    ),
+)
+
+BY_ID = {c.id: c for c in CLAIMS}

@@ -1,0 +1,1 @@
+"""Schedulers: who takes the next step.  One file each, behind the interface of driver.py."""
