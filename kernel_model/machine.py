@@ -49,7 +49,6 @@ class Machine:
         self.names: dict[str, TaskStruct] = {}
         init = self._boot_task(1, "init", MmStruct(0))
         init.signal.flags = SIGNAL_UNKILLABLE
-        init.signal.oom_score_adj = OOM_SCORE_ADJ_MIN
         k.init_pid_ns.child_reaper = init
         ret_from_fork(k, init)
         k.oom_reaper = self._kthread(2, "oom_reaper", oom_reaper(k, self._boot_task(2, "oom_reaper", None)))
