@@ -1,0 +1,158 @@
+"""One variant, its claims as invariants: at every event, and whenever the machine is at rest.
+
+Hypothesis draws the program; when the program is complete it is played again under further schedules of the portfolio, seeded by a
+draw, because an interleaving costs far less than an example.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import ClassVar
+
+from hypothesis import event, target
+from hypothesis import strategies as st
+from hypothesis.stateful import initialize
+
+from kernel_model import events
+from kernel_model.errors import IllegalOperation
+from kernel_model.machine import Machine
+from kernel_model.sched import PF_KTHREAD, TaskStruct, Variant
+from oom_review.claims import BY_ID, CLAIMS, Claim
+from oom_review.machines.alphabet import AlphabetMachine
+from oom_review.reschedule import Recorded, record, shuffle
+from oom_review.run import Session, Violation
+from oom_review.scenario import Op, Run, Scenario
+from oom_review.schedules import portfolio
+from oom_review.schedules.driver import Scheduler, first_runnable
+from oom_review.schedules.gaps import GapScheduler, Gaps
+
+INTERLEAVINGS = 12
+
+
+class ClaimRefuted(AssertionError):
+    """A claim was broken: carries the variant's name, the violation and a scenario that replays it."""
+
+    def __init__(self, variant: Variant, violation: Violation, scenario: Scenario) -> None:
+        """Say what and where; the scenario is not yet minimal."""
+        super().__init__(f"{variant.name} breaks {violation.claim}: {violation.sentence}")
+        self.variant = variant
+        self.violation = violation
+        self.scenario = scenario
+
+
+class TurnScheduler:
+    """Only these tasks run, the first ones first."""
+
+    def __init__(self, names: list[str]) -> None:
+        """Remember who."""
+        self._names = names
+
+    def choose(self, machine: Machine, current: TaskStruct | None) -> TaskStruct | None:
+        """See Scheduler; when none of them can run, everybody may."""
+        if current is not None and current.name in self._names and machine.runnable(current):
+            return current
+        tasks = machine.names_now()
+        for name in self._names:
+            if name in tasks and machine.runnable(tasks[name]):
+                return tasks[name]
+        return first_runnable(machine, current)
+
+
+class ClaimMachine(AlphabetMachine):
+    """Subclassed by claim_machine() with a variant and claims."""
+
+    variant: ClassVar[Variant]
+    claims: ClassVar[tuple[Claim, ...]]
+    interleavings: ClassVar[int] = INTERLEAVINGS
+    tally: ClassVar[dict[str, int]] = {}
+
+    def __init__(self) -> None:
+        """Boot."""
+        super().__init__()
+        self.session = Session(Machine(self.variant), self.claims)
+        self.items: list[Op | tuple[str, ...]] = []
+        self.seed = 0
+
+    @initialize(seed=st.integers(0, 2**32 - 1))
+    def further_schedules(self, seed: int) -> None:
+        """The seed of the interleavings that are tried at the end."""
+        self.seed = seed
+
+    def people(self) -> list[str]:
+        """See AlphabetMachine."""
+        return [p.name for p in self.session.machine.k.tasks.values() if not p.flags & PF_KTHREAD and p.at is not None]
+
+    def submit(self, op: Op) -> bool:
+        """See AlphabetMachine."""
+        try:
+            self.session.request(op)
+        except IllegalOperation:
+            return False
+        self.items.append(op)
+        return True
+
+    def advance(self, seed: int, kind: str, who: list[str]) -> None:
+        """See AlphabetMachine."""
+        scheduler: Scheduler | None
+        if kind == "rest":
+            scheduler = GapScheduler(Gaps())
+        elif kind == "turn":
+            scheduler = portfolio.Limited(TurnScheduler(who), 40)
+        else:
+            scheduler = portfolio.draw_limited(random.Random(seed))
+        if scheduler is None:
+            return
+        self.items.append(tuple(self.session.run(scheduler)))
+        self._check(self.session, tuple(self.items))
+
+    def teardown(self) -> None:
+        """To quiescence, and then again under other schedules."""
+        self.settle()
+        self._describe()
+        script = Scenario(tuple(i if isinstance(i, Op) else Run() for i in self.items))
+        if not any(i.name in KILLERS for i in script.operations):
+            return
+        rng = random.Random(self.seed)
+        for _ in range(self.interleavings):
+            session, recorded = shuffle(script, self.variant, self.claims, rng, strict=False)
+            self.count("interleavings")
+            self._check(session, recorded)
+
+    def _check(self, session: Session, recorded: Recorded) -> None:
+        for violation in session.violations.values():
+            raise ClaimRefuted(self.variant, violation, record(recorded, self.variant))
+
+    def _describe(self) -> None:
+        k = self.session.machine.k
+        kinds = [e[0] for _step, e in self.session.history]
+        event(f"threads that froze: {min(kinds.count(events.FROZE), 5)}")
+        event(f"groups marked: {kinds.count(events.MARKED)}")
+        if k.oom_victims:
+            event("the count leaked")
+        if events.PM_RESULT in kinds:
+            event("a suspend came back")
+        if any(i.name in RACERS for i in self.items if isinstance(i, Op)):
+            event("a race was possible")
+        target(float(kinds.count(events.MARKED) + kinds.count(events.FROZE)), label="marked and frozen")
+        self.count("examples")
+
+    @classmethod
+    def count(cls, what: str) -> None:
+        """Keep a tally over all examples, for those who print it."""
+        cls.tally[what] = cls.tally.get(what, 0) + 1
+
+
+KILLERS = frozenset({"alloc", "fault", "charge", "charge_fault", "sysrq_f", "kill", "tgkill", "exit_group", "execve"})
+RACERS = frozenset({"clone", "fork", "vfork", "execve", "exit_group", "suspend", "hibernate", "snapshot_freeze"})
+
+
+def claim_machine(variant: Variant, claims: tuple[Claim, ...] = CLAIMS) -> type[ClaimMachine]:
+    """A state machine class for these claims of this variant, with a tally of its own."""
+    members = {"variant": variant, "claims": claims, "tally": {}}
+    return type(f"ClaimMachine_{variant.name}", (ClaimMachine,), members)
+
+
+def expected(variant: Variant, verdict: str) -> tuple[Claim, ...]:
+    """The claims for which this verdict is expected; a variant that nobody knows is expected to keep them all."""
+    default = {c.id: c.expected.get(variant.name, "holds") for c in CLAIMS}
+    return tuple(BY_ID[i] for i, v in default.items() if v == verdict)

@@ -1,0 +1,75 @@
+"""Other interleavings of the same operations: what random search and shrinking have in common."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+
+from kernel_model.errors import IllegalOperation
+from kernel_model.machine import Machine
+from kernel_model.sched import Variant
+from oom_review.claims import Claim
+from oom_review.run import Session
+from oom_review.scenario import Op, Run, Scenario
+from oom_review.schedules import portfolio
+from oom_review.schedules.gaps import GapScheduler, Gaps, from_choices
+
+Recorded = tuple[Op | tuple[str, ...], ...]
+
+
+def record(items: Iterable[Op | tuple[str, ...]], variant: Variant) -> Scenario:
+    """The scenario with gap lists that takes exactly these choices (a tuple of task names for each run)."""
+    machine = Machine(variant)
+    out: list[Op | Run] = []
+    for item in items:
+        if isinstance(item, Op):
+            machine.request(item.name, item.task, *item.args)
+            out.append(item)
+        else:
+            gaps = from_choices(machine, list(item), whole=False)
+            at_rest = not machine.runnable_tasks() and machine.sleepers_due() is None
+            out.append(Run(Gaps(gaps.preemptions, None if at_rest else gaps.steps)))
+    return Scenario(tuple(out))
+
+
+def replay_or_none(scenario: Scenario, variant: Variant, claim: Claim) -> Session | None:
+    """Play the scenario as it is; None if an operation is not possible or the claim is not broken."""
+    session = Session(Machine(variant), (claim,))
+    try:
+        for item in scenario.items:
+            if isinstance(item, Op):
+                session.request(item)
+            else:
+                session.run(GapScheduler(item.schedule))
+            if session.violations:
+                return session
+    except IllegalOperation:
+        return None
+    return None
+
+
+def shuffle(
+    scenario: Scenario, variant: Variant, claims: tuple[Claim, ...], rng: random.Random, *, strict: bool
+) -> tuple[Session, Recorded]:
+    """Play the operations under schedules drawn from the portfolio, to quiescence, or until a claim is broken.
+
+    An operation that is not possible where it now stands is left out; with ``strict`` it ends the attempt.
+    """
+    session = Session(Machine(variant), claims)
+    recorded: list[Op | tuple[str, ...]] = []
+    for item in (*scenario.items, None):
+        if isinstance(item, Op):
+            try:
+                session.request(item)
+            except IllegalOperation:
+                if strict:
+                    break
+                continue
+            recorded.append(item)
+        else:
+            scheduler = portfolio.draw(rng) if item is None else portfolio.draw_limited(rng)
+            if scheduler is not None:
+                recorded.append(tuple(session.run(scheduler)))
+        if session.violations:
+            break
+    return session, tuple(recorded)
