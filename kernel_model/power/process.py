@@ -15,6 +15,7 @@ from kernel_model.sched import (
     PF_SUSPEND_TASK,
     TASK_INTERRUPTIBLE,
     TASK_RUNNING,
+    TASK_UNINTERRUPTIBLE,
     Kernel,
     TaskStruct,
 )
@@ -62,7 +63,7 @@ def try_to_freeze_tasks(k: Kernel, cur: TaskStruct) -> Steps[bool]:
         if not todo or k.clock >= end:
             break
         # A pass that can't see anything new would only repeat itself: then the clock goes on to the time-out.
-        cur.state = TASK_INTERRUPTIBLE
+        cur.state = TASK_UNINTERRUPTIBLE
         cur.timer = end if cur.seen_progress == k.progress else min(end, k.clock + NAP_LENGTH)
         cur.seen_progress = k.progress
         cur.polling = True
