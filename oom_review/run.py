@@ -12,8 +12,8 @@ from kernel_model.sched import TaskStruct, Variant
 from oom_review.claims import CLAIMS, Claim
 from oom_review.observation import Observation, observe
 from oom_review.scenario import Op, Run, Scenario
+from oom_review.schedules.choices import follow
 from oom_review.schedules.driver import TICK, Scheduler, drive
-from oom_review.schedules.gaps import GapScheduler
 
 
 @attrs.define(frozen=True)
@@ -104,7 +104,7 @@ def play(scenario: Scenario, variant: Variant, claims: Iterable[Claim] = CLAIMS)
     session = Session(Machine(variant), tuple(claims))
     for item in scenario.items:
         if isinstance(item, Run):
-            session.run(GapScheduler(item.schedule))
+            session.run(follow(item.schedule))
         else:
             session.request(item)
     return session

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import attrs
 
+from oom_review.schedules.choices import Choices
 from oom_review.schedules.gaps import Gaps
 
 
@@ -25,11 +26,12 @@ class Op:
 class Run:
     """Let the contexts advance under a schedule; without preemptions, to quiescence."""
 
-    schedule: Gaps = Gaps()
+    schedule: Gaps | Choices = attrs.field(factory=Gaps)
 
     def __str__(self) -> str:
         """As a reader would say it."""
-        return f"run {self.schedule}"
+        exactly = "exactly " if isinstance(self.schedule, Choices) else ""
+        return f"run {exactly}{self.schedule}"
 
 
 @attrs.define(frozen=True)
@@ -45,8 +47,9 @@ class Scenario:
 
     @property
     def preemptions(self) -> int:
-        """How often the schedules take the CPU away from a context that could have gone on."""
-        return sum(len(i.schedule.preemptions) for i in self.items if isinstance(i, Run))
+        """How often the schedules name the next context: gap lists do so for a preemption only, exact choices always."""
+        schedules = [i.schedule for i in self.items if isinstance(i, Run)]
+        return sum(len(s.bursts if isinstance(s, Choices) else s.preemptions) for s in schedules)
 
     def __str__(self) -> str:
         """One item a line."""
