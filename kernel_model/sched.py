@@ -290,7 +290,7 @@ class Kernel:
     cgroups: dict[str, FreezerCgroup] = attrs.Factory(dict)
     memcgs: dict[str, MemCgroup] = attrs.Factory(dict)
     init_pid_ns: PidNamespace = attrs.Factory(lambda: PidNamespace(0))
-    next_number: int = 1
+    next_number: int = 4  # the groups of the boot tasks have 1 to 4
     # locks
     oom_lock: Lock = attrs.Factory(lambda: Lock(locking.OOM_LOCK))
     pm_mutex: Lock = attrs.Factory(lambda: Lock(locking.PM_MUTEX))
