@@ -82,13 +82,14 @@ def freezer_change_state(k: Kernel, cur: TaskStruct, cgroup: FreezerCgroup, *, f
 
 def tell_tasks(k: Kernel, cur: TaskStruct, cgroup: FreezerCgroup) -> Steps[None]:
     """freezer_mutex held.  Freeze or thaw every listed task (freeze_cgroup and unfreeze_cgroup)."""
-    done = 0
+    # Source: kernel/cgroup.c, css_task_iter_next(): whoever leaves the list meanwhile makes it skip nobody else.
+    told: tuple[int, ...] = ()
     while True:
         yield LIST
-        if done >= len(cgroup.tasks):
+        p = next((t for t in cgroup.tasks if t.pid not in told), None)
+        if p is None:
             return
-        p = cgroup.tasks[done]
-        done += 1
+        told += (p.pid,)
         if cgroup.state & CGROUP_FREEZING:
             yield from freeze_task(k, cur, p)
         else:
