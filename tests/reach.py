@@ -1,0 +1,172 @@
+"""Which outcomes of a scenario can be reached: a bounded search over schedules, the same on every machine.
+
+A scenario to search is a tuple of operations and runs in which some runs are left open (AnySchedule).  Each try fills them with
+schedules drawn from one seed.  An outcome is what a projection makes of the session at the end, and comes with the explicit
+scenario in which it was first seen: that one has been replayed and gives the same outcome.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Hashable
+from typing import TypeVar
+
+import attrs
+
+from kernel_model.machine import Machine
+from kernel_model.sched import Kernel, TaskStruct, Variant
+from oom_review.claims import BY_ID, HOLDS
+from oom_review.observation import Observation
+from oom_review.run import Session
+from oom_review.scenario import Op, Run
+from oom_review.schedules.driver import Exhausted, Scheduler
+from oom_review.schedules.gaps import GapScheduler, Gaps, from_choices
+from oom_review.schedules.pct import PctScheduler
+from oom_review.schedules.uniform import UniformScheduler
+
+SOON = 1_000  # ms; a timer that a search may let fire early, unlike a freeze time-out
+Outcome = TypeVar("Outcome", bound=Hashable)
+
+
+@attrs.define(frozen=True)
+class AnySchedule:
+    """Run to quiescence; the search draws the schedule."""
+
+
+@attrs.define(frozen=True)
+class Until:
+    """Run ``task`` alone, or everybody in the default order, until ``reached``."""
+
+    reached: Callable[[Kernel], bool]
+    task: str | None = None
+
+
+@attrs.define(frozen=True)
+class Look:
+    """Remember under this name what there is to see now, and the time."""
+
+    name: str
+
+
+Item = Op | Run | AnySchedule | Until | Look
+Items = tuple[Item, ...]
+
+
+@attrs.define(eq=False, slots=True)
+class WatchedSession(Session):
+    """A session that notes of each thread whether its group was otherwise empty when it passed exit_notify()."""
+
+    left_last: dict[str, bool] = attrs.Factory(dict)
+    looks: dict[str, tuple[Observation, int]] = attrs.Factory(dict)
+
+    def on_step(self, task: TaskStruct | None) -> None:
+        """Look at exit_state before anybody else can."""
+        Session.on_step(self, task)
+        if task is not None and task.exit_state and task.name not in self.left_last:
+            self.left_last[task.name] = len(task.signal.threads) == 1
+
+    def look(self, name: str) -> None:
+        """See Look."""
+        self.looks[name] = (self.observe(), self.machine.k.clock)
+
+
+Projection = Callable[[WatchedSession], Outcome]
+
+
+class TickingScheduler:
+    """Another scheduler's choices, but now and then a short timer fires although somebody could run."""
+
+    def __init__(self, inner: Scheduler, rng: random.Random, rate: float) -> None:
+        self._inner = inner
+        self._rng = rng
+        self._rate = rate
+
+    def choose(self, machine: Machine, current: TaskStruct | None) -> TaskStruct | None:
+        if self._rng.random() < self._rate:
+            due = machine.sleepers_due()
+            if due is not None and due[0] - machine.k.clock < SOON:
+                return None
+        return self._inner.choose(machine, current)
+
+
+class UntilScheduler:
+    """The schedule of Until."""
+
+    def __init__(self, until: Until) -> None:
+        self._until = until
+        self._default = GapScheduler(Gaps())
+
+    def choose(self, machine: Machine, current: TaskStruct | None) -> TaskStruct | None:
+        if self._until.reached(machine.k):
+            raise Exhausted
+        if self._until.task is None:
+            return self._default.choose(machine, current)
+        task = machine.names_now()[self._until.task]
+        assert machine.runnable(task), f"{task.name} can't go on, and what was waited for has not happened"
+        return task
+
+
+def portfolio(rng: random.Random) -> Scheduler:
+    """One of several kinds of schedule, as no single kind reaches everything."""
+    depth = rng.randrange(5)
+    steps = rng.choice((30, 100, 300))
+    inner = PctScheduler(rng, depth, steps) if depth else UniformScheduler(rng)
+    return TickingScheduler(inner, rng, rng.choice((0, 0.02, 0.1)))
+
+
+def play_once(items: Items, variant: Variant, rng: random.Random) -> tuple[WatchedSession, list[list[str]]]:
+    """Play the items once, open runs under schedules from ``rng``; also each run's choices."""
+    session = WatchedSession(Machine(variant))
+    runs = []
+    for item in items:
+        if isinstance(item, Op):
+            session.request(item)
+        elif isinstance(item, Look):
+            session.look(item.name)
+        elif isinstance(item, Until):
+            runs.append(session.run(UntilScheduler(item)))
+            assert item.reached(session.machine.k), f"everything is at rest before {item} is reached"
+        else:
+            scheduler = portfolio(rng) if isinstance(item, AnySchedule) else GapScheduler(item.schedule)
+            runs.append(session.run(scheduler))
+    return session, runs
+
+
+def explicit(items: Items, variant: Variant, runs: list[list[str]]) -> Items:
+    """The same items with every schedule spelt out, so that it makes these choices."""
+    machine = Machine(variant)
+    remaining = iter(runs)
+    spelt: list[Item] = []
+    for item in items:
+        if isinstance(item, Op):
+            machine.request(item.name, item.task, *item.args)
+            spelt.append(item)
+        elif isinstance(item, Look):
+            spelt.append(item)
+        else:
+            gaps = from_choices(machine, next(remaining), whole=not isinstance(item, Until))
+            spelt.append(Run(gaps))
+    return tuple(spelt)
+
+
+def keeps_the_ledger(session: WatchedSession, variant: Variant) -> None:
+    """What is claimed to hold for this variant was not broken in this run."""
+    broken = [v for v in session.violations.values() if BY_ID[v.claim].expected.get(variant.name) == HOLDS]
+    assert not broken, broken
+
+
+def outcomes(
+    items: Items, variant: Variant, project: Projection[Outcome], *, seed: int = 1, tries: int = 120
+) -> dict[Outcome, Items]:
+    """Each outcome that so many schedules reach, with the items and schedules that show it."""
+    found: dict[Outcome, Items] = {}
+    for number in range(tries):
+        rng = random.Random(f"{seed} {number}")  # noqa: S311 - a search, no cryptography
+        session, runs = play_once(items, variant, rng)
+        keeps_the_ledger(session, variant)
+        outcome = project(session)
+        if outcome not in found:
+            found[outcome] = explicit(items, variant, runs)
+            again, _runs = play_once(found[outcome], variant, rng)
+            assert project(again) == outcome, f"the replay differs: {found[outcome]}"
+    return found
