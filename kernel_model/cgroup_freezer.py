@@ -22,14 +22,18 @@ from kernel_model.sched import (
 WRITE = lock("freezer_change_state", "freezer_mutex", "freezer_mutex")
 APPLY = point("freezer_apply_state", "set or clear CGROUP_FREEZING", "cgroup", "pm")
 LIST = point("freezer_apply_state", "the cgroup's next task", "cgroup_list")
-READ = lock("freezer_read", "freezer_mutex: update_if_frozen", "freezer_mutex", "cgroup", "cgroup_list", "tasks", "pm")
+READ = lock(
+    "freezer_read", "freezer_mutex: update_if_frozen", "freezer_mutex", "cgroup", "cgroup_list", "tasks", "pm"
+)
 FORK = lock("freezer_fork", "freezer_mutex", "freezer_mutex", "cgroup")
 MIGRATE_BEGIN = lock("cgroup_attach_task", "cgroup_threadgroup_rwsem for writing", "threadgroup_rwsem")
 MIGRATE = lock("cgroup_migrate", "css_set_lock: move the task", "cgroup_list", "cgroup", "tasks")
 ATTACH = lock("freezer_attach", "freezer_mutex", "freezer_mutex", "cgroup")
 POST_FORK = lock("cgroup_post_fork", "css_set_lock: list the child", "cgroup_list")
 EXIT = lock("cgroup_exit", "css_set_lock: leave the list", "cgroup_list")
-CHANGE_BEGIN = read_lock("threadgroup_change_begin", "cgroup_threadgroup_rwsem for reading", "threadgroup_rwsem")
+CHANGE_BEGIN = read_lock(
+    "threadgroup_change_begin", "cgroup_threadgroup_rwsem for reading", "threadgroup_rwsem"
+)
 
 
 def cgroup_freezing(p: TaskStruct) -> bool:
@@ -114,7 +118,13 @@ def freezer_read(k: Kernel, cur: TaskStruct, cgroup: FreezerCgroup) -> Steps[str
     for pos in reversed(descendants(cgroup)):
         update_if_frozen(k, pos)
     release(cur, k.freezer_mutex)
-    state = "FROZEN" if cgroup.state & CGROUP_FROZEN else "FREEZING" if cgroup.state & CGROUP_FREEZING else "THAWED"
+    state = (
+        "FROZEN"
+        if cgroup.state & CGROUP_FROZEN
+        else "FREEZING"
+        if cgroup.state & CGROUP_FREEZING
+        else "THAWED"
+    )
     events.freezer_state(k, cgroup.name, state)
     return state
 
@@ -133,9 +143,11 @@ def freezer_css_offline(k: Kernel, cgroup: FreezerCgroup) -> None:
     cgroup.state = 0
 
 
-def cgroup_attach_task(k: Kernel, cur: TaskStruct, leader: TaskStruct, cgroup: FreezerCgroup) -> Steps[None]:
+def cgroup_attach_task(k: Kernel, cur: TaskStruct, leader: TaskStruct, cgroup: FreezerCgroup) -> Steps[str]:
     """A write to cgroup.procs: the whole group moves (kernel/cgroup.c, cgroup_attach_task and freezer_attach)."""
     yield MIGRATE_BEGIN, k.threadgroup_rwsem
+    if k.cgroups.get(cgroup.name, k.root_cgroup) is not cgroup:
+        return "ENODEV"
     acquire(cur, k.threadgroup_rwsem)
     yield MIGRATE, k.css_set_lock
     acquire(cur, k.css_set_lock)
@@ -158,6 +170,7 @@ def cgroup_attach_task(k: Kernel, cur: TaskStruct, leader: TaskStruct, cgroup: F
             yield from thaw_task(k, cur, p)
     release(cur, k.freezer_mutex)
     release(cur, k.threadgroup_rwsem)
+    return ""
 
 
 def join_list(p: TaskStruct, cgroup: FreezerCgroup) -> None:

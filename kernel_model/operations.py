@@ -34,7 +34,6 @@ from kernel_model.page_alloc import (
     sysrq_handle_moom,
 )
 from kernel_model.power import main as power
-from kernel_model.power.process import pm_wakeup
 from kernel_model.preempt import Steps, lock, point
 from kernel_model.ptrace import ptrace_attach, ptrace_detach, ptrace_resume, ptrace_setoptions
 from kernel_model.sched import FreezerCgroup, Kernel, MemCgroup, TaskStruct
@@ -112,7 +111,9 @@ def _kill(_k: Kernel, target: TaskStruct, sig: int) -> Call:
     def kill(k: Kernel, cur: TaskStruct) -> Steps[str]:
         # A namespace's init is safe from its own children, not from its ancestors.
         from_ancestor = cur.pid_ns is not target.pid_ns
-        yield from do_send_sig_info(k, cur, target, sig, group=True, force=from_ancestor and sig == sched.SIGKILL)
+        yield from do_send_sig_info(
+            k, cur, target, sig, group=True, force=from_ancestor and sig == sched.SIGKILL
+        )
         return ""
 
     return kill
@@ -162,7 +163,9 @@ def _plain(function: Call) -> Callable[[Kernel], Call]:
     return lambda _k: function
 
 
-def _memcg(charge: Callable[[Kernel, TaskStruct, MemCgroup], Steps[Any]], otherwise: Call) -> Callable[[Kernel], Call]:
+def _memcg(
+    charge: Callable[[Kernel, TaskStruct, MemCgroup], Steps[Any]], otherwise: Call
+) -> Callable[[Kernel], Call]:
     def allocate(k: Kernel, cur: TaskStruct) -> Steps[Any]:
         if cur.memcg is None:
             return (yield from otherwise(k, cur))
@@ -219,6 +222,8 @@ def _freezer_state(*, freeze: bool) -> Callable[[Kernel, FreezerCgroup], Call]:
 def _mkdir(_k: Kernel, name: str, parent: FreezerCgroup) -> Call:
     def mkdir(k: Kernel, cur: TaskStruct) -> Steps[str]:
         yield MAKE, k.freezer_mutex
+        if name in k.cgroups or k.cgroups.get(parent.name) is not parent:
+            return "EEXIST"
         acquire(cur, k.freezer_mutex)
         cgroup = FreezerCgroup(name, parent)
         parent.children.append(cgroup)
@@ -233,6 +238,8 @@ def _mkdir(_k: Kernel, name: str, parent: FreezerCgroup) -> Call:
 def _rmdir(_k: Kernel, cgroup: FreezerCgroup) -> Call:
     def rmdir(k: Kernel, cur: TaskStruct) -> Steps[str]:
         yield REMOVE, k.freezer_mutex
+        if k.cgroups.get(cgroup.name) is not cgroup:
+            return "ENOENT"
         if cgroup.tasks or cgroup.children or cgroup.parent is None:
             return "EBUSY"
         acquire(cur, k.freezer_mutex)
@@ -278,9 +285,21 @@ _VM, _THREAD = sched.CLONE_VM, sched.CLONE_VM | sched.CLONE_SIGHAND | sched.CLON
 for _row in (
     ("clone", "user", (_N,), _clone(_THREAD), "start a thread"),
     ("fork", "user", (_N,), _clone(0), "fork a process"),
-    ("vfork", "user", (_N,), _clone(_VM | sched.CLONE_VFORK), "fork a process and wait until it execs or exits"),
+    (
+        "vfork",
+        "user",
+        (_N,),
+        _clone(_VM | sched.CLONE_VFORK),
+        "fork a process and wait until it execs or exits",
+    ),
     ("clone_vm", "user", (_N,), _clone(_VM), "a process that shares the mm but not the signal handlers"),
-    ("clone_sighand", "user", (_N,), _clone(_VM | sched.CLONE_SIGHAND), "a process that shares mm and handlers"),
+    (
+        "clone_sighand",
+        "user",
+        (_N,),
+        _clone(_VM | sched.CLONE_SIGHAND),
+        "a process that shares mm and handlers",
+    ),
     ("clone_parent", "user", (_N,), _clone(sched.CLONE_PARENT), "a process that becomes a sibling"),
     ("clone_nosig", "user", (_N,), _clone(0, sched.SIGUSR1), "a process whose exit signal is SIGUSR1"),
     ("clone_newpid", "user", (_N,), _clone(sched.CLONE_NEWPID), "the init of a new pid namespace"),
@@ -303,12 +322,24 @@ for _row in (
         _ptrace(ptrace_attach, sched.PT_SEIZED | sched.PT_TRACE_EXIT),
         "PTRACE_SEIZE with PTRACE_O_TRACEEXIT",
     ),
-    ("ptrace_exitkill", "user", (_T,), _ptrace(ptrace_setoptions, sched.PT_EXITKILL), "set PTRACE_O_EXITKILL"),
+    (
+        "ptrace_exitkill",
+        "user",
+        (_T,),
+        _ptrace(ptrace_setoptions, sched.PT_EXITKILL),
+        "set PTRACE_O_EXITKILL",
+    ),
     ("ptrace_cont", "user", (_T,), _ptrace(ptrace_resume), "PTRACE_CONT without a signal"),
     ("ptrace_detach", "user", (_T,), _ptrace(ptrace_detach), "PTRACE_DETACH"),
     ("alloc", "kthread", (), _plain(alloc_pages_slowpath), "allocate until the global OOM killer runs"),
     ("fault", "user", (), _plain(handle_fault), "page faults until the global OOM killer runs"),
-    ("charge", "user", (), _memcg(mem_cgroup_oom, alloc_pages_slowpath), "a system call past the memory cgroup's limit"),
+    (
+        "charge",
+        "user",
+        (),
+        _memcg(mem_cgroup_oom, alloc_pages_slowpath),
+        "a system call past the memory cgroup's limit",
+    ),
     (
         "charge_fault",
         "user",
@@ -333,11 +364,17 @@ for _row in (
     ("rmdir", "user", (Arg.CGROUP,), _rmdir, "remove an empty freezer cgroup"),
     ("suspend", "user", (), _plain(power.pm_suspend), "write mem to /sys/power/state"),
     ("hibernate", "user", (), _plain(power.hibernate), "write disk to /sys/power/state"),
-    ("snapshot_freeze", "user", (), _plain(power.snapshot_freeze), "SNAPSHOT_FREEZE: freeze_processes() alone"),
+    (
+        "snapshot_freeze",
+        "user",
+        (),
+        _plain(power.snapshot_freeze),
+        "SNAPSHOT_FREEZE: freeze_processes() alone",
+    ),
     ("snapshot_unfreeze", "user", (), _plain(power.snapshot_unfreeze), "SNAPSHOT_UNFREEZE"),
     ("io_submit", "user", (), _plain(_io_submit), "leave asynchronous I/O in flight"),
     ("sysrq_f", "event", (), sysrq_handle_moom, "SysRq-f on the keyboard"),
-    ("wakeup", "event", (), pm_wakeup, "the power button resumes the machine"),
+    ("wakeup", "event", (), power.pm_wakeup, "the power button resumes the machine"),
     ("io_complete", "event", (), _io_complete, "the devices finish all I/O in flight"),
     ("memory_pressure", "event", (), _pressure, "from now on dying tasks allocate too"),
     ("kill_allocating_task", "event", (), _kill_allocating, "sysctl vm.oom_kill_allocating_task = 1"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kernel_model import events
+from kernel_model.core import wake_up_process
 from kernel_model.locking import acquire, release, trylock
 from kernel_model.power.process import freeze_kernel_threads, freeze_processes, thaw_processes
 from kernel_model.preempt import Steps, lock, point, sleep
@@ -102,6 +103,14 @@ def snapshot_release(k: Kernel, cur: TaskStruct) -> Steps[None]:
     if k.pm_freezing:
         yield from thaw_processes(k, cur)
     release(cur, k.pm_mutex)
+
+
+def pm_wakeup(k: Kernel) -> None:
+    """The user presses the power button: whoever waits in the device phase resumes."""
+    k.pm_wakeup = True
+    for p in k.tasks.values():
+        if p.at is DEVICE_SLEEP:
+            wake_up_process(p)
 
 
 def finish(k: Kernel, cur: TaskStruct, operation: str, error: str) -> str:

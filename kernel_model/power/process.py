@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from kernel_model import events
-from kernel_model.core import wake_up_state
 from kernel_model.freezer import freeze_task, thaw_task
 from kernel_model.locking import acquire_read, release_read
 from kernel_model.oom_kill import oom_killer_disable, oom_killer_enable
@@ -13,7 +12,6 @@ from kernel_model.sched import (
     PF_FREEZER_SKIP,
     PF_KTHREAD,
     PF_SUSPEND_TASK,
-    TASK_INTERRUPTIBLE,
     TASK_RUNNING,
     TASK_UNINTERRUPTIBLE,
     Kernel,
@@ -129,11 +127,3 @@ def thaw_processes(k: Kernel, cur: TaskStruct) -> Steps[None]:
     release_read(cur, k.tasklist_lock)
     yield THAWED
     cur.flags &= ~PF_SUSPEND_TASK
-
-
-def pm_wakeup(k: Kernel) -> None:
-    """The user presses the power button: whoever waits in the device phase resumes."""
-    k.pm_wakeup = True
-    for p in k.tasks.values():
-        if p.flags & PF_SUSPEND_TASK:
-            wake_up_state(p, TASK_INTERRUPTIBLE)
