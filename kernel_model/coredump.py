@@ -13,18 +13,23 @@ from kernel_model.sched import (
     SIGNAL_GROUP_EXIT,
     TASK_RUNNING,
     TASK_UNINTERRUPTIBLE,
+    TIF_SIGPENDING,
     CoreState,
     Kernel,
     MmStruct,
     TaskStruct,
     fatal_signal_pending,
+    first_with_mm,
+    next_process,
     signal_group_exit,
     signal_pending,
 )
 from kernel_model.signal import signal_wake_up
 
 MMAP_SEM_WRITE = lock_killable("coredump_wait", "down_write_killable(mmap_sem)", "mm:cur")
-ZAP_THREADS = lock("zap_threads", "siglock: SIGNAL_GROUP_COREDUMP, SIGKILL to the others", "signal:cur", "tasks", "mm:cur")
+ZAP_THREADS = lock(
+    "zap_threads", "siglock: SIGNAL_GROUP_COREDUMP, SIGKILL to the others", "signal:cur", "tasks", "mm:cur"
+)
 ZAP_SHARER = lock("zap_threads", "siglock of a process that shares the mm", "signal:arg", "tasks", "mm:cur")
 WAIT_SLEEP = sleep("coredump_wait", "wait_for_completion(core_state.startup)", "state:cur", "mm:cur")
 WRITE_CORE = point("do_coredump", "write the core file", "pm", "mm:cur")
@@ -58,18 +63,24 @@ def zap_threads(k: Kernel, cur: TaskStruct, mm: MmStruct) -> Steps[int]:
     core_state = mm.core_state = CoreState(cur, 0)
     cur.signal.group_exit_task = cur
     core_state.nr_threads = zap_process(cur, cur, SIGNAL_GROUP_COREDUMP)
+    # A freezer's fake signal goes too: it would truncate the dump.
+    cur.thread_flags &= ~TIF_SIGPENDING
     events.killed(k, cur.signal)
     release(cur, sighand.siglock)
-    for _i, p in enumerate(tuple(k.tasks.values())):
-        if p.group_leader is not p or p.signal is cur.signal or p.mm is not mm or p.sighand is None:
+    p: TaskStruct | None = None
+    while (p := next_process(k, p)) is not None:
+        sharer = first_with_mm(p)
+        if p.signal is cur.signal or sharer is None or sharer.mm is not mm:
             continue
-        yield ZAP_SHARER, p.sighand.siglock
-        if p.sighand is None or p.mm is not mm:
+        sighand = sharer.sighand
+        assert sighand is not None, "a task with an mm is hashed"
+        yield ZAP_SHARER, sighand.siglock
+        if sharer.sighand is not sighand:
             continue
-        acquire(cur, p.sighand.siglock)
-        core_state.nr_threads += zap_process(p, cur, SIGNAL_GROUP_COREDUMP | SIGNAL_GROUP_EXIT)
-        events.killed(k, p.signal)
-        release(cur, p.sighand.siglock)
+        acquire(cur, sighand.siglock)
+        core_state.nr_threads += zap_process(sharer, cur, SIGNAL_GROUP_COREDUMP | SIGNAL_GROUP_EXIT)
+        events.killed(k, sharer.signal)
+        release(cur, sighand.siglock)
     return core_state.nr_threads
 
 
@@ -87,15 +98,15 @@ def do_coredump(k: Kernel, cur: TaskStruct) -> Steps[None]:
         return
     core_state = mm.core_state
     assert core_state is not None
-    yield from freezer_do_not_count(cur)
-    if core_state.nr_threads > 0:
+    if waited_for > 0:
+        yield from freezer_do_not_count(cur)
         while True:
             cur.state = TASK_UNINTERRUPTIBLE
             if core_state.startup:
                 break
             yield WAIT_SLEEP
         cur.state = TASK_RUNNING
-    yield from freezer_count(k, cur)
+        yield from freezer_count(k, cur)
     yield WRITE_CORE
     if not signal_pending(cur):
         events.io(k, cur, "do_coredump")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from kernel_model import events
 from kernel_model.core import wake_up_process, wake_up_state
 from kernel_model.freezer import freezer_count, freezer_do_not_count
+from kernel_model.get_signal import task_participate_group_stop
 from kernel_model.locking import acquire, acquire_read, release, release_read
 from kernel_model.mm import put_task_struct
 from kernel_model.page_alloc import alloc_pages_slowpath
@@ -15,6 +16,7 @@ from kernel_model.ptrace import exit_ptrace
 from kernel_model.sched import (
     EXIT_DEAD,
     EXIT_ZOMBIE,
+    JOBCTL_STOP_PENDING,
     PF_EXITING,
     PF_NOFREEZE,
     SIGCHLD,
@@ -33,9 +35,11 @@ from kernel_model.sched import (
     thread_group_empty,
     thread_group_leader,
 )
-from kernel_model.signal import do_notify_parent, signal_wake_up, wants_signal
+from kernel_model.signal import do_notify_parent, signal_wake_up, wake_up_parent
 
-EXIT_SIGNALS_BEGIN = read_lock("exit_signals", "cgroup_threadgroup_rwsem for reading: PF_EXITING", "threadgroup_rwsem", "tasks")
+EXIT_SIGNALS_BEGIN = read_lock(
+    "exit_signals", "cgroup_threadgroup_rwsem for reading: PF_EXITING", "threadgroup_rwsem", "tasks"
+)
 EXIT_SIGNALS = lock("exit_signals", "siglock: PF_EXITING, retarget", "signal:cur", "tasks")
 ACCT = point("acct_update_integrals", "taskstats allocation", "memory")
 MMAP_READ = read_lock("exit_mm", "down_read(mmap_sem)", "mmap_sem:cur")
@@ -65,12 +69,26 @@ def exit_signals(k: Kernel, cur: TaskStruct) -> Steps[None]:
     cur.flags |= PF_EXITING
     release_read(cur, k.threadgroup_rwsem)
     if signal_pending(cur):
-        for sig in cur.signal.shared_pending:
-            for t in cur.signal.threads:
-                if t is not cur and not signal_pending(t) and wants_signal(t, sig):
-                    signal_wake_up(t, fatal=False)
-                    break
+        retarget_shared_pending(cur)
+        if cur.jobctl & JOBCTL_STOP_PENDING and task_participate_group_stop(cur):
+            wake_up_parent(cur.group_leader.real_parent)
     release(cur, sighand.siglock)
+
+
+def retarget_shared_pending(cur: TaskStruct) -> None:
+    """Siglock held.  The next thread that lives on takes what was sent to the group (kernel/signal.c)."""
+    if not cur.signal.shared_pending:
+        return
+    t = next((t for t in after(cur) if not t.flags & PF_EXITING), None)
+    if t is not None and not signal_pending(t):
+        signal_wake_up(t, fatal=False)
+
+
+def after(p: TaskStruct) -> list[TaskStruct]:
+    """The other threads of the group in the order of next_thread()."""
+    threads = p.signal.threads
+    here = threads.index(p)
+    return threads[here + 1 :] + threads[:here]
 
 
 def exit_accounting(k: Kernel, cur: TaskStruct) -> Steps[None]:
@@ -170,6 +188,8 @@ def find_new_reaper(k: Kernel, father: TaskStruct, child_reaper: TaskStruct) -> 
     thread = find_alive_thread(father)
     if thread is not None:
         return thread
+    if not father.signal.has_child_subreaper:
+        return child_reaper
     reaper = father
     while not same_thread_group(reaper, child_reaper) and reaper is not k.init:
         if reaper.signal.is_child_subreaper:
@@ -222,7 +242,7 @@ def exit_signal(k: Kernel, cur: TaskStruct, p: TaskStruct) -> None:
             if not signal.notify_count and signal.group_exit_task is not None:
                 wake_up_state(signal.group_exit_task, TASK_KILLABLE)
         if signal.curr_target is p:
-            signal.curr_target = next((t for t in signal.threads if t is not p), None)
+            signal.curr_target = next(iter(after(p)), None)
     unhash_process(p)
     release(cur, sighand.siglock)
     p.sighand = None

@@ -39,7 +39,9 @@ from kernel_model.sched import (
 )
 
 DUP = point("copy_process", "dup_task_struct, copy_mm", "mm_users", "flags:cur", "memdie:cur")
-ATTACH = lock("copy_process", "tasklist_lock, siglock: hash the child unless a signal is pending", "tasklist", "tasks")
+ATTACH = lock(
+    "copy_process", "tasklist_lock, siglock: hash the child unless a signal is pending", "tasklist", "tasks"
+)
 WAKE_NEW = point("wake_up_new_task", "the child runs", "state:arg")
 VFORK_SLEEP = sleep("wait_for_vfork_done", "wait_for_completion_killable()", "state:cur", "tasks")
 VFORK_KILLED = lock("wait_for_vfork_done", "the child's alloc_lock: forget vfork_done", "tasks")
@@ -59,11 +61,11 @@ def next_pid(k: Kernel) -> int:
     return max(k.tasks) + 1
 
 
-def new_signal(k: Kernel, siblings: SignalStruct | None) -> SignalStruct:
+def new_signal(k: Kernel, old: SignalStruct) -> SignalStruct:
     """Source: kernel/fork.c, copy_signal()."""
     signal = SignalStruct(k.number())
-    if siblings is not None:
-        signal.oom_score_adj = siblings.oom_score_adj
+    signal.oom_score_adj = old.oom_score_adj
+    signal.has_child_subreaper = old.has_child_subreaper or old.is_child_subreaper
     return signal
 
 

@@ -21,6 +21,8 @@ from kernel_model.sched import (
     Kernel,
     MmStruct,
     TaskStruct,
+    first_with_mm,
+    next_process,
     signal_pending,
     thread_group_empty,
     thread_group_leader,
@@ -29,20 +31,23 @@ from kernel_model.signal import do_send_sig_info
 
 DISABLED = point("out_of_memory", "oom_killer_disabled?", "oom_killer_disabled")
 WILL_FREE = point("task_will_free_mem", "current is dying anyway?", "tasks", "mm_users")
-EVALUATE = point("oom_evaluate_task", "is this one a victim already? how bad is it?", "tasks", "mm_users", "oom_mm")
+EVALUATE = point(
+    "oom_evaluate_task", "is this one a victim already? how bad is it?", "tasks", "mm_users", "oom_mm"
+)
 CHOSEN_LOCK = lock("oom_kill_process", "task_lock(p): dying anyway?", "alloc_lock:arg", "tasks", "mm_users")
-WORST_CHILD = read_lock("oom_kill_process", "tasklist_lock: sacrifice a child instead?", "tasklist", "tasks", "mm_users")
+WORST_CHILD = read_lock(
+    "oom_kill_process", "tasklist_lock: sacrifice a child instead?", "tasklist", "tasks", "mm_users"
+)
 FIND_MM = lock("find_lock_task_mm", "task_lock(t): has it an mm?", "alloc_lock:arg", "tasks")
 SHARERS = point("oom_kill_process", "does this process share the mm?", "tasks")
 TICK = sleep("out_of_memory", "schedule_timeout_killable(1) under oom_lock", "clock", "state:cur")
-DISABLE_LOCK = lock_killable("oom_killer_disable", "oom_lock: oom_killer_disabled = true", "oom_lock", "oom_killer_disabled")
-DISABLE_CHECK = point("oom_killer_disable", "oom_victims == 0?", "oom_victims", "oom_killer_disabled", "state:cur")
+DISABLE_LOCK = lock_killable(
+    "oom_killer_disable", "oom_lock: oom_killer_disabled = true", "oom_lock", "oom_killer_disabled"
+)
+DISABLE_CHECK = point(
+    "oom_killer_disable", "oom_victims == 0?", "oom_victims", "oom_killer_disabled", "state:cur"
+)
 DISABLE_SLEEP = sleep("oom_killer_disable", "wait for oom_victims == 0", "oom_victims", "clock", "state:cur")
-
-
-def first_with_mm(p: TaskStruct) -> TaskStruct | None:
-    """The first thread of the group that has an mm (find_lock_task_mm without the lock)."""
-    return next((t for t in p.signal.threads if t.mm is not None), None)
 
 
 def find_lock_task_mm(cur: TaskStruct, p: TaskStruct) -> Steps[TaskStruct | None]:
@@ -89,7 +94,11 @@ def task_will_free_mem(k: Kernel, t: TaskStruct) -> bool:
 
 def oom_unkillable_task(k: Kernel, p: TaskStruct, oc: OomControl) -> bool:
     """Source: mm/oom_kill.c, oom_unkillable_task()."""
-    return p.group_leader is k.init or bool(p.flags & PF_KTHREAD) or (oc.memcg is not None and p.memcg is not oc.memcg)
+    return (
+        p.group_leader is k.init
+        or bool(p.flags & PF_KTHREAD)
+        or (oc.memcg is not None and p.memcg is not oc.memcg)
+    )
 
 
 def oom_badness(k: Kernel, p: TaskStruct, oc: OomControl) -> int:
@@ -126,8 +135,15 @@ def oom_evaluate_task(k: Kernel, p: TaskStruct, oc: OomControl) -> None:
 
 def select_bad_process(k: Kernel, oc: OomControl) -> Steps[None]:
     """Look at every process, or at every task of the memory cgroup, one by one under RCU (mm/oom_kill.c)."""
-    candidates = tuple(processes(k)) if oc.memcg is None else tuple(oc.memcg.tasks)
-    for _i, p in enumerate(candidates):
+    if oc.memcg is not None:
+        for _i, t in enumerate(tuple(oc.memcg.tasks)):
+            yield EVALUATE
+            oom_evaluate_task(k, t, oc)
+            if oc.aborted:
+                return
+        return
+    p: TaskStruct | None = None
+    while (p := next_process(k, p)) is not None:
         yield EVALUATE
         oom_evaluate_task(k, p, oc)
         if oc.aborted:
@@ -182,8 +198,8 @@ def oom_kill_process(k: Kernel, cur: TaskStruct, oc: OomControl) -> Steps[None]:
 def kill_sharers(k: Kernel, cur: TaskStruct, victim: TaskStruct, mm: MmStruct) -> Steps[bool]:
     """SIGKILL, and nothing else, for other processes that share the mm; False if init is one (oom_kill_process)."""
     can_reap = True
-    others = tuple(processes(k))
-    for _i, p in enumerate(others):
+    p: TaskStruct | None = None
+    while (p := next_process(k, p)) is not None:
         yield SHARERS
         if p.signal is victim.signal or not process_shares_mm(p, mm):
             continue
@@ -197,6 +213,12 @@ def kill_sharers(k: Kernel, cur: TaskStruct, victim: TaskStruct, mm: MmStruct) -
     return can_reap
 
 
+def may_kill_allocating(k: Kernel, cur: TaskStruct, oc: OomControl) -> bool:
+    """The allocating task can be the victim itself, whatever its badness (a condition of mm/oom_kill.c, out_of_memory)."""
+    killable = not oom_unkillable_task(k, cur, oc) and cur.signal.oom_score_adj != OOM_SCORE_ADJ_MIN
+    return cur.mm is not None and killable
+
+
 def out_of_memory(k: Kernel, cur: TaskStruct, oc: OomControl) -> Steps[bool]:
     """oom_lock held.  Kill something; False if there is no help (mm/oom_kill.c)."""
     yield DISABLED
@@ -207,7 +229,7 @@ def out_of_memory(k: Kernel, cur: TaskStruct, oc: OomControl) -> Steps[bool]:
         yield from k.variant.mark_oom_victim(k, cur, cur)
         yield from wake_oom_reaper(k, cur, cur)
         return True
-    if oc.memcg is None and k.sysctl_oom_kill_allocating_task and oom_badness(k, cur, oc) and oc.order != -1:
+    if oc.memcg is None and k.sysctl_oom_kill_allocating_task and may_kill_allocating(k, cur, oc):
         oc.chosen = cur
         yield from oom_kill_process(k, cur, oc)
         return True

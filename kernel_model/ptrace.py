@@ -6,6 +6,7 @@ from kernel_model.core import wake_up_state
 from kernel_model.locking import acquire, acquire_read, release, release_read
 from kernel_model.preempt import Steps, lock, read_lock
 from kernel_model.sched import (
+    __TASK_STOPPED,
     __TASK_TRACED,
     EXIT_DEAD,
     EXIT_ZOMBIE,
@@ -22,6 +23,7 @@ from kernel_model.sched import (
     SIGKILL,
     SIGNAL_STOP_STOPPED,
     SIGSTOP,
+    TASK_STOPPED,
     TIF_SIGPENDING,
     Kernel,
     TaskStruct,
@@ -76,12 +78,25 @@ def ptrace_attach(k: Kernel, cur: TaskStruct, target: TaskStruct, flags: int) ->
     refused = target.exit_state or target.ptrace or not target.hashed
     if not refused:
         ptrace_link(target, cur, flags)
+        trap_if_stopped(cur, target)
     release(cur, k.tasklist_lock)
     if refused:
         return "EPERM"
     if not flags & PT_SEIZED:
         yield from do_send_sig_info(k, cur, target, SIGSTOP, group=False, force=True)
     return ""
+
+
+def trap_if_stopped(cur: TaskStruct, target: TaskStruct) -> None:
+    """Tasklist_lock held for writing.  A stopped tracee goes from TASK_STOPPED to TASK_TRACED (kernel/ptrace.c, ptrace_attach)."""
+    sighand = target.sighand
+    assert sighand is not None, "a hashed task has its handlers"
+    acquire(cur, sighand.siglock)
+    if target.state == TASK_STOPPED and not fatal_signal_pending(target):
+        target.jobctl |= JOBCTL_TRAP_STOP
+        target.thread_flags |= TIF_SIGPENDING
+        wake_up_state(target, __TASK_STOPPED)
+    release(cur, sighand.siglock)
 
 
 def ptrace_setoptions(k: Kernel, cur: TaskStruct, target: TaskStruct, options: int) -> Steps[str]:
@@ -110,7 +125,12 @@ def ptrace_resume(k: Kernel, cur: TaskStruct, target: TaskStruct) -> Steps[str]:
 def ptrace_detach(k: Kernel, cur: TaskStruct, target: TaskStruct) -> Steps[str]:
     """PTRACE_DETACH of a stopped tracee (kernel/ptrace.c, ptrace_detach)."""
     yield DETACH, k.tasklist_lock
-    if not target.ptrace or target.parent is not cur or not target.state & __TASK_TRACED or fatal_signal_pending(target):
+    if (
+        not target.ptrace
+        or target.parent is not cur
+        or not target.state & __TASK_TRACED
+        or fatal_signal_pending(target)
+    ):
         return "ESRCH"
     acquire(cur, k.tasklist_lock)
     target.exit_code = 0

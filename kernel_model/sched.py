@@ -150,6 +150,7 @@ class SignalStruct:
     group_stop_count: int = 0
     wait_chldexit: list[TaskStruct] = attrs.Factory(list)
     is_child_subreaper: bool = False
+    has_child_subreaper: bool = False
     oom_mm: MmStruct | None = None
     oom_score_adj: int = 0
 
@@ -315,6 +316,20 @@ class Kernel:
 def signal_group_exit(sig: SignalStruct) -> bool:
     """The group is exiting, dumping or being replaced by exec (include/linux/sched.h, signal_group_exit)."""
     return bool(sig.flags & SIGNAL_GROUP_EXIT) or sig.group_exit_task is not None
+
+
+def next_process(k: Kernel, p: TaskStruct | None) -> TaskStruct | None:
+    """The hashed leader, zombies included, after ``p``, or the first: one step of a walk that sees who is born meanwhile.
+
+    Source: include/linux/sched.h, for_each_process(), in the order of pids.
+    """
+    after = 0 if p is None else p.pid
+    return next((t for t in k.tasks.values() if t.pid > after and t.group_leader is t and t.hashed), None)
+
+
+def first_with_mm(p: TaskStruct) -> TaskStruct | None:
+    """The first thread of the group that has an mm (mm/oom_kill.c, find_lock_task_mm, without the lock)."""
+    return next((t for t in p.signal.threads if t.mm is not None), None)
 
 
 def thread_group_leader(p: TaskStruct) -> bool:

@@ -16,6 +16,7 @@ from kernel_model.sched import (
     JOBCTL_STOP_PENDING,
     JOBCTL_TRAP_STOP,
     PF_EXITING,
+    PF_KTHREAD,
     PT_SEIZED,
     SIG_DFL,
     SIG_IGN,
@@ -59,7 +60,9 @@ def sig_default(p: TaskStruct, sig: int) -> bool:
 
 
 def sig_ignored(p: TaskStruct, sig: int, *, force: bool) -> bool:
-    """Nobody would notice ``sig`` (kernel/signal.c, sig_ignored)."""
+    """Nobody would notice ``sig`` (kernel/signal.c, sig_ignored; kernel threads ran ignore_signals())."""
+    if p.flags & PF_KTHREAD:
+        return True
     if p.signal.flags & SIGNAL_UNKILLABLE and sig_default(p, sig) and not force:
         return not p.ptrace
     ignored = sig in IGNORED_BY_DEFAULT if sig_default(p, sig) else _sigchld_ignored(p)
