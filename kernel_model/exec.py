@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from kernel_model.cgroup_freezer import threadgroup_change_begin, threadgroup_change_end
+from kernel_model.fork import new_sighand
 from kernel_model.locking import acquire, acquire_read, release, release_read
 from kernel_model.mm import mm_release, mmput
-from kernel_model.preempt import Steps, lock, read_lock, sleep
+from kernel_model.preempt import Steps, lock, point, read_lock, sleep
 from kernel_model.sched import (
     EXIT_DEAD,
     SIG_DFL,
@@ -26,10 +27,14 @@ from kernel_model.signal import wake_up_parent, zap_other_threads
 ZAP = lock("de_thread", "siglock: zap_other_threads", "signal:cur", "tasks")
 WAIT_THREADS = lock("de_thread", "siglock: notify_count?", "signal:cur", "state:cur")
 SLEEP_THREADS = sleep("de_thread", "wait for the other threads", "state:cur")
-WAIT_LEADER = lock("de_thread", "tasklist_lock: leader's exit_state?", "tasklist", "signal:cur", "state:cur", "tasks")
+WAIT_LEADER = lock(
+    "de_thread", "tasklist_lock: leader's exit_state?", "tasklist", "signal:cur", "state:cur", "tasks"
+)
 SLEEP_LEADER = sleep("de_thread", "wait for the leader", "state:cur")
 KILLED = read_lock("de_thread", "tasklist_lock: killed meanwhile", "tasklist", "signal:cur")
 DONE = lock("de_thread", "siglock: group_exit_task = NULL", "signal:cur")
+SHARED = point("de_thread", "sighand->count", "signal:cur", "tasks")
+UNSHARE = lock("de_thread", "tasklist_lock, siglock: handlers of its own", "tasklist", "signal:cur", "tasks")
 EXEC_MMAP_READ = read_lock("exec_mmap", "down_read(old mmap_sem)", "mmap_sem:cur", "mm:cur")
 EXEC_MMAP = lock("exec_mmap", "task_lock: switch to the new mm", "alloc_lock:cur", "mm:cur")
 
@@ -41,6 +46,7 @@ def execve(k: Kernel, cur: TaskStruct) -> Steps[str]:
     error = yield from de_thread(k, cur)
     if error:
         return error
+    yield from unshare_sighand(k, cur)
     error = yield from exec_mmap(k, cur)
     if not error:
         cur.self_exec_id += 1
@@ -82,6 +88,21 @@ def de_thread(k: Kernel, cur: TaskStruct) -> Steps[str]:
     signal.group_exit_task = None
     signal.notify_count = 0
     return ""
+
+
+def unshare_sighand(k: Kernel, cur: TaskStruct) -> Steps[None]:
+    """A program does not share its handlers with another one's processes (the end of fs/exec.c, de_thread)."""
+    old = cur.sighand
+    assert old is not None
+    yield SHARED
+    if all(t is cur or t.sighand is not old for t in k.tasks.values()):
+        return
+    yield UNSHARE, k.tasklist_lock
+    acquire(cur, k.tasklist_lock)
+    acquire(cur, old.siglock)
+    cur.sighand = new_sighand(cur.name, old)
+    release(cur, old.siglock)
+    release(cur, k.tasklist_lock)
 
 
 def killed(k: Kernel, cur: TaskStruct) -> Steps[str]:

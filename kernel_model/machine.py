@@ -38,15 +38,20 @@ from kernel_model.sched import (
 LOCK, READ, KILLABLE, SLEEP, USER = Kind.LOCK, Kind.READ, Kind.KILLABLE, Kind.SLEEP, Kind.USER
 
 
+NEW_NAMES = frozenset({Arg.NEW, Arg.NEW_CGROUP})
+
+
 class Machine:
     """A booted kernel: init, the kernel threads, freezer cgroups A and A/B, memory cgroup M."""
 
-    __slots__ = ("k", "kthreads", "names")
+    __slots__ = ("given", "k", "kthreads", "names")
 
     def __init__(self, variant: Variant) -> None:
         """Boot with the functions of ``variant``."""
         self.k = k = Kernel(variant, ret_from_fork)
         self.names: dict[str, TaskStruct] = {}
+        # A name is given once: a fork under way, or a removed cgroup, keeps it.
+        self.given: set[tuple[Arg, str]] = set()
         init = self._boot_task(1, "init", MmStruct(0))
         init.signal.flags = SIGNAL_UNKILLABLE
         k.init_pid_ns.child_reaper = init
@@ -183,7 +188,11 @@ class Machine:
             operation.start(self.k, *self._arguments(operation, who, args))
             return
         cur = self._caller(operation, task)
-        call: Call = operation.start(self.k, *self._arguments(operation, who, args))
+        arguments = self._arguments(operation, who, args)
+        call: Call = operation.start(self.k, *arguments)
+        self.given.update(
+            (kind, v) for kind, v in zip(operation.args, arguments, strict=True) if kind in NEW_NAMES
+        )
         cur.syscall = call
         if cur in self.kthreads and cur.at is KWORKER_IDLE:
             cur.state = TASK_RUNNING
@@ -219,7 +228,10 @@ class Machine:
         if len(args) != len(operation.args):
             wanted = ", ".join(a.value for a in operation.args) or "none"
             raise IllegalOperation(operation.name, who, f"{len(args)} arguments where it takes {wanted}")
-        return [self._argument(operation.name, who, kind, value) for kind, value in zip(operation.args, args, strict=True)]
+        return [
+            self._argument(operation.name, who, kind, value)
+            for kind, value in zip(operation.args, args, strict=True)
+        ]
 
     def _argument(self, name: str, who: str, kind: Arg, value: str | int) -> Any:  # noqa: ANN401 - as many types as kinds
         if kind is Arg.NUMBER:
@@ -237,19 +249,12 @@ class Machine:
             if found is None:
                 raise IllegalOperation(name, who, f"no such {kind.value}: {value!r}")
             return found
-        taken = self.k.cgroups if kind is Arg.NEW_CGROUP else self.names_now()
-        if not isinstance(value, str) or not value or value in taken or self._promised(value):
+        if not isinstance(value, str) or not value:
+            raise IllegalOperation(name, who, f"{value!r} can't name a {kind.value}")
+        known = self.k.cgroups if kind is Arg.NEW_CGROUP else self.names_now()
+        if value in known or (kind, value) in self.given:
             raise IllegalOperation(name, who, f"{value!r} can't name a {kind.value}: it is taken")
         return value
-
-    def _promised(self, name: str) -> bool:
-        """Somebody's fork under way will use this name."""
-        return any(name in _promised_names(t) for t in self.k.tasks.values())
-
-
-def _promised_names(t: TaskStruct) -> tuple[str, ...]:
-    keywords = getattr(t.syscall, "keywords", None)
-    return (keywords["args"].name,) if keywords and "args" in keywords else ()
 
 
 def describe(t: TaskStruct) -> str:

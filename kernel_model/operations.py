@@ -96,7 +96,9 @@ def _clone(flags: int, exit_signal: int = sched.SIGCHLD) -> Callable[[Kernel, st
 def _fork(k: Kernel, cur: TaskStruct, args: CloneArgs) -> Steps[str]:
     if args.flags & sched.CLONE_PARENT and cur.signal.flags & sched.SIGNAL_UNKILLABLE:
         return "EINVAL"
-    return "" if (yield from do_fork(k, cur, args)) is not None else "ERESTARTNOINTR"
+    if (yield from do_fork(k, cur, args)) is not None:
+        return ""
+    return "ENOMEM" if cur.pid_ns.disabled else "ERESTARTNOINTR"
 
 
 def _exit(k: Kernel, cur: TaskStruct) -> Steps[None]:
@@ -179,9 +181,12 @@ def _oom_score_adj(_k: Kernel, target: TaskStruct, value: int) -> Call:
         del cur
         yield SCORE_ADJ
         target.signal.oom_score_adj = value
+        first = sched.first_with_mm(target)
+        if first is None or target.vfork_done is not None:
+            return ""
         for p in k.tasks.values():
-            # Processes that share the mm share the score, but for a vfork child.
-            if p.mm is not None and p.mm is target.mm and p.vfork_done is None:
+            # Processes that share the mm share the score, but for init and a vfork child.
+            if p.mm is first.mm and p.vfork_done is None and not sched.same_thread_group(p, k.init):
                 p.signal.oom_score_adj = value
         return ""
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from kernel_model import events
 from kernel_model.core import wake_up_process
+from kernel_model.freezer import freezer_do_not_count
 from kernel_model.locking import acquire, release, trylock
 from kernel_model.power.process import freeze_kernel_threads, freeze_processes, thaw_processes
 from kernel_model.preempt import Steps, lock, point, sleep
-from kernel_model.sched import TASK_RUNNING, TASK_UNINTERRUPTIBLE, Kernel, TaskStruct
+from kernel_model.sched import PF_FREEZER_SKIP, TASK_RUNNING, TASK_UNINTERRUPTIBLE, Kernel, TaskStruct
 
 PM_TRYLOCK = point("state_store", "mutex_trylock(pm_mutex)", "pm_mutex")
 DEVICES = point("dpm_suspend", "devices are suspended", "pm")
 DEVICE_SLEEP = sleep("suspend_enter", "asleep until somebody wakes the machine", "pm", "state:cur")
 DEVICES_UP = point("dpm_resume", "devices work again", "pm")
 IMAGE = point("swsusp_write", "the image is being written", "pm")
-SNAPSHOT_LOCK = lock("snapshot_ioctl", "pm_mutex", "pm_mutex")
+SYSTEM_SLEEP = lock("lock_system_sleep", "pm_mutex", "pm_mutex", "flags:cur")
 
 
 def device_phase(k: Kernel, cur: TaskStruct) -> Steps[None]:
@@ -48,11 +49,22 @@ def pm_suspend(k: Kernel, cur: TaskStruct) -> Steps[str]:
     return finish(k, cur, "suspend", error)
 
 
+def lock_system_sleep(k: Kernel, cur: TaskStruct) -> Steps[None]:
+    """Wait for another suspend's end without holding it up (include/linux/suspend.h)."""
+    yield from freezer_do_not_count(cur)
+    yield SYSTEM_SLEEP, k.pm_mutex
+    acquire(cur, k.pm_mutex)
+
+
+def unlock_system_sleep(k: Kernel, cur: TaskStruct) -> None:
+    """No freeze point here, unlike freezer_count() (include/linux/suspend.h)."""
+    cur.flags &= ~PF_FREEZER_SKIP
+    release(cur, k.pm_mutex)
+
+
 def hibernate(k: Kernel, cur: TaskStruct) -> Steps[str]:
     """A write of "disk" to /sys/power/state: snapshot, then write the image (kernel/power/hibernate.c)."""
-    yield PM_TRYLOCK
-    if not trylock(cur, k.pm_mutex):
-        return finish(k, cur, "hibernate", "another suspend is under way")
+    yield from lock_system_sleep(k, cur)
     k.pm_wakeup = False
     error = yield from freeze_processes(k, cur)
     if not error:
@@ -70,20 +82,19 @@ def hibernate(k: Kernel, cur: TaskStruct) -> Steps[str]:
             cur.state = TASK_RUNNING
             k.pm_wakeup = False
         yield from thaw_processes(k, cur)
-    release(cur, k.pm_mutex)
+    unlock_system_sleep(k, cur)
     return finish(k, cur, "hibernate", error)
 
 
 def snapshot_freeze(k: Kernel, cur: TaskStruct) -> Steps[str]:
     """SNAPSHOT_FREEZE of /dev/snapshot: freeze_processes() alone, kernel threads go on (kernel/power/user.c)."""
-    yield SNAPSHOT_LOCK, k.pm_mutex
-    acquire(cur, k.pm_mutex)
+    yield from lock_system_sleep(k, cur)
     error = ""
     if not k.pm_freezing:
         error = yield from freeze_processes(k, cur)
         if not error:
             k.snapshot_owner = cur.signal
-    release(cur, k.pm_mutex)
+    unlock_system_sleep(k, cur)
     return finish(k, cur, "snapshot_freeze", error)
 
 
@@ -97,12 +108,11 @@ def snapshot_release(k: Kernel, cur: TaskStruct) -> Steps[None]:
     """Whoever froze through /dev/snapshot thaws, at the latest when its last thread closes the file (kernel/power/user.c)."""
     if k.snapshot_owner is not cur.signal:
         return
-    yield SNAPSHOT_LOCK, k.pm_mutex
-    acquire(cur, k.pm_mutex)
+    yield from lock_system_sleep(k, cur)
     k.snapshot_owner = None
     if k.pm_freezing:
         yield from thaw_processes(k, cur)
-    release(cur, k.pm_mutex)
+    unlock_system_sleep(k, cur)
 
 
 def pm_wakeup(k: Kernel) -> None:
