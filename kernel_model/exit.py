@@ -5,7 +5,6 @@ from __future__ import annotations
 from kernel_model import events
 from kernel_model.core import wake_up_process, wake_up_state
 from kernel_model.freezer import freezer_count, freezer_do_not_count
-from kernel_model.get_signal import task_participate_group_stop
 from kernel_model.locking import acquire, acquire_read, release, release_read
 from kernel_model.mm import put_task_struct
 from kernel_model.page_alloc import alloc_pages_slowpath
@@ -13,6 +12,7 @@ from kernel_model.pid_namespace import zap_pid_ns_processes
 from kernel_model.power.main import snapshot_release
 from kernel_model.preempt import Steps, lock, point, read_lock, sleep
 from kernel_model.ptrace import exit_ptrace
+from kernel_model.ptrace_stop import task_participate_group_stop
 from kernel_model.sched import (
     EXIT_DEAD,
     EXIT_ZOMBIE,

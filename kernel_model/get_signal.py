@@ -7,7 +7,7 @@ from kernel_model.coredump import do_coredump
 from kernel_model.freezer import freezer_count, freezer_do_not_count, freezing, try_to_freeze
 from kernel_model.locking import acquire, acquire_read, release, release_read
 from kernel_model.preempt import Steps, lock, read_lock, sleep
-from kernel_model.ptrace_stop import ptrace_stop, recalc_sigpending_tsk
+from kernel_model.ptrace_stop import ptrace_stop, recalc_sigpending_tsk, task_participate_group_stop
 from kernel_model.sched import (
     JOBCTL_STOP_CONSUME,
     JOBCTL_STOP_PENDING,
@@ -20,7 +20,6 @@ from kernel_model.sched import (
     SIGCHLD,
     SIGKILL,
     SIGNAL_GROUP_EXIT,
-    SIGNAL_STOP_STOPPED,
     SIGNAL_UNKILLABLE,
     SIGSTOP,
     TASK_RUNNING,
@@ -32,13 +31,18 @@ from kernel_model.sched import (
     signal_group_exit,
     thread_group_empty,
 )
-from kernel_model.signal import COREDUMP_SIGNALS, IGNORED_BY_DEFAULT, signal_wake_up, wake_up_parent, zap_other_threads
+from kernel_model.signal import (
+    COREDUMP_SIGNALS,
+    IGNORED_BY_DEFAULT,
+    signal_wake_up,
+    wake_up_parent,
+    zap_other_threads,
+)
 
 DEQUEUE = lock("get_signal", "siglock: dequeue", "signal:cur", "tasks")
 STOP_NOTIFY = read_lock("do_signal_stop", "tasklist_lock: tell the parent", "tasklist", "tasks")
 STOP_SLEEP = sleep("do_signal_stop", "schedule() in TASK_STOPPED", "state:cur")
 GROUP_EXIT = lock("do_group_exit", "siglock: SIGNAL_GROUP_EXIT, zap_other_threads", "signal:cur", "tasks")
-TRAP_LOCK = lock("ptrace_signal", "siglock", "signal:cur")
 
 
 def recalc_sigpending(k: Kernel, cur: TaskStruct) -> None:
@@ -70,7 +74,7 @@ def get_signal(k: Kernel, cur: TaskStruct) -> Steps[None]:
         if cur.jobctl & JOBCTL_STOP_PENDING and (yield from do_signal_stop(k, cur)):
             continue
         if cur.jobctl & JOBCTL_TRAP_STOP:
-            yield from ptrace_stop(k, cur, SIGSTOP)
+            yield from ptrace_stop(k, cur, SIGSTOP, with_group=True)
             continue
         sig = dequeue_signal(k, cur)
         if not sig:
@@ -121,25 +125,11 @@ def start_group_stop(cur: TaskStruct) -> None:
             signal_wake_up(t, fatal=False)
 
 
-def task_participate_group_stop(t: TaskStruct) -> bool:
-    """Siglock held.  ``t`` stops, or dies instead; True for the last one (kernel/signal.c)."""
-    consume = t.jobctl & JOBCTL_STOP_CONSUME
-    t.jobctl &= ~(JOBCTL_STOP_PENDING | JOBCTL_STOP_CONSUME)
-    if not consume:
-        return False
-    t.signal.group_stop_count -= 1
-    if t.signal.group_stop_count == 0 and not t.signal.flags & SIGNAL_STOP_STOPPED:
-        t.signal.flags |= SIGNAL_STOP_STOPPED
-        return True
-    return False
-
-
 def do_signal_stop(k: Kernel, cur: TaskStruct) -> Steps[bool]:
     """Siglock held on entry and return.  Stop with the group; False if a trap does it (the second half of do_signal_stop)."""
     sighand = cur.sighand
     assert sighand is not None
     if cur.ptrace:
-        cur.jobctl &= ~JOBCTL_STOP_PENDING
         cur.jobctl |= JOBCTL_TRAP_STOP
         return False
     last = task_participate_group_stop(cur)

@@ -10,6 +10,7 @@ from kernel_model.sched import (
     JOBCTL_STOP_PENDING,
     JOBCTL_TRAP_STOP,
     PT_TRACE_EXIT,
+    SIGNAL_STOP_STOPPED,
     TASK_RUNNING,
     TASK_TRACED,
     TIF_SIGPENDING,
@@ -33,15 +34,28 @@ def recalc_sigpending_tsk(t: TaskStruct) -> bool:
     return False
 
 
-def ptrace_stop(k: Kernel, cur: TaskStruct, code: int) -> Steps[int]:
+def task_participate_group_stop(t: TaskStruct) -> bool:
+    """Siglock held.  ``t`` stops, or dies instead; True for the last one (kernel/signal.c)."""
+    consume = t.jobctl & JOBCTL_STOP_CONSUME
+    t.jobctl &= ~(JOBCTL_STOP_PENDING | JOBCTL_STOP_CONSUME)
+    if not consume:
+        return False
+    t.signal.group_stop_count -= 1
+    if t.signal.group_stop_count == 0 and not t.signal.flags & SIGNAL_STOP_STOPPED:
+        t.signal.flags |= SIGNAL_STOP_STOPPED
+        return True
+    return False
+
+
+def ptrace_stop(k: Kernel, cur: TaskStruct, code: int, *, with_group: bool = False) -> Steps[int]:
     """Siglock held on entry and return.  Returns the signal that the tracer lets through, 0 for none (kernel/signal.c)."""
     sighand = cur.sighand
     assert sighand is not None
     cur.state = TASK_TRACED
     cur.exit_code = code
-    if cur.jobctl & JOBCTL_STOP_CONSUME:
-        cur.signal.group_stop_count = max(0, cur.signal.group_stop_count - 1)
-    cur.jobctl &= ~(JOBCTL_STOP_PENDING | JOBCTL_STOP_CONSUME | JOBCTL_TRAP_STOP)
+    if with_group and cur.jobctl & JOBCTL_STOP_PENDING:
+        task_participate_group_stop(cur)
+    cur.jobctl &= ~JOBCTL_TRAP_STOP
     release(cur, sighand.siglock)
     yield STOP_NOTIFY, k.tasklist_lock
     acquire_read(cur, k.tasklist_lock)
