@@ -1,0 +1,305 @@
+"""A scenario played step by step with everything that a reader may ask for: calls, events, the state of every task.
+
+Slower than oom_review.run and for few runs only; all values are plain, so that two traces can be compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import attrs
+
+from kernel_model import events
+from kernel_model.errors import IllegalOperation
+from kernel_model.machine import Machine
+from kernel_model.preempt import Kind, PreemptionPoint
+from kernel_model.sched import EXIT_ZOMBIE, PF_KTHREAD, TIF_MEMDIE, Kernel, TaskStruct, Variant
+from oom_review.claims import CLAIMS, Claim, group_name
+from oom_review.observation import Observation, task_state
+from oom_review.run import Session, Violation
+from oom_review.scenario import Op, Run, Scenario
+from oom_review.schedules.choices import follow
+from oom_review.schedules.driver import TICK, ScheduleDiverged, StepLimitReached
+
+# What the values of an event's tuple are called, in order.  "task", "by" hold pids, "group" a group's number.
+FIELDS: dict[str, tuple[str, ...]] = {
+    events.MARKED: ("group",),
+    events.MEMDIE: ("task",),
+    events.OOM_VICTIMS: ("task", "change", "value"),
+    events.THAWED: ("by", "task", "by_oom_killer"),
+    events.IO: ("task", "what", "phase"),
+    events.IO_CONTEXT_GONE: ("task",),
+    events.WARNING: ("task", "text"),
+    events.PINNED: ("group",),
+    events.UNPINNED: ("group",),
+    events.PM_PHASE: ("phase",),
+    events.DISABLE_FAILED: ("task", "count", "alive"),
+    events.PM_RESULT: ("task", "operation", "result", "cause"),
+    events.KILLED: ("group",),
+    events.BORN: ("task", "group", "into_killed"),
+    events.DEAD: ("task",),
+    events.REAPED: ("task",),
+    events.FROZE: ("task",),
+    events.LEFT_FRIDGE: ("task",),
+    events.FREEZER_STATE: ("cgroup", "state"),
+    events.PANIC: ("reason",),
+}
+
+
+@attrs.define(frozen=True)
+class Seen:
+    """An event with names for numbers: a group goes by the name of its first thread."""
+
+    kind: str
+    values: tuple[str | int | bool, ...]
+
+    def __getitem__(self, field: str) -> str | int | bool:
+        """The value of that field (see FIELDS)."""
+        return self.values[FIELDS[self.kind].index(field)]
+
+    @property
+    def fields(self) -> dict[str, str | int | bool]:
+        """All values by name."""
+        return dict(zip(FIELDS[self.kind], self.values, strict=True))
+
+
+@attrs.define(frozen=True)
+class Row:
+    """A task as it is after a step.  ``at``: the preemption point where its context stands."""
+
+    task: str
+    state: str
+    marked: bool
+    memdie: bool
+    zombie: bool
+    at: str
+
+
+@attrs.define(frozen=True)
+class Step:
+    """One step.  ``calls``: the suspended call chain that was gone on with; the first ``kept`` of them are not yet over.
+
+    ``after``: the chain at the next preemption point.  ``point``: function and step of the atomic block that ran.  ``rows``: the
+    tasks that changed.  ``waits``: the context now sleeps, wants a lock or is in user mode.  ``broken``: claims refuted here.
+    """
+
+    number: int
+    item: int
+    task: str
+    point: tuple[str, str]
+    calls: tuple[str, ...]
+    kept: int
+    after: tuple[str, ...]
+    seen: tuple[Seen, ...]
+    phase: str
+    count: int
+    clock: int
+    rows: tuple[Row, ...]
+    waits: bool
+    broken: tuple[str, ...]
+
+
+@attrs.define(frozen=True)
+class Request:
+    """An operation was asked for; ``refused`` says why it was not possible."""
+
+    item: int
+    op: Op
+    seen: tuple[Seen, ...] = ()
+    rows: tuple[Row, ...] = ()
+    refused: str = ""
+
+
+@attrs.define(frozen=True)
+class Rest:
+    """A run is over; ``quiet``: nothing can run any more.  ``broken``: claims that the machine at rest refutes."""
+
+    item: int
+    quiet: bool
+    broken: tuple[str, ...]
+
+
+@attrs.define(frozen=True)
+class Trace:
+    """All of it.  ``stopped`` says why the scenario could not be played to its end."""
+
+    scenario: Scenario
+    variant: str
+    boot: tuple[Row, ...]
+    entries: tuple[Request | Step | Rest, ...]
+    violations: tuple[Violation, ...]
+    observation: Observation
+    kthreads: frozenset[str]
+    stopped: str = ""
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The steps alone."""
+        return tuple(e for e in self.entries if isinstance(e, Step))
+
+    @property
+    def refused(self) -> tuple[Request, ...]:
+        """The operations that were not possible where they stand."""
+        return tuple(e for e in self.entries if isinstance(e, Request) and e.refused)
+
+
+def call_chain(t: TaskStruct) -> tuple[Any, ...]:
+    """The suspended generators of a task's context, the outermost first."""
+    chain = []
+    generator: Any = t.context
+    while generator is not None and hasattr(generator, "gi_yieldfrom"):
+        chain.append(generator)
+        generator = generator.gi_yieldfrom
+    return tuple(chain)
+
+
+def named(k: Kernel, event: tuple[Any, ...]) -> Seen:
+    """The event with names for pids and group numbers."""
+    kind, *values = event
+    pairs = zip(FIELDS[kind], values, strict=True)
+    return Seen(kind, tuple(_name(k, field, value) for field, value in pairs))
+
+
+def _name(k: Kernel, field: str, value: Any) -> Any:
+    if field in ("task", "by"):
+        return k.tasks[value].name
+    return group_name(k, value) if field == "group" else value
+
+
+def row(p: TaskStruct) -> Row:
+    """The task as it is now."""
+    at = "" if p.at is None else str(p.at if isinstance(p.at, PreemptionPoint) else p.at[0])
+    memdie = bool(p.thread_flags & TIF_MEMDIE)
+    return Row(p.name, task_state(p), p.signal.oom_mm is not None, memdie, p.exit_state == EXIT_ZOMBIE, at)
+
+
+@attrs.define(eq=False)
+class _Recorder:
+    """Listens to a session; generators are kept, not names, as only they tell a call from its successor."""
+
+    session: Session
+    item: int = 0
+    entries: list[Request | Step | Rest] = attrs.Factory(list)
+    rows: dict[str, Row] = attrs.Factory(dict)
+    chains: dict[str, tuple[Any, ...]] = attrs.Factory(dict)
+    _history: int = 0
+    _broken: int = 0
+
+    def changed_rows(self) -> tuple[Row, ...]:
+        """The tasks that changed since the last call."""
+        rows = [row(p) for p in self.session.machine.k.tasks.values()]
+        changed = tuple(r for r in rows if self.rows.get(r.task) != r)
+        self.rows.update({r.task: r for r in changed})
+        return changed
+
+    def new_events(self) -> tuple[Seen, ...]:
+        """The events since the last call."""
+        new = self.session.history[self._history :]
+        self._history = len(self.session.history)
+        return tuple(named(self.session.machine.k, event) for _step, event in new)
+
+    def new_broken(self) -> tuple[str, ...]:
+        """The claims refuted since the last call."""
+        new = tuple(self.session.violations)[self._broken :]
+        self._broken = len(self.session.violations)
+        return new
+
+    def request(self, op: Op) -> None:
+        """Play an operation."""
+        try:
+            self.session.request(op)
+        except IllegalOperation as refusal:
+            self.entries.append(Request(self.item, op, refused=refusal.reason))
+            return
+        self.entries.append(Request(self.item, op, self.new_events(), self.changed_rows()))
+
+    def on_step(self, task: TaskStruct | None) -> None:
+        """Record a step that was taken."""
+        k = self.session.machine.k
+        name = TICK if task is None else task.name
+        before = self.chains.get(name, ())
+        after = () if task is None else call_chain(task)
+        kept = next(
+            (i for i, pair in enumerate(zip(before, after, strict=False)) if pair[0] is not pair[1]), None
+        )
+        at = self.rows[name].at if task is not None else "the clock: goes on to the next timer"
+        function, _, step = at.partition(": ")
+        changed = self.changed_rows()
+        entry = Step(
+            number=self.session.steps,
+            item=self.item,
+            task=name,
+            point=(function, step),
+            calls=tuple(g.__name__ for g in before),
+            kept=min(len(before), len(after)) if kept is None else kept,
+            after=tuple(g.__name__ for g in after),
+            seen=self.new_events(),
+            phase=k.pm_phase,
+            count=k.oom_victims,
+            clock=k.clock,
+            rows=changed,
+            waits=task is None or _waits(self.session.machine, task),
+            broken=self.new_broken(),
+        )
+        if task is not None:
+            self.chains[name] = after
+        for r in changed:
+            if not self.chains.get(r.task):
+                self.chains[r.task] = call_chain(self.session.machine.names_now()[r.task])
+        self.entries.append(entry)
+
+
+def _waits(machine: Machine, task: TaskStruct) -> bool:
+    if not machine.runnable(task):
+        return True
+    return isinstance(task.at, PreemptionPoint) and task.at.kind == Kind.USER
+
+
+@attrs.define(eq=False, slots=True)
+class _TracedSession(Session):
+    """A session that tells a recorder of each step."""
+
+    recorder: _Recorder | None = None
+
+    def on_step(self, task: TaskStruct | None) -> None:
+        """See Session."""
+        Session.on_step(self, task)
+        if self.recorder is not None:
+            self.recorder.on_step(task)
+
+
+def record(scenario: Scenario, variant: Variant, claims: Iterable[Claim] = CLAIMS) -> Trace:
+    """Play the scenario and write everything down.
+
+    An operation that is not possible is noted and left out; a schedule that diverges, or a step limit, ends it (``stopped``).
+    """
+    session = _TracedSession(Machine(variant), tuple(claims))
+    recorder = session.recorder = _Recorder(session)
+    boot = recorder.changed_rows()
+    machine = session.machine
+    recorder.chains = {name: call_chain(p) for name, p in machine.names_now().items()}
+    stopped = ""
+    for recorder.item, item in enumerate(scenario.items):
+        if not isinstance(item, Run):
+            recorder.request(item)
+            continue
+        try:
+            session.run(follow(item.schedule))
+        except (ScheduleDiverged, StepLimitReached) as reason:
+            stopped = str(reason)
+            break
+        quiet = bool(machine.k.panicked) or not (machine.runnable_tasks() or machine.sleepers_due())
+        recorder.entries.append(Rest(recorder.item, quiet, recorder.new_broken()))
+    kthreads = frozenset(p.name for p in machine.k.tasks.values() if p.flags & PF_KTHREAD)
+    violations = tuple(session.violations.values())
+    return Trace(
+        scenario,
+        variant.name,
+        boot,
+        tuple(recorder.entries),
+        violations,
+        session.observe(),
+        kthreads,
+        stopped,
+    )

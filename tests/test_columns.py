@@ -1,0 +1,275 @@
+"""The text form of a run: what it shows, how wide it is, that it never changes."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import kernel_model
+import legacy_tifmemdie
+import patched
+from kernel_model.preempt import POINTS
+from kernel_model.sched import Variant
+from oom_review.columns import COLUMN, HELPERS, WIDTH, columns, lockstep_columns, observation_line
+from oom_review.scenario import Op, Run, Scenario
+from oom_review.schedules.choices import Choices
+from oom_review.schedules.gaps import Gaps
+from oom_review.trace import FIELDS, record
+
+LEGACY, RFC = legacy_tifmemdie.VARIANT, patched.VARIANT
+
+
+def script(*operations: str, last: Gaps | Choices | None = None) -> Scenario:
+    """Operations, each with a run to quiescence; ``last`` is the schedule of the last run."""
+    items: list[Op | Run] = []
+    for text in operations:
+        task, _, rest = text.partition(": ")
+        name, *args = rest.split()
+        items += [Op(name, task, tuple(args)), Run()]
+    if last is not None:
+        items[-1] = Run(last)
+    return Scenario(tuple(items))
+
+
+# Two threads in the fridge, and the OOM killer.
+FRIDGE = script("init: fork v", "v: clone t1", "init: attach v A", "init: freeze A", "kworker: alloc")
+# The leader has left by pthread_exit() long ago.
+LEADER_GONE = script("init: fork v", "v: clone t1", "v: exit", "kworker: alloc")
+# Another process shares the mm, and sits in the fridge.
+SHARERS = script("init: fork v", "v: clone_vm p", "init: attach p A", "init: freeze A", "kworker: alloc")
+# The OOM killer marks between try_to_freeze_tasks() and oom_killer_disable().
+LATE_MARK = Scenario(
+    (
+        *script("init: fork v", "v: clone t1", "init: suspend", last=Gaps((), 35)).items,
+        Op("alloc", "kworker"),
+        Run(
+            Gaps(
+                (
+                    (0, "kworker"),
+                    (36, "@tick"),
+                    (1, "@tick"),
+                    (1, "kworker"),
+                    (1, "init"),
+                    (14, "v"),
+                    (3, "init"),
+                )
+            )
+        ),
+    )
+)
+
+FRIDGE_LEGACY = """\
+# init: fork v
+# v: clone t1
+# init: attach v A
+# init: freeze A    (v, t1 in the fridge)
+# kworker: alloc
+
+CPU0 (kworker)                  CPU1 (v)
+==============                  ========
+alloc_pages_slowpath()
+  out_of_memory()
+    oom_kill_process()
+      do_send_sig_info() // v: SIGNAL_GROUP_EXIT
+      mark_oom_victim() // v: TIF_MEMDIE
+        // v: oom_mm set
+        thaw_task() // wakes v
+          // t1 not thawed
+          ^^^^^^^^^^^^^^^^
+        // oom_victims 0 -> 1
+                                get_signal()
+                                  try_to_freeze()
+                                    refrigerator() // left the fridge
+                                  [...]
+                                  do_group_exit()
+                                    do_exit()
+                                      exit_mm()
+                                        exit_oom_victim()
+                                          // oom_victims 1 -> 0
+                                      [...]
+                                      exit_notify() // EXIT_ZOMBIE
+                                      do_task_dead() // TASK_DEAD
+
+At the end: v zombie; t1 in the fridge; oom_victims 0.
+Broken promise: every thread of a marked group leaves the fridge although
+nobody thaws it (fridge-empties).
+Here: t1 of a marked group left behind in the fridge.
+"""
+
+LEADER_GONE_RFC = """\
+# init: fork v
+# v: clone t1
+# v: exit    (v zombie)
+# kworker: alloc
+
+CPU0 (kworker)                  CPU1 (t1)
+==============                  =========
+alloc_pages_slowpath()
+  out_of_memory()
+    oom_kill_process()
+      do_send_sig_info() // v: SIGNAL_GROUP_EXIT
+      mark_oom_victim() // v: oom_mm set
+        // oom_victims 0 -> 1
+                                get_signal()
+                                  do_group_exit()
+                                    do_exit()
+                                      exit_notify()
+                                        release_task() // is unhashed
+                                      do_task_dead() // TASK_DEAD
+                                        // oom_victims stays 1
+                                        ^^^^^^^^^^^^^^^^^^^^^^
+
+At the end: v zombie; t1 reaped; oom_victims 1.
+Broken promise: when all threads of all marked groups are dead, oom_victims
+is 0 (count-returns).
+Here: all threads of all marked groups are dead, and oom_victims is 1.
+"""
+
+
+def test_a_thread_left_in_the_fridge() -> None:
+    """The whole picture of the RFC's complaint, letter by letter."""
+    assert columns(FRIDGE, LEGACY, "fridge-empties") == FRIDGE_LEGACY
+
+
+def test_a_leaked_count() -> None:
+    """The whole picture of the count that the RFC leaks, letter by letter."""
+    assert columns(LEADER_GONE, RFC, "count-returns") == LEADER_GONE_RFC
+
+
+def blamed(text: str) -> str:
+    """The line above the carets."""
+    lines = text.splitlines()
+    return lines[next(i for i, line in enumerate(lines) if line.strip() and not line.strip(" ^")) - 1].strip()
+
+
+def test_io_after_disable_is_marked_where_it_happens() -> None:
+    """An event's own step is blamed, with three contexts at 0, 32 and 64."""
+    text = columns(LATE_MARK, LEGACY, "disabled-means-quiet")
+    assert blamed(text) == "// device access, disabled"
+    header = next(line for line in text.splitlines() if line.startswith("CPU0"))
+    assert [header.index(f"CPU{i}") for i in range(3)] == [0, COLUMN, 2 * COLUMN]
+    assert text.index("oom_victims 1 -> 0") < text.index("phase: disabled") < text.index("device access")
+
+
+def test_a_sharer_left_in_the_fridge_is_named() -> None:
+    """The mark that thaws nobody else is to blame."""
+    assert blamed(columns(SHARERS, RFC, "sharers-leave")) == "// p not thawed"
+
+
+def test_a_failed_suspend_tells_the_time_that_passed() -> None:
+    """20 s are a line; the step that gives up is marked."""
+    last = script("init: fork v", "v: clone t1", "v: exit", "kworker: alloc", "init: suspend")
+    text = columns(last, RFC, "no-spurious-ebusy")
+    assert "# 20 s later" in text.splitlines()
+    assert blamed(text) == "// oom_victims is 1: gives up"
+
+
+@pytest.mark.parametrize("scenario", [FRIDGE, LEADER_GONE, SHARERS], ids=["fridge", "leader", "sharers"])
+@pytest.mark.parametrize("variant", [LEGACY, RFC], ids=["legacy", "rfc"])
+def test_two_contexts_fit_a_mail_and_a_screen(scenario: Scenario, variant: Variant) -> None:
+    """75 columns where two contexts are enough, and never more than 45 lines."""
+    text = columns(scenario, variant)
+    if "CPU2" not in text:
+        assert max(map(len, text.splitlines())) <= WIDTH
+    assert len(text.splitlines()) <= 45
+
+
+def test_lockstep_marks_the_first_divergence() -> None:
+    """Everything above the mark is equal on both sides, the next event is not."""
+    lines = lockstep_columns(FRIDGE, LEGACY, RFC).splitlines()
+    at = next(i for i, line in enumerate(lines) if "first divergence" in line)
+    sides = [(line[:38].strip(), line[38:].strip()) for line in lines]
+    assert all(left == right for left, right in sides[2:at])
+    assert sides[at + 1 : at + 3] == [
+        ("kworker: mark_oom_victim()", "kworker: mark_oom_victim()"),
+        ("// v: TIF_MEMDIE", "// v: oom_mm set"),
+    ]
+    assert "broken: fridge-empties" in sides[-2][0] + sides[-3][0] + sides[-4][0] + sides[-5][0]
+    assert max(map(len, lines)) <= WIDTH + 2
+
+
+def test_lockstep_of_equals_marks_nothing() -> None:
+    """A variant does not diverge from itself."""
+    assert "divergence" not in lockstep_columns(FRIDGE, RFC, RFC)
+
+
+def test_observation_line() -> None:
+    """The three words of the kernel's memory model."""
+    assert observation_line("leak", 0, 9) == "Observation leak Never 0 9"
+    assert observation_line("leak", 4, 5) == "Observation leak Sometimes 4 5"
+    assert observation_line("leak", 9, 0) == "Observation leak Always 9 0"
+
+
+def test_hash_seed_changes_nothing() -> None:
+    """The same bytes in another process, under another hash seed."""
+    code = "import test_columns as t; print(t.columns(t.LATE_MARK, t.LEGACY), end='')"
+    texts = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=Path(__file__).parent,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert texts == {columns(LATE_MARK, LEGACY)}
+
+
+def test_choices_replay_the_same_trace() -> None:
+    """The exact choices of a run take the same steps as its gap list."""
+    gaps = record(LATE_MARK, LEGACY)
+    last = len(LATE_MARK.items) - 1
+    names = tuple(s.task for s in gaps.steps if s.item == last)
+    exact = record(Scenario((*LATE_MARK.items[:-1], Run(Choices(names)))), LEGACY)
+    assert exact.entries == gaps.entries
+
+
+@pytest.mark.parametrize(
+    ("names", "reason"),
+    [
+        (("v",), "step 1 of the run: expected a step of v, but v can't run; ready to run: kworker"),
+        (
+            ("kworker", "nobody"),
+            "step 2 of the run: expected a step of nobody, but no such task; ready to run: kworker",
+        ),
+        (
+            ("@tick",),
+            "step 1 of the run: expected a step of the clock, but no sleep has an end; ready to run: kworker",
+        ),
+    ],
+)
+def test_a_diverging_choice_says_what_was_there(names: tuple[str, ...], reason: str) -> None:
+    """Which step, what was expected, who could have run."""
+    scenario = script("init: fork v", "kworker: alloc", last=Choices(names))
+    assert record(scenario, LEGACY).stopped == reason
+    assert f"Stopped: {reason[:40]}" in columns(scenario, LEGACY)
+
+
+def test_a_refused_operation_is_noted_and_left_out() -> None:
+    """Who is in the fridge can't ask for anything."""
+    scenario = Scenario((*FRIDGE.items[:-2], Op("exit", "t1"), *FRIDGE.items[-2:]))
+    assert "# t1: exit    refused: the task is in the fridge" in columns(scenario, LEGACY)
+
+
+def test_every_event_kind_has_names_for_its_values() -> None:
+    """FIELDS knows each kind that kernel_model.events can make."""
+    kinds = {v for name, v in vars(kernel_model.events).items() if name.isupper() and isinstance(v, str)}
+    assert set(FIELDS) == kinds
+
+
+def test_helpers_are_functions_of_the_model_and_no_preemption_point_stands_in_them() -> None:
+    """A name in HELPERS that no generator function has is stale; one that the C source has would be hidden."""
+    functions = set()
+    for package in (kernel_model, legacy_tifmemdie, patched):
+        for path in Path(next(iter(package.__path__))).rglob("*.py"):
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            functions |= {n.name for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)}
+    assert functions >= HELPERS
+    assert not HELPERS & {function for function, _step in POINTS}
