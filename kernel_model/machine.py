@@ -14,7 +14,7 @@ from kernel_model.errors import IllegalOperation, ModelBug
 from kernel_model.fork import alloc_pid
 from kernel_model.locking import SIGLOCK, Lock
 from kernel_model.oom_reaper import oom_reaper
-from kernel_model.operations import OPERATIONS, SIGNALS, Arg, Call, Operation
+from kernel_model.operations import OPERATIONS, SIGNALS, Arg, Operation
 from kernel_model.page_alloc import KWORKER_IDLE, freezable_kthread, kworker
 from kernel_model.preempt import Kind, PreemptionPoint, Steps
 from kernel_model.sched import (
@@ -176,6 +176,17 @@ class Machine:
 
         Raises IllegalOperation, with the machine unchanged, for what no user could ask for.
         """
+        operation, cur, arguments = self.check(name, task, *args)
+        if cur is None:
+            operation.start(self.k, *arguments)
+            return
+        cur.syscall = operation.start(self.k, *arguments)
+        self.given.update((kind, v) for kind, v in zip(operation.args, arguments, strict=True) if kind in NEW_NAMES)
+        if cur in self.kthreads:
+            cur.state = TASK_RUNNING
+
+    def check(self, name: str, task: str | None, *args: str | int) -> tuple[Operation, TaskStruct | None, list[Any]]:
+        """The operation, its caller (None for an event) and its arguments.  Raises IllegalOperation; changes nothing."""
         operation = OPERATIONS.get(name)
         who = task or "nobody"
         if operation is None:
@@ -185,17 +196,8 @@ class Machine:
         if operation.by == "event":
             if task is not None:
                 raise IllegalOperation(name, who, "nobody does this: it is an event")
-            operation.start(self.k, *self._arguments(operation, who, args))
-            return
-        cur = self._caller(operation, task)
-        arguments = self._arguments(operation, who, args)
-        call: Call = operation.start(self.k, *arguments)
-        self.given.update(
-            (kind, v) for kind, v in zip(operation.args, arguments, strict=True) if kind in NEW_NAMES
-        )
-        cur.syscall = call
-        if cur in self.kthreads and cur.at is KWORKER_IDLE:
-            cur.state = TASK_RUNNING
+            return operation, None, self._arguments(operation, who, args)
+        return operation, self._caller(operation, task), self._arguments(operation, who, args)
 
     def _caller(self, operation: Operation, task: str | None) -> TaskStruct:
         name = operation.name

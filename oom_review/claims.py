@@ -19,6 +19,7 @@ from kernel_model.mm import EXIT_AIO
 from kernel_model.pid_namespace import WAIT_EMPTY
 from kernel_model.sched import (
     PF_KTHREAD,
+    PF_SUSPEND_TASK,
     SIGNAL_GROUP_COREDUMP,
     SIGNAL_GROUP_EXIT,
     TASK_DEAD,
@@ -115,7 +116,8 @@ def _quiet_in(*phases: str) -> OnEvent:
     def on_event(k: Kernel, state: Hashable, event: Event) -> tuple[Hashable, str]:
         _kind, pid, what, phase = event
         p = k.tasks[pid]
-        if phase not in phases or p.signal.oom_mm is None or p.flags & PF_KTHREAD:
+        # The task that suspends is the one that may touch devices.
+        if phase not in phases or p.signal.oom_mm is None or p.flags & (PF_KTHREAD | PF_SUSPEND_TASK):
             return state, ""
         return state, f"{p.name}, of a marked group, accesses a device ({what}) while {_PHASE_WORDS[phase]}"
 

@@ -22,6 +22,7 @@ from oom_review.schedules.driver import TICK
 from oom_review.schedules.gaps import Gaps
 
 TRIES = 60
+SAMPLE = 1500
 BIRTHS = ("clone", "fork", "vfork")
 
 
@@ -32,9 +33,9 @@ def minimize(scenario: Scenario, variant: Variant, claim: Claim, tries: int = TR
         smaller = _drop_operations(best, variant, claim, tries)
         smaller = _simplify_runs(smaller, variant, claim)
         smaller = _drop_preemptions(smaller, variant, claim)
-        smaller = _one_preemption(smaller, variant, claim) or smaller
+        smaller = _few_preemptions(smaller, variant, claim) or smaller
         if smaller == best:
-            return best
+            return renamed(best)
         best = smaller
 
 
@@ -167,21 +168,35 @@ def _without_preemption(gaps: Gaps, position: int) -> Iterator[Gaps]:
     yield Gaps((*before, *after), gaps.steps)
 
 
-def _one_preemption(scenario: Scenario, variant: Variant, claim: Claim) -> Scenario | None:
-    """If the runs need several preemptions: one alone, in the last run, wherever it could be."""
-    if scenario.preemptions < 2:
-        return None
+def _few_preemptions(scenario: Scenario, variant: Variant, claim: Claim) -> Scenario | None:
+    """The same operations with fewer preemptions, all in the last run: one anywhere, else a sample of those with more."""
     plain = without_preemptions(scenario)
-    session = replay_length(plain, variant, claim)
-    if session is None:
+    length = replay_length(plain, variant, claim) if scenario.preemptions > 1 else None
+    if length is None:
         return None
-    steps, names = session
-    for gap in range(1, steps):
-        for name in names:
-            candidate = _replace(plain, len(plain.items) - 1, Run(Gaps(((gap, name),))))
+    steps, names = length
+    if not steps:
+        return None
+    rng = random.Random(scenario.preemptions)
+    for count in range(1, min(scenario.preemptions, 4)):
+        for preemptions in _one(steps, names) if count == 1 else _several(rng, count, steps, names):
+            candidate = _replace(plain, len(plain.items) - 1, Run(Gaps(preemptions)))
             if replay_or_none(candidate, variant, claim):
                 return candidate
     return None
+
+
+def _one(steps: int, names: list[str]) -> Iterator[tuple[tuple[int, str], ...]]:
+    for gap in range(1, steps):
+        for name in names:
+            yield ((gap, name),)
+
+
+def _several(rng: random.Random, count: int, steps: int, names: list[str]) -> Iterator[tuple[tuple[int, str], ...]]:
+    for _ in range(SAMPLE):
+        places = sorted(rng.randrange(steps) for _ in range(count))
+        gaps = [places[0], *(b - a for a, b in zip(places, places[1:], strict=False))]
+        yield tuple((gap, rng.choice(names)) for gap in gaps)
 
 
 def replay_length(scenario: Scenario, variant: Variant, claim: Claim) -> tuple[int, list[str]] | None:
@@ -192,4 +207,20 @@ def replay_length(scenario: Scenario, variant: Variant, claim: Claim) -> tuple[i
         whole = play(scenario, variant, (claim,))
     except IllegalOperation:
         return None
-    return whole.steps - before, [*whole.machine.names_now(), TICK]
+    idle = {"oom_reaper", "kworker", "kswapd"}.difference(whole.taken)
+    return whole.steps - before, [n for n in (*whole.machine.names_now(), TICK) if n not in idle]
+
+
+def renamed(scenario: Scenario) -> Scenario:
+    """Tasks by plain names, p1, p2, ... in the order of their births."""
+    births = [str(op.args[0]) for op in scenario.operations if op.name.startswith(BIRTHS)]
+    new = {old: f"p{n}" for n, old in enumerate(births, 1)}
+    items: list[Op | Run] = []
+    for i in scenario.items:
+        if isinstance(i, Op):
+            args = tuple(new.get(a, a) if isinstance(a, str) else a for a in i.args)
+            items.append(attrs.evolve(i, task=new.get(i.task or "", i.task), args=args))
+        else:
+            preemptions = tuple((gap, new.get(name, name)) for gap, name in i.schedule.preemptions)
+            items.append(Run(attrs.evolve(i.schedule, preemptions=preemptions)))
+    return Scenario(tuple(items))

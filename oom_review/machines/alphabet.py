@@ -34,6 +34,8 @@ TRACE = ("ptrace_attach", "ptrace_seize", "ptrace_seize_exit", "ptrace_exitkill"
 EVENTS = ("sysrq_f", "wakeup", "io_complete", "memory_pressure", "kill_allocating_task")
 SIGNALS = ("KILL", "TERM", "ABRT", "STOP", "CONT")
 CGROUPS = ("A", "A/B", "/")
+PLACES = ("nowhere", "M", "A", "frozen")
+RIVALS = ("suspend", "hibernate", "snapshot_freeze", "alloc", "exit_group", "execve", "exit", "wait")
 ALLOCATORS = ("kworker", "kswapd")
 
 
@@ -104,20 +106,54 @@ class AlphabetMachine(RuleBasedStateMachine):
         """Only two of them run, the first one first."""
         self.advance(0, "turn", [self.person(first), self.person(second)])
 
-    @rule(threads=st.integers(1, 4), frozen=st.booleans(), parent=WHO)
-    def b_process(self, threads: int, frozen: bool, parent: int) -> None:  # noqa: FBT001 - drawn
-        """A whole process: forked, with threads, perhaps in a freezer cgroup of its own."""
+    @rule(threads=st.integers(1, 4), sharer=st.booleans(), place=st.sampled_from(PLACES), parent=WHO)
+    def b_process(self, threads: int, sharer: bool, place: str, parent: int) -> None:  # noqa: FBT001 - drawn
+        """A whole process: forked, with threads, perhaps with a second process in its mm, perhaps frozen."""
         self.settle()
         leader = self.birth("fork", self.person(parent))
         self.settle()
         if leader not in self.people():
             return
+        if place != "nowhere":
+            self.submit(Op("memcg_attach", "init", (leader, "M")) if place == "M" else Op("attach", "init", (leader, "A")))
+            self.settle()
+        for kind in ["clone"] * (threads - 1) + ["clone_vm"] * sharer:
+            self.birth(kind, leader)
+            self.settle()
+        if place == "frozen":
+            self.submit(Op("freeze", "init", ("A",)))
+            self.settle()
+
+    @rule(killer=st.integers(0, 4), others=st.lists(st.sampled_from(RIVALS), max_size=3), who=WHO, seed=SEED)
+    def b_race(self, killer: int, others: list[str], who: int, seed: int) -> None:
+        """An OOM kill, and what races with it, all at once."""
+        for i, name in enumerate(others):
+            self.submit(Op(name, self.person(who + i) if name in POWER else self.child(who + i)))
+        if killer < len(ALLOCATORS):
+            self.submit(Op("alloc", ALLOCATORS[killer]))
+        elif killer == len(ALLOCATORS):
+            self.submit(Op("sysrq_f"))
+        else:
+            self.submit(Op("alloc", self.child(who + killer)))
+        self.advance(seed, "portfolio", [])
+
+    @rule(name=st.sampled_from(MEMORY), threads=st.integers(2, 4), sysrq=st.booleans(), seed=SEED)
+    def b_crowd(self, name: str, threads: int, sysrq: bool, seed: int) -> None:  # noqa: FBT001 - drawn
+        """The threads of a process in the memory cgroup run out of memory together."""
+        self.settle()
+        leader = self.birth("fork", "init")
+        self.settle()
+        self.submit(Op("memcg_attach", "init", (leader, "M")))
+        self.settle()
+        members = [leader]
         for _ in range(threads - 1):
-            self.birth("clone", leader)
+            members.append(self.birth("clone", leader))
             self.settle()
-        if frozen:
-            self.submit(Op("attach", "init", (leader, "A")))
-            self.settle()
+        for who in members:
+            self.submit(Op(name, who))
+        if sysrq:
+            self.submit(Op("sysrq_f"))
+        self.advance(seed, "portfolio", [])
 
     @rule(name=st.sampled_from(PLAIN), who=WHO)
     def c_plain(self, name: str, who: int) -> None:

@@ -26,7 +26,7 @@ from oom_review.schedules import portfolio
 from oom_review.schedules.driver import Scheduler, first_runnable
 from oom_review.schedules.gaps import GapScheduler, Gaps
 
-INTERLEAVINGS = 12
+INTERLEAVINGS = 20
 
 
 class ClaimRefuted(AssertionError):

@@ -1,6 +1,6 @@
 """PCT: random priorities with few change points (Burckhardt, Kothari, Musuvathi, Nagarakatte, ASPLOS 2010).
 
-The highest-priority runnable context runs; at each of d-1 steps drawn beforehand the running one falls below all others.  With n
+The clock takes part as a context of its own while somebody's short sleep could end.  The highest-priority runnable context runs; at each of d-1 steps drawn beforehand the running one falls below all others.  With n
 contexts and k steps a bug of depth d is found with probability at least 1/(n * k**(d-1)) in each run.
 """
 
@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import random
 from typing import TYPE_CHECKING
+
+from oom_review.schedules.driver import short_sleep_due
 
 if TYPE_CHECKING:
     from kernel_model.machine import Machine
@@ -24,6 +26,7 @@ class PctScheduler:
         self._changes = sorted(rng.randrange(max(1, steps)) for _ in range(depth - 1))
         self._count = 0
         self._lowest = 0.0
+        self._clock = rng.random()
 
     def choose(self, machine: Machine, current: TaskStruct | None) -> TaskStruct | None:
         """See Scheduler."""
@@ -38,6 +41,9 @@ class PctScheduler:
         if not runnable:
             return None
         priority = self._priority
+        if self._clock > max(priority.get(t.pid, 1.0) for t in runnable) and short_sleep_due(machine):
+            self._clock = self._rng.random()
+            return None
         for t in runnable:
             if t.pid not in priority:
                 priority[t.pid] = self._rng.random()

@@ -1,9 +1,11 @@
-"""Uniform random walk: each step goes to a runnable context chosen with equal probability.  Guarantees nothing."""
+"""Uniform random walk: each step goes to a runnable context, or the clock, chosen with equal probability.  Guarantees nothing."""
 
 from __future__ import annotations
 
 import random
 from typing import TYPE_CHECKING
+
+from oom_review.schedules.driver import short_sleep_due
 
 if TYPE_CHECKING:
     from kernel_model.machine import Machine
@@ -21,4 +23,9 @@ class UniformScheduler:
         """See Scheduler."""
         del current
         runnable = machine.runnable_tasks()
-        return runnable[int(self._rng.random() * len(runnable))] if runnable else None
+        if not runnable:
+            return None
+        chosen = int(self._rng.random() * (len(runnable) + 1))
+        if chosen < len(runnable):
+            return runnable[chosen]
+        return None if short_sleep_due(machine) else runnable[0]

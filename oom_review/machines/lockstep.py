@@ -1,0 +1,127 @@
+"""Two variants in lockstep: every operation and every schedule goes to both, and what can be seen is compared after each rule."""
+
+from __future__ import annotations
+
+import random
+from typing import ClassVar
+
+from hypothesis import event
+
+from kernel_model.errors import IllegalOperation
+from kernel_model.machine import Machine, describe
+from kernel_model.preempt import PreemptionPoint
+from kernel_model.sched import PF_KTHREAD, TaskStruct, Variant
+from oom_review.differences import Divergence, Pair, books_balance, compare
+from oom_review.machines.alphabet import AlphabetMachine
+from oom_review.run import Session
+from oom_review.scenario import Op
+from oom_review.schedules.driver import OnStep, drive
+from oom_review.schedules.named_priorities import NamedPriorities
+
+
+class UnexplainedDifference(AssertionError):
+    """Two variants parted in a way that the catalogue does not have."""
+
+    def __init__(self, divergences: list[Divergence], log: list[str]) -> None:
+        """Say what differs, after which operations and runs."""
+        what = "\n  ".join(map(str, divergences))
+        script = "\n  ".join(log)
+        super().__init__(f"unexplained difference:\n  {what}\nafter\n  {script}")
+        self.divergences = divergences
+
+
+class LockstepMachine(AlphabetMachine):
+    """Subclassed by lockstep_machine() with two variants."""
+
+    variants: ClassVar[tuple[Variant, Variant]]
+    tally: ClassVar[dict[str, int]] = {}
+    points: ClassVar[set[PreemptionPoint]] = set()
+
+    def __init__(self) -> None:
+        """Boot both."""
+        super().__init__()
+        self.pair = Pair(*(Session(Machine(v), ()) for v in self.variants))
+        self.log: list[str] = []
+
+    @property
+    def sessions(self) -> tuple[Session, Session]:
+        """Left and right."""
+        return self.pair.left, self.pair.right
+
+    def people(self) -> list[str]:
+        """See AlphabetMachine: user tasks that are still there on both sides."""
+        right = self.pair.right.machine.names_now()
+        alive = (p for p in self.pair.left.machine.k.tasks.values() if not p.flags & PF_KTHREAD and p.at is not None)
+        both = [p.name for p in alive if p.name in right and right[p.name].at is not None]
+        return both or ["init"]
+
+    def submit(self, op: Op) -> bool:
+        """See AlphabetMachine: only what is possible on both sides."""
+        try:
+            for session in self.sessions:
+                session.machine.check(op.name, op.task, *op.args)
+        except IllegalOperation:
+            return False
+        for session in self.sessions:
+            session.request(op)
+        self.log.append(str(op))
+        self.count(f"operation {op.name}")
+        return True
+
+    def advance(self, seed: int, kind: str, who: list[str]) -> None:
+        """See AlphabetMachine: the same priorities on both sides, sometimes for a few of the tasks only."""
+        rng = random.Random(seed)
+        changes = 0 if kind == "rest" else rng.randint(0, 3)
+        only = frozenset(who)
+        if kind == "portfolio" and rng.random() < 0.4:
+            names = [*self.people(), "kworker", "kswapd", "oom_reaper"]
+            only = frozenset(rng.sample(names, rng.randint(1, len(names))))
+        self.log.append(f"run {sorted(only) or 'everybody'} with priorities {seed}, {changes} changes a task")
+        for session in self.sessions:
+            drive(session.machine, NamedPriorities(seed, changes, only), self._on_step(session))
+        self._compare()
+
+    def _on_step(self, session: Session) -> OnStep:
+        points = self.points
+
+        def on_step(task: TaskStruct | None) -> None:
+            session.on_step(task)
+            if task is not None and task.at is not None:
+                points.add(task.at if isinstance(task.at, PreemptionPoint) else task.at[0])
+
+        return on_step
+
+    def _compare(self) -> None:
+        remaining = compare(self.pair)
+        for session in self.sessions:
+            wrong = books_balance(session)
+            if wrong:
+                remaining.append(Divergence("books", session.machine.k.variant.name, wrong, ""))
+        if remaining:
+            raise UnexplainedDifference(remaining, [*self.log, *self._places()])
+
+    def _places(self) -> list[str]:
+        return [
+            f"{s.machine.k.variant.name}: {t.name} at {describe(t)}"
+            for s in self.sessions
+            for t in s.machine.k.tasks.values()
+        ]
+
+    def teardown(self) -> None:
+        """To quiescence, and compare for the last time."""
+        self.settle()
+        for name, times in self.pair.parted.items():
+            event(f"difference: {name}")
+            self.count(f"difference {name}", times)
+        self.count("examples")
+
+    @classmethod
+    def count(cls, what: str, times: int = 1) -> None:
+        """Keep a tally over all examples, for those who print it."""
+        cls.tally[what] = cls.tally.get(what, 0) + times
+
+
+def lockstep_machine(left: Variant, right: Variant) -> type[LockstepMachine]:
+    """A state machine class for two variants, with a tally of its own."""
+    members = {"variants": (left, right), "tally": {}, "points": set()}
+    return type(f"Lockstep_{left.name}_{right.name}", (LockstepMachine,), members)
