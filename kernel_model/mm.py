@@ -89,9 +89,11 @@ def put_signal_struct(k: Kernel, signal: SignalStruct) -> None:
         signal.oom_mm.mm_count -= 1
 
 
-def io_complete(k: Kernel, mm: MmStruct) -> None:
-    """The device finishes what was in flight; whoever waits in exit_aio goes on."""
-    mm.aio_in_flight = False
+def io_complete(k: Kernel) -> None:
+    """The devices finish what was in flight; whoever waits in exit_aio goes on."""
+    for mm in k.aio:
+        mm.aio_in_flight = False
+    k.aio = []
     for p in k.tasks.values():
         if p.at is EXIT_AIO:
             wake_up_state(p, TASK_UNINTERRUPTIBLE)

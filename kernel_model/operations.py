@@ -262,19 +262,11 @@ REMOVE = lock("freezer_css_offline", "freezer_mutex", "freezer_mutex", "cgroup",
 
 
 def _io_submit(k: Kernel, cur: TaskStruct) -> Steps[str]:
-    del k
     yield IO_SUBMIT
-    if cur.mm is not None:
+    if cur.mm is not None and not cur.mm.aio_in_flight:
         cur.mm.aio_in_flight = True
+        k.aio.append(cur.mm)
     return ""
-
-
-def _io_complete(k: Kernel) -> None:
-    for p in k.tasks.values():
-        if p.signal.oom_mm is not None:
-            io_complete(k, p.signal.oom_mm)
-    for mm in {id(p.mm): p.mm for p in k.tasks.values() if p.mm is not None}.values():
-        io_complete(k, mm)
 
 
 def _pressure(k: Kernel) -> None:
@@ -380,7 +372,7 @@ for _row in (
     ("io_submit", "user", (), _plain(_io_submit), "leave asynchronous I/O in flight"),
     ("sysrq_f", "event", (), sysrq_handle_moom, "SysRq-f on the keyboard"),
     ("wakeup", "event", (), power.pm_wakeup, "the power button resumes the machine"),
-    ("io_complete", "event", (), _io_complete, "the devices finish all I/O in flight"),
+    ("io_complete", "event", (), io_complete, "the devices finish all I/O in flight"),
     ("memory_pressure", "event", (), _pressure, "from now on dying tasks allocate too"),
     ("kill_allocating_task", "event", (), _kill_allocating, "sysctl vm.oom_kill_allocating_task = 1"),
 ):

@@ -276,6 +276,8 @@ class Kernel:
     freed: int = 0
     memory_pressure: bool = False
     sysctl_oom_kill_allocating_task: bool = False
+    # fs/aio.c: the address spaces with I/O in flight
+    aio: list[MmStruct] = attrs.Factory(list)
     # kernel/freezer.c, kernel/power/
     system_freezing_cnt: int = 0
     pm_freezing: bool = False
