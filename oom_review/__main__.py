@@ -1,0 +1,8 @@
+"""``python -m oom_review``."""
+
+import sys
+
+from oom_review.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,100 @@
+"""The command line: one table of subcommands.  Status 0: as it should be; 1: it is not; 2: bad input, said in one line."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+import attrs
+
+OK, FAILED, BAD_INPUT = 0, 1, 2
+
+
+class BadInput(Exception):  # noqa: N818 - said to the user as it is
+    """What the user gave can't be used; the message is one line: what and where."""
+
+
+@attrs.define(frozen=True)
+class Command:
+    """A subcommand: its line in --help, its arguments, and what it does; ``run`` gives the exit status."""
+
+    name: str
+    help: str
+    arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], int]
+
+
+def _replay_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Play a scenario file and print it in columns with all that there was to see.  "
+        "Status 1 if the file's own expectations are not met."
+    )
+    parser.add_argument("file", metavar="FILE", help="a scenario file (docs/scenario-format.md)")
+    parser.add_argument(
+        "--variant",
+        metavar="NAME",
+        action="append",
+        help="play it on this variant; may be repeated (default: legacy and patched): legacy, patched or rfc, "
+        "mainline, or a package in the current directory that has a VARIANT",
+    )
+    parser.add_argument("--claim", metavar="ID", help="show the run up to where this claim is broken")
+    parser.add_argument("--json", action="store_true", help="print everything, step by step, for programs")
+
+
+def _replay(arguments: argparse.Namespace) -> int:
+    import json  # noqa: PLC0415 - each command imports what it needs
+
+    from oom_review import replay, scenario_file, variants  # noqa: PLC0415
+    from oom_review.claims import BY_ID  # noqa: PLC0415
+    from oom_review.scenario_form import ScenarioError  # noqa: PLC0415
+
+    if arguments.claim is not None and arguments.claim not in BY_ID:
+        raise BadInput(f"no such claim: {arguments.claim!r}; there are: {', '.join(BY_ID)}")
+    try:
+        file = scenario_file.read(arguments.file)
+        chosen = [variants.load(name) for name in arguments.variant or ("legacy", "patched")]
+        replays = replay.replay(file, chosen, arguments.file)
+    except (ScenarioError, variants.VariantError) as error:
+        raise BadInput(str(error)) from None
+    if arguments.json:
+        print(json.dumps(replay.as_json(file, replays), indent=1))
+    else:
+        print(replay.text(file, replays, arguments.claim), end="")
+    return FAILED if any(r.unmet for r in replays) else OK
+
+
+COMMANDS: tuple[Command, ...] = (
+    Command("replay", "play a scenario file and show what happens", _replay_arguments, _replay),
+)
+
+
+def parser() -> argparse.ArgumentParser:
+    """All commands and their arguments."""
+    top = argparse.ArgumentParser(
+        prog="oom-review",
+        description="Compare two semantics of Linux OOM victims, claim by claim and interleaving by interleaving.",
+        epilog="Exit status: 0 all is as it should be, 1 it is not, 2 bad input.",
+    )
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        command.arguments(commands.add_parser(command.name, help=command.help))
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command that ``argv`` names; returns the exit status."""
+    arguments = parser().parse_args(argv)
+    command = next(c for c in COMMANDS if c.name == arguments.command)
+    try:
+        status = command.run(arguments)
+        sys.stdout.flush()
+    except BadInput as error:
+        print(f"oom-review: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except BrokenPipeError:
+        # The reader went away: nothing more to say, not even at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    return status

@@ -1,0 +1,143 @@
+"""Scenario files: reading and writing (docs/scenario-format.md).  Whatever is wrong raises ScenarioError."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from pathlib import Path
+
+import attrs
+
+from kernel_model.operations import OPERATIONS, Arg
+from oom_review.scenario import Op, Run, Scenario
+from oom_review.scenario_form import HEADER, VERSION, ScenarioError, ScenarioFile, structure
+from oom_review.scenario_parser import BOOT_TASKS, Parser
+from oom_review.schedules.choices import Choices
+from oom_review.schedules.driver import TICK
+from oom_review.schedules.gaps import Gaps
+
+MAX_BYTES = 1_000_000
+TEXT_WIDTH = 75
+
+
+def read(path: str | os.PathLike[str]) -> ScenarioFile:
+    """The file's content.  Raises ScenarioError; no more than MAX_BYTES of it are read."""
+    name = os.fspath(path)
+    try:
+        with open(path, "rb", opener=_open) as stream:
+            if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+                raise ScenarioError(name, None, "not a regular file")
+            data = stream.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else None
+        raise ScenarioError(name, None, reason or str(error)) from None
+    if len(data) > MAX_BYTES:
+        raise ScenarioError(
+            name, data.count(b"\n", 0, MAX_BYTES) + 1, f"the file is larger than {MAX_BYTES} bytes"
+        )
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ScenarioError(name, data.count(b"\n", 0, error.start) + 1, "not UTF-8") from None
+    return parse(text, name)
+
+
+def _open(path: str, flags: int) -> int:
+    # A pipe that nobody writes to must not hang us.
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def parse(text: str, file: str = "<text>") -> ScenarioFile:
+    """The content of a file that was read already."""
+    parser = Parser(file, text)
+    form = parser.form()
+    return attrs.evolve(structure(form), lines=tuple(parser.lines))
+
+
+def dumps(file: ScenarioFile) -> str:
+    """The file as text.  Raises ScenarioError for what the format can't say."""
+    file = attrs.evolve(file, scenario=without_strangers(file.scenario))
+    lines = [f"{HEADER} {VERSION}"]
+    lines += [f"{k} {v}" for k, v in attrs.asdict(file.settings).items() if v not in ("", None)]
+    lines.append("")
+    for item in file.scenario.items:
+        lines += _run_lines(item) if isinstance(item, Run) else [str(item)]
+    for variant, expectation in file.expect:
+        lines += ["", f"expect {variant}"]
+        for key, value in attrs.asdict(expectation).items():
+            if value is not None:
+                words = " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+                lines.append(f"  {key} {words or '-'}")
+    text = "\n".join([*lines, "", "end", ""])
+    again = parse(text, "the scenario")
+    if again != file:
+        raise ScenarioError("the scenario", None, "it holds names or values that a scenario file can't say")
+    return text
+
+
+def without_strangers(scenario: Scenario) -> Scenario:
+    """The same, without preemptions for tasks that no operation makes: schedulers pass them over."""
+    tasks = set(BOOT_TASKS) | {TICK}
+    items: list[Op | Run] = []
+    for item in scenario.items:
+        if isinstance(item, Op):
+            operation = OPERATIONS.get(item.name)
+            kinds = operation.args if operation is not None else ()
+            tasks |= {str(a) for kind, a in zip(kinds, item.args, strict=False) if kind is Arg.NEW}
+        elif isinstance(item.schedule, Gaps):
+            item = Run(attrs.evolve(item.schedule, preemptions=_known(item.schedule, tasks)))  # noqa: PLW2901
+        items.append(item)
+    return Scenario(tuple(items))
+
+
+def _known(gaps: Gaps, tasks: set[str]) -> tuple[tuple[int, str], ...]:
+    preemptions = []
+    passed_over = 0
+    for gap, task in gaps.preemptions:
+        if task in tasks:
+            preemptions.append((gap + passed_over, task))
+            passed_over = 0
+        else:
+            passed_over += gap
+    return tuple(preemptions)
+
+
+def _run_lines(run: Run) -> list[str]:
+    schedule = run.schedule
+    if isinstance(schedule, Choices):
+        head, words = "run exactly", str(schedule).split()
+    else:
+        head = "run"
+        parts = [f"after {gap} {task}" for gap, task in schedule.preemptions]
+        parts += [] if schedule.steps is None else [f"for {schedule.steps} steps"]
+        words = [f"{part}," for part in parts[:-1]] + parts[-1:]
+    lines = [head]
+    for word in words:
+        if len(lines[-1]) + 1 + len(word) > TEXT_WIDTH:
+            lines.append(" ")
+        lines[-1] += f" {word}"
+    return lines
+
+
+def save(path: str | os.PathLike[str], file: ScenarioFile) -> None:
+    """Write the file, whole or not at all.  Raises ScenarioError, also if anything of that name exists already."""
+    target = Path(path)
+    text = dumps(file)
+    try:
+        handle, temporary = tempfile.mkstemp(prefix=".oom-review-", dir=target.parent)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
+                stream.write(text)
+            os.link(temporary, target)
+            target.chmod(0o666 & ~_umask())
+        finally:
+            Path(temporary).unlink()
+    except OSError as error:
+        raise ScenarioError(str(target), None, error.strerror or str(error)) from None
+
+
+def _umask() -> int:
+    current = os.umask(0o022)
+    os.umask(current)
+    return current

@@ -1,0 +1,44 @@
+"""Loading a variant by name: the packages that come with the project, or anybody's own."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+
+from kernel_model.sched import Variant
+
+ALIASES = {
+    "legacy": "legacy_tifmemdie",
+    "rfc": "patched",
+    "mainline": "mainline_v6_18",
+}
+
+
+class VariantError(Exception):
+    """There is no such variant, or it is none."""
+
+
+def load(name: str) -> Variant:
+    """The VARIANT of the package with that name or alias; the current directory is looked in last."""
+    package = ALIASES.get(name, name)
+    if not all(part.isidentifier() for part in package.split(".")):
+        raise VariantError(f"variant {name!r}: not a package's name")
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.append(here)
+    try:
+        module = importlib.import_module(package)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's package may raise anything
+        known = ", ".join(sorted(ALIASES))
+        raise VariantError(
+            f"variant {name!r} can't be imported: {_one_line(error)} (known: {known})"
+        ) from None
+    variant = getattr(module, "VARIANT", None)
+    if not isinstance(variant, Variant):
+        raise VariantError(f"variant {name!r}: {package} has no VARIANT of type kernel_model.sched.Variant")
+    return variant
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())[:300]
