@@ -23,6 +23,7 @@ from kernel_model.sched import (
     PF_NOFREEZE,
     SIGNAL_UNKILLABLE,
     TASK_RUNNING,
+    TASK_WAKEKILL,
     FreezerCgroup,
     Kernel,
     MemCgroup,
@@ -130,8 +131,8 @@ class Machine:
     def _due(self, t: TaskStruct) -> int | None:
         if t.at is None or t.state == TASK_RUNNING or frozen(t):
             return None
-        # A poller that could see something new looks again at once; others wait for their timer.
-        if t.polling and isinstance(t.at, PreemptionPoint) and t.seen_progress != self.k.progress:
+        # A poller that could see something new looks again at once; others wait for their timer, killable sleeps for somebody.
+        if t.polling and not t.state & TASK_WAKEKILL and t.seen_progress != self.k.progress:
             return self.k.clock + 1 if t.timer is None else min(t.timer, self.k.clock + 1)
         return t.timer
 
@@ -181,11 +182,15 @@ class Machine:
             operation.start(self.k, *arguments)
             return
         cur.syscall = operation.start(self.k, *arguments)
-        self.given.update((kind, v) for kind, v in zip(operation.args, arguments, strict=True) if kind in NEW_NAMES)
+        self.given.update(
+            (kind, v) for kind, v in zip(operation.args, arguments, strict=True) if kind in NEW_NAMES
+        )
         if cur in self.kthreads:
             cur.state = TASK_RUNNING
 
-    def check(self, name: str, task: str | None, *args: str | int) -> tuple[Operation, TaskStruct | None, list[Any]]:
+    def check(
+        self, name: str, task: str | None, *args: str | int
+    ) -> tuple[Operation, TaskStruct | None, list[Any]]:
         """The operation, its caller (None for an event) and its arguments.  Raises IllegalOperation; changes nothing."""
         operation = OPERATIONS.get(name)
         who = task or "nobody"

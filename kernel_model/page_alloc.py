@@ -31,7 +31,9 @@ FAULT_TRYLOCK = point("pagefault_out_of_memory", "mutex_trylock(oom_lock)", "oom
 FAULT_AGAIN = sleep("pagefault_out_of_memory", "fault again", "clock", "state:cur")
 CHARGE = point("try_charge", "room by now, or dying?", "memory", "signal:cur", "memdie:cur", "oom_mm:cur")
 MEMCG_OOM = lock("mem_cgroup_out_of_memory", "oom_lock", "oom_lock")
-MEMCG_TRYLOCK = point("mem_cgroup_oom_synchronize", "mem_cgroup_oom_trylock()", "memcg", "oom_killer_disabled")
+MEMCG_TRYLOCK = point(
+    "mem_cgroup_oom_synchronize", "mem_cgroup_oom_trylock()", "memcg", "oom_killer_disabled"
+)
 MEMCG_SLEEP = sleep("mem_cgroup_oom_synchronize", "wait for somebody else's OOM kill", "memcg", "state:cur")
 MEMCG_UNLOCK = point("mem_cgroup_oom_synchronize", "mem_cgroup_oom_unlock()", "memcg", "tasks")
 MOOM = lock("moom_callback", "oom_lock", "oom_lock")
@@ -79,10 +81,8 @@ def handle_fault(k: Kernel, cur: TaskStruct) -> Steps[None]:
             if k.freed == before:
                 yield from out_of_memory(k, cur, OomControl())
             release(cur, k.oom_lock)
+        nap(k, cur)
         cur.state = TASK_INTERRUPTIBLE
-        cur.timer = None if cur.seen_progress == k.progress else k.clock + 1
-        cur.seen_progress = k.progress
-        cur.polling = True
         yield FAULT_AGAIN
         cur.state = TASK_RUNNING
     cur.polling = False
@@ -121,10 +121,10 @@ def mem_cgroup_oom_synchronize(k: Kernel, cur: TaskStruct, memcg: MemCgroup) -> 
     while True:
         yield CHARGE
         if charge_done(cur, memcg, before) or signal_pending(cur):
-            return
+            break
         yield MEMCG_TRYLOCK
         if k.oom_killer_disabled:
-            return
+            break
         if memcg.oom_locked_by is None:
             memcg.oom_locked_by = cur
             yield MEMCG_OOM, k.oom_lock
@@ -135,20 +135,20 @@ def mem_cgroup_oom_synchronize(k: Kernel, cur: TaskStruct, memcg: MemCgroup) -> 
             memcg.oom_locked_by = None
             wake_up_all(memcg.oom_waitq)
             if not progress:
-                return
+                break
+            nap(k, cur)
             cur.state = TASK_INTERRUPTIBLE
-            cur.timer = None if cur.seen_progress == k.progress else k.clock + 1
-            cur.seen_progress = k.progress
-            cur.polling = True
             yield FAULT_AGAIN
             cur.state = TASK_RUNNING
-            cur.polling = False
         else:
             memcg.oom_waitq.append(cur)
+            # A waiter that looks again and finds nothing is no news to those who poll.
+            cur.polling = True
             cur.state = TASK_KILLABLE
             yield MEMCG_SLEEP
             cur.state = TASK_RUNNING
             memcg.oom_waitq.remove(cur)
+    cur.polling = False
 
 
 def sysrq_handle_moom(k: Kernel) -> None:
