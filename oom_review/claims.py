@@ -145,7 +145,12 @@ def _held(k: Kernel, signal: SignalStruct) -> bool:
         at = p.at[0] if isinstance(p.at, tuple) else p.at
         if p.state == TASK_TRACED or at in (CORE_SLEEP, CORE_DONE, EXIT_AIO, WAIT_EMPTY):
             return True
-        if at is not None and at.function in ("do_wait", "zap_pid_ns_processes") and p.exit_state == 0 and p.mm is None:
+        if (
+            at is not None
+            and at.function in ("do_wait", "zap_pid_ns_processes")
+            and p.exit_state == 0
+            and p.mm is None
+        ):
             return True
         if p.mm is not None and p.mm.core_state is not None:
             return True
@@ -165,7 +170,11 @@ def _never_marked_while_disabled(k: Kernel, state: Hashable, event: Event) -> tu
 
 
 def _fork_cannot_escape(k: Kernel, _state: Hashable) -> str:
-    escaped = [p for p in _user_tasks(k) if p.signal.flags & SIGNAL_GROUP_EXIT and p.at is USER_MODE and p.syscall is None]
+    escaped = [
+        p
+        for p in _user_tasks(k)
+        if p.signal.flags & SIGNAL_GROUP_EXIT and p.at is USER_MODE and p.syscall is None
+    ]
     return f"{_names(escaped)} in user mode although the group was killed" if escaped else ""
 
 
@@ -210,7 +219,11 @@ def _pin_balanced_at_rest(k: Kernel, state: Hashable) -> str:
 
 def _sharers_leave(k: Kernel, _state: Hashable) -> str:
     victims = [s.oom_mm for s in marked_groups(k)]
-    left = [p for p in _user_tasks(k) if frozen(p) and p.signal.oom_mm is None and p.mm in victims and p.mm is not None]
+    left = [
+        p
+        for p in _user_tasks(k)
+        if frozen(p) and p.signal.oom_mm is None and p.mm in victims and p.mm is not None
+    ]
     return f"{_names(left)} shares the victim's mm and stays in the fridge" if left else ""
 
 

@@ -9,11 +9,9 @@ from collections.abc import Callable, Sequence
 
 import attrs
 
+from oom_review.errors import BadInput
+
 OK, FAILED, BAD_INPUT = 0, 1, 2
-
-
-class BadInput(Exception):  # noqa: N818 - said to the user as it is
-    """What the user gave can't be used; the message is one line: what and where."""
 
 
 @attrs.define(frozen=True)
@@ -65,7 +63,25 @@ def _replay(arguments: argparse.Namespace) -> int:
     return FAILED if any(r.unmet for r in replays) else OK
 
 
+def _review_arguments(parser: argparse.ArgumentParser) -> None:
+    from oom_review.review_options import add_arguments  # noqa: PLC0415
+
+    add_arguments(parser)
+
+
+def _review(arguments: argparse.Namespace) -> int:
+    from oom_review import review_command, variants  # noqa: PLC0415
+
+    try:
+        return review_command.main(arguments)
+    except variants.VariantError as error:
+        raise BadInput(str(error)) from None
+
+
 COMMANDS: tuple[Command, ...] = (
+    Command(
+        "review", "search for counterexamples to every claim on every variant", _review_arguments, _review
+    ),
     Command("replay", "play a scenario file and show what happens", _replay_arguments, _replay),
 )
 

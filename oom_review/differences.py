@@ -21,7 +21,7 @@ from oom_review.scenario import Op, Run, Scenario
 
 @attrs.define(frozen=True)
 class Divergence:
-    """``kind`` is what was looked at (task, count, pm, io, freezer_state, phase, warning, panic), ``subject`` whose it is."""
+    """``kind`` is what was looked at (task, fridge, count, pm, io, freezer_state, phase, warning, panic), ``subject`` whose it is."""
 
     kind: str
     subject: str
@@ -77,7 +77,11 @@ def _leaves_fridge(d: Divergence, pair: Pair) -> bool:
 
 
 def _never_freezes(d: Divergence, pair: Pair) -> bool:
-    return d.kind == "task" and _marked(d, pair) and d.left == IN_FRIDGE and d.right != IN_FRIDGE
+    if not _marked(d, pair):
+        return False
+    if d.kind == "fridge":
+        return isinstance(d.left, int) and isinstance(d.right, int) and d.left > d.right
+    return d.kind == "task" and d.left == IN_FRIDGE and d.right != IN_FRIDGE
 
 
 def _group_dies(d: Divergence, pair: Pair) -> bool:
@@ -112,7 +116,9 @@ def books_balance(session: Session) -> str:
             return f"oom_victims is {k.oom_victims}, and {carriers} threads carry TIF_MEMDIE"
     elif k.variant.name == "patched":
         groups = _seen(session, events.MARKED)
-        gone = sum(1 for s in {id(t.signal): t.signal for t in k.tasks.values()}.values() if s.oom_mm and not s.live)
+        gone = sum(
+            1 for s in {id(t.signal): t.signal for t in k.tasks.values()}.values() if s.oom_mm and not s.live
+        )
         if abs(_raises(session) - groups) > between:
             return f"oom_victims was raised {_raises(session)} times for {groups} marked groups"
         if not groups - gone - between <= k.oom_victims <= groups:
@@ -121,7 +127,11 @@ def books_balance(session: Session) -> str:
 
 
 def _counted_per_group(d: Divergence, pair: Pair) -> bool:
-    return d.kind == "count" and _raises(pair.left) != _raises(pair.right) and bool(_seen(pair.left, events.MARKED))
+    return (
+        d.kind == "count"
+        and _raises(pair.left) != _raises(pair.right)
+        and bool(_seen(pair.left, events.MARKED))
+    )
 
 
 def _victims_dead(session: Session) -> bool:
@@ -133,11 +143,15 @@ def _count_leaks(d: Divergence, pair: Pair) -> bool:
 
 
 def _count_drops_later(d: Divergence, pair: Pair) -> bool:
-    return d.kind == "count" and bool(_seen(pair.left, events.MARKED)) and bool(_seen(pair.right, events.MARKED))
+    return (
+        d.kind == "count" and bool(_seen(pair.left, events.MARKED)) and bool(_seen(pair.right, events.MARKED))
+    )
 
 
 def _fails_on_count(d: Divergence, pair: Pair) -> bool:
-    if d.kind not in ("pm", "phase", "task") or not any(e[0] == events.DISABLE_FAILED for _s, e in pair.right.history):
+    if d.kind not in ("pm", "phase", "task") or not any(
+        e[0] == events.DISABLE_FAILED for _s, e in pair.right.history
+    ):
         return False
     return any(e[0] == events.DISABLE_FAILED and e[2] > 0 for _s, e in pair.right.history)
 
@@ -154,7 +168,9 @@ def _follows(d: Divergence, pair: Pair) -> bool:
     """The subject is kin to somebody who has parted, or shares memory pressure or power management with them."""
     if d.kind in ("pm", "phase", "panic", "count", "freezer_state"):
         return True
-    return any(t is not None and _tied(t, pair.touched) for t in pair.both(d.subject)) or None in pair.both(d.subject)
+    return any(t is not None and _tied(t, pair.touched) for t in pair.both(d.subject)) or None in pair.both(
+        d.subject
+    )
 
 
 def _tied(t: TaskStruct, touched: set[str]) -> bool:
@@ -177,11 +193,15 @@ def _scene(*ops: Op) -> Scenario:
 
 
 _PROCESS = (Op("fork", "init", ("p1",)), Op("clone", "p1", ("p2",)))
-_FROZEN = _scene(*_PROCESS, Op("attach", "init", ("p1", "A")), Op("freeze", "init", ("A",)), Op("alloc", "kworker"))
+_FROZEN = _scene(
+    *_PROCESS, Op("attach", "init", ("p1", "A")), Op("freeze", "init", ("A",)), Op("alloc", "kworker")
+)
 _FREEZE_LATER = _scene(Op("fork", "init", ("s",)), *_PROCESS, Op("alloc", "kworker"), Op("suspend", "s"))
 _CROWD = Scenario(
     (
-        *_scene(Op("fork", "init", ("p1",)), Op("memcg_attach", "init", ("p1", "M")), Op("clone", "p1", ("p2",))).items,
+        *_scene(
+            Op("fork", "init", ("p1",)), Op("memcg_attach", "init", ("p1", "M")), Op("clone", "p1", ("p2",))
+        ).items,
         Op("charge", "p1"),
         Op("charge", "p2"),
         Run(),
@@ -200,7 +220,7 @@ DIFFERENCES: tuple[Difference, ...] = (
     ),
     Difference(
         "siblings-never-freeze",
-        "a thread of a marked group has entered the fridge on the left and passes it by on the right",
+        "a thread of a marked group has entered the fridge more often on the left",
         "12",
         "tsk_is_oom_victim() is true for every thread of the group, TIF_MEMDIE for one",
         root=True,
@@ -302,7 +322,9 @@ def diverge(left: Observation, right: Observation) -> list[Divergence]:
     return found
 
 
-def _per_task(kind: str, left: tuple[tuple[str, ...], ...], right: tuple[tuple[str, ...], ...]) -> list[Divergence]:
+def _per_task(
+    kind: str, left: tuple[tuple[str, ...], ...], right: tuple[tuple[str, ...], ...]
+) -> list[Divergence]:
     subjects = dict.fromkeys(e[0] for e in (*left, *right))
     found = []
     for name in subjects:
@@ -310,6 +332,26 @@ def _per_task(kind: str, left: tuple[tuple[str, ...], ...], right: tuple[tuple[s
         b = tuple(e[1:] for e in right if e[0] == name)
         if a != b:
             found.append(Divergence(kind, name, a, b))
+    return found
+
+
+def _visits(session: Session) -> dict[str, int]:
+    """How often each task entered the fridge."""
+    visits: dict[str, int] = {}
+    for _step, event in session.history:
+        if event[0] == events.FROZE:
+            name = session.machine.k.tasks[event[1]].name
+            visits[name] = visits.get(name, 0) + 1
+    return visits
+
+
+def diverge_pair(pair: Pair) -> list[Divergence]:
+    """Everything that is not the same on both sides: the observations, and how often each task was frozen."""
+    found = diverge(pair.left.observe(), pair.right.observe())
+    left, right = _visits(pair.left), _visits(pair.right)
+    for name in dict.fromkeys((*left, *right)):
+        if left.get(name, 0) != right.get(name, 0):
+            found.append(Divergence("fridge", name, left.get(name, 0), right.get(name, 0)))
     return found
 
 
@@ -323,7 +365,7 @@ def explain(d: Divergence, pair: Pair) -> Difference | None:
 
 def compare(pair: Pair) -> list[Divergence]:
     """Put every divergence down to a difference, noting it in ``pair``; returns those that remain."""
-    found = diverge(pair.left.observe(), pair.right.observe())
+    found = diverge_pair(pair)
     unexplained: list[Divergence] = []
     order = sorted(found, key=lambda d: not any(x.root and x.explains(d, pair) for x in DIFFERENCES))
     for d in order:
@@ -335,5 +377,3 @@ def compare(pair: Pair) -> list[Divergence]:
         if d.subject:
             pair.touched.add(d.subject)
     return unexplained
-
-

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from itertools import pairwise
 
 import attrs
 
@@ -116,7 +117,11 @@ def _by_parent(scenario: Scenario, index: int) -> Scenario | None:
         return None
     parent, child = gone.task, gone.args[0]
     items = [
-        attrs.evolve(i, task=parent if i.task == child else i.task, args=tuple(parent if a == child else a for a in i.args))
+        attrs.evolve(
+            i,
+            task=parent if i.task == child else i.task,
+            args=tuple(parent if a == child else a for a in i.args),
+        )
         if isinstance(i, Op)
         else i
         for n, i in enumerate(scenario.items)
@@ -145,16 +150,17 @@ def _replace(scenario: Scenario, index: int, item: Run) -> Scenario:
 
 def _drop_preemptions(scenario: Scenario, variant: Variant, claim: Claim) -> Scenario:
     for index, item in enumerate(scenario.items):
-        if not isinstance(item, Run):
+        if not isinstance(item, Run) or not isinstance(item.schedule, Gaps):
             continue
-        position = len(item.schedule.preemptions) - 1
+        gaps = item.schedule
+        position = len(gaps.preemptions) - 1
         while position >= 0:
-            for shorter in _without_preemption(item.schedule, position):
+            for shorter in _without_preemption(gaps, position):
                 candidate = _replace(scenario, index, Run(shorter))
                 if replay_or_none(candidate, variant, claim):
-                    scenario, item = candidate, Run(shorter)
+                    scenario, gaps = candidate, shorter
                     break
-            position = min(position, len(item.schedule.preemptions)) - 1
+            position = min(position, len(gaps.preemptions)) - 1
     return scenario
 
 
@@ -192,10 +198,12 @@ def _one(steps: int, names: list[str]) -> Iterator[tuple[tuple[int, str], ...]]:
             yield ((gap, name),)
 
 
-def _several(rng: random.Random, count: int, steps: int, names: list[str]) -> Iterator[tuple[tuple[int, str], ...]]:
+def _several(
+    rng: random.Random, count: int, steps: int, names: list[str]
+) -> Iterator[tuple[tuple[int, str], ...]]:
     for _ in range(SAMPLE):
         places = sorted(rng.randrange(steps) for _ in range(count))
-        gaps = [places[0], *(b - a for a, b in zip(places, places[1:], strict=False))]
+        gaps = [places[0], *(b - a for a, b in pairwise(places))]
         yield tuple((gap, rng.choice(names)) for gap in gaps)
 
 
@@ -220,7 +228,7 @@ def renamed(scenario: Scenario) -> Scenario:
         if isinstance(i, Op):
             args = tuple(new.get(a, a) if isinstance(a, str) else a for a in i.args)
             items.append(attrs.evolve(i, task=new.get(i.task or "", i.task), args=args))
-        else:
+        elif isinstance(i.schedule, Gaps):
             preemptions = tuple((gap, new.get(name, name)) for gap, name in i.schedule.preemptions)
             items.append(Run(attrs.evolve(i.schedule, preemptions=preemptions)))
     return Scenario(tuple(items))

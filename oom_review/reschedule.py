@@ -12,7 +12,8 @@ from oom_review.claims import Claim
 from oom_review.run import Session
 from oom_review.scenario import Op, Run, Scenario
 from oom_review.schedules import portfolio
-from oom_review.schedules.gaps import GapScheduler, Gaps, from_choices
+from oom_review.schedules.choices import follow
+from oom_review.schedules.gaps import Gaps, from_choices
 
 Recorded = tuple[Op | tuple[str, ...], ...]
 
@@ -40,7 +41,7 @@ def replay_or_none(scenario: Scenario, variant: Variant, claim: Claim) -> Sessio
             if isinstance(item, Op):
                 session.request(item)
             else:
-                session.run(GapScheduler(item.schedule))
+                session.run(follow(item.schedule))
             if session.violations:
                 return session
     except IllegalOperation:

@@ -33,7 +33,7 @@ class Verdict:
     scenario: Scenario | None = None
 
 
-class NotReproducible(Exception):  # noqa: N818 - an error of its own kind
+class NotReproducible(Exception):
     """A counterexample did not come out the same way twice: the model is not deterministic."""
 
 
@@ -80,7 +80,12 @@ def confirm(scenario: Scenario, variant: Variant, claim: Claim) -> Violation:
 
 
 def run_machine(
-    machine: type[ClaimMachine], *, max_examples: int, first_seed: int, until: float | None = None, steps: int = 22
+    machine: type[ClaimMachine],
+    *,
+    max_examples: int,
+    first_seed: int,
+    until: float | None = None,
+    steps: int = 22,
 ) -> None:
     """Run a machine without Hypothesis's own shrinking; raises what the machine raises."""
 

@@ -6,7 +6,6 @@ is not possible in the state at hand is left out.  A few rules put together what
 
 from __future__ import annotations
 
-
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
@@ -15,7 +14,16 @@ from oom_review.scenario import Op
 WHO = st.integers(0, 11)
 SEED = st.integers(0, 2**32 - 1)
 
-BIRTHS = ("clone", "fork", "vfork", "clone_vm", "clone_sighand", "clone_parent", "clone_nosig", "clone_newpid")
+BIRTHS = (
+    "clone",
+    "fork",
+    "vfork",
+    "clone_vm",
+    "clone_sighand",
+    "clone_parent",
+    "clone_nosig",
+    "clone_newpid",
+)
 PLAIN = (
     "exit",
     "exit_group",
@@ -30,7 +38,14 @@ PLAIN = (
 )
 MEMORY = ("alloc", "fault", "charge", "charge_fault")
 POWER = ("suspend", "hibernate", "snapshot_freeze", "snapshot_unfreeze")
-TRACE = ("ptrace_attach", "ptrace_seize", "ptrace_seize_exit", "ptrace_exitkill", "ptrace_cont", "ptrace_detach")
+TRACE = (
+    "ptrace_attach",
+    "ptrace_seize",
+    "ptrace_seize_exit",
+    "ptrace_exitkill",
+    "ptrace_cont",
+    "ptrace_detach",
+)
 EVENTS = ("sysrq_f", "wakeup", "io_complete", "memory_pressure", "kill_allocating_task")
 SIGNALS = ("KILL", "TERM", "ABRT", "STOP", "CONT")
 CGROUPS = ("A", "A/B", "/")
@@ -107,7 +122,7 @@ class AlphabetMachine(RuleBasedStateMachine):
         self.advance(0, "turn", [self.person(first), self.person(second)])
 
     @rule(threads=st.integers(1, 4), sharer=st.booleans(), place=st.sampled_from(PLACES), parent=WHO)
-    def b_process(self, threads: int, sharer: bool, place: str, parent: int) -> None:  # noqa: FBT001 - drawn
+    def b_process(self, threads: int, sharer: bool, place: str, parent: int) -> None:
         """A whole process: forked, with threads, perhaps with a second process in its mm, perhaps frozen."""
         self.settle()
         leader = self.birth("fork", self.person(parent))
@@ -115,7 +130,11 @@ class AlphabetMachine(RuleBasedStateMachine):
         if leader not in self.people():
             return
         if place != "nowhere":
-            self.submit(Op("memcg_attach", "init", (leader, "M")) if place == "M" else Op("attach", "init", (leader, "A")))
+            self.submit(
+                Op("memcg_attach", "init", (leader, "M"))
+                if place == "M"
+                else Op("attach", "init", (leader, "A"))
+            )
             self.settle()
         for kind in ["clone"] * (threads - 1) + ["clone_vm"] * sharer:
             self.birth(kind, leader)
@@ -138,7 +157,7 @@ class AlphabetMachine(RuleBasedStateMachine):
         self.advance(seed, "portfolio", [])
 
     @rule(name=st.sampled_from(MEMORY), threads=st.integers(2, 4), sysrq=st.booleans(), seed=SEED)
-    def b_crowd(self, name: str, threads: int, sysrq: bool, seed: int) -> None:  # noqa: FBT001 - drawn
+    def b_crowd(self, name: str, threads: int, sysrq: bool, seed: int) -> None:
         """The threads of a process in the memory cgroup run out of memory together."""
         self.settle()
         leader = self.birth("fork", "init")
@@ -173,13 +192,15 @@ class AlphabetMachine(RuleBasedStateMachine):
         """Move a process to a freezer cgroup."""
         self.submit(Op("attach", self.person(who), (self.child(whom), cgroup)))
 
-    @rule(name=st.sampled_from(("freeze", "thaw", "read_state")), cgroup=st.sampled_from(CGROUPS[:2]), who=WHO)
+    @rule(
+        name=st.sampled_from(("freeze", "thaw", "read_state")), cgroup=st.sampled_from(CGROUPS[:2]), who=WHO
+    )
     def e_freezer(self, name: str, cgroup: str, who: int) -> None:
         """Write or read freezer.state."""
         self.submit(Op(name, self.person(who), (cgroup,)))
 
     @rule(make=st.booleans(), who=WHO)
-    def e_mkdir(self, make: bool, who: int) -> None:  # noqa: FBT001 - drawn
+    def e_mkdir(self, make: bool, who: int) -> None:
         """Make or remove a freezer cgroup."""
         if make:
             self.submit(Op("mkdir", self.person(who), ("A/C", "A")))
@@ -202,7 +223,7 @@ class AlphabetMachine(RuleBasedStateMachine):
         self.submit(Op(name))
 
     @rule(who=WHO, whom=WHO, sig=st.sampled_from(SIGNALS), thread=st.booleans())
-    def g_kill(self, who: int, whom: int, sig: str, thread: bool) -> None:  # noqa: FBT001 - drawn
+    def g_kill(self, who: int, whom: int, sig: str, thread: bool) -> None:
         """A signal to a process or a thread."""
         self.submit(Op("tgkill" if thread else "kill", self.person(who), (self.child(whom), sig)))
 
@@ -215,5 +236,3 @@ class AlphabetMachine(RuleBasedStateMachine):
     def i_trace(self, name: str, who: int, whom: int) -> None:
         """The tracer's requests."""
         self.submit(Op(name, self.person(who), (self.child(whom),)))
-
-

@@ -24,7 +24,7 @@ from oom_review.run import Session, Violation
 from oom_review.scenario import Op, Run, Scenario
 from oom_review.schedules import portfolio
 from oom_review.schedules.driver import Scheduler, first_runnable
-from oom_review.schedules.gaps import GapScheduler, Gaps
+from oom_review.schedules.gaps import Gaps, GapScheduler
 
 INTERLEAVINGS = 20
 
@@ -80,7 +80,11 @@ class ClaimMachine(AlphabetMachine):
 
     def people(self) -> list[str]:
         """See AlphabetMachine."""
-        return [p.name for p in self.session.machine.k.tasks.values() if not p.flags & PF_KTHREAD and p.at is not None]
+        return [
+            p.name
+            for p in self.session.machine.k.tasks.values()
+            if not p.flags & PF_KTHREAD and p.at is not None
+        ]
 
     def submit(self, op: Op) -> bool:
         """See AlphabetMachine."""
@@ -142,8 +146,12 @@ class ClaimMachine(AlphabetMachine):
         cls.tally[what] = cls.tally.get(what, 0) + 1
 
 
-KILLERS = frozenset({"alloc", "fault", "charge", "charge_fault", "sysrq_f", "kill", "tgkill", "exit_group", "execve"})
-RACERS = frozenset({"clone", "fork", "vfork", "execve", "exit_group", "suspend", "hibernate", "snapshot_freeze"})
+KILLERS = frozenset(
+    {"alloc", "fault", "charge", "charge_fault", "sysrq_f", "kill", "tgkill", "exit_group", "execve"}
+)
+RACERS = frozenset(
+    {"clone", "fork", "vfork", "execve", "exit_group", "suspend", "hibernate", "snapshot_freeze"}
+)
 
 
 def claim_machine(variant: Variant, claims: tuple[Claim, ...] = CLAIMS) -> type[ClaimMachine]:

@@ -18,6 +18,9 @@ from oom_review.scenario import Op
 from oom_review.schedules.driver import OnStep, drive
 from oom_review.schedules.named_priorities import NamedPriorities
 
+# How often a run is for a few of the tasks only.
+SOME_ONLY = 0.4
+
 
 class UnexplainedDifference(AssertionError):
     """Two variants parted in a way that the catalogue does not have."""
@@ -40,7 +43,8 @@ class LockstepMachine(AlphabetMachine):
     def __init__(self) -> None:
         """Boot both."""
         super().__init__()
-        self.pair = Pair(*(Session(Machine(v), ()) for v in self.variants))
+        left, right = self.variants
+        self.pair = Pair(Session(Machine(left), ()), Session(Machine(right), ()))
         self.log: list[str] = []
 
     @property
@@ -51,7 +55,11 @@ class LockstepMachine(AlphabetMachine):
     def people(self) -> list[str]:
         """See AlphabetMachine: user tasks that are still there on both sides."""
         right = self.pair.right.machine.names_now()
-        alive = (p for p in self.pair.left.machine.k.tasks.values() if not p.flags & PF_KTHREAD and p.at is not None)
+        alive = (
+            p
+            for p in self.pair.left.machine.k.tasks.values()
+            if not p.flags & PF_KTHREAD and p.at is not None
+        )
         both = [p.name for p in alive if p.name in right and right[p.name].at is not None]
         return both or ["init"]
 
@@ -73,7 +81,7 @@ class LockstepMachine(AlphabetMachine):
         rng = random.Random(seed)
         changes = 0 if kind == "rest" else rng.randint(0, 3)
         only = frozenset(who)
-        if kind == "portfolio" and rng.random() < 0.4:
+        if kind == "portfolio" and rng.random() < SOME_ONLY:
             names = [*self.people(), "kworker", "kswapd", "oom_reaper"]
             only = frozenset(rng.sample(names, rng.randint(1, len(names))))
         self.log.append(f"run {sorted(only) or 'everybody'} with priorities {seed}, {changes} changes a task")

@@ -12,11 +12,11 @@ TICK = "@tick"
 STEP_LIMIT = 50_000
 
 
-class StepLimitReached(Exception):  # noqa: N818 - not an error of the model: the run was cut off
+class StepLimitReached(Exception):
     """A run took more steps than any scenario needs: what it shows counts for nothing."""
 
 
-class ScheduleDiverged(Exception):  # noqa: N818 - the schedule's fault
+class ScheduleDiverged(Exception):
     """A recorded schedule asks for what is not possible at that step."""
 
 
@@ -27,7 +27,7 @@ class Scheduler(Protocol):
         """A runnable task, or None for the clock.  Raises Exhausted to end the run."""
 
 
-class Exhausted(Exception):  # noqa: N818 - as StopIteration
+class Exhausted(Exception):
     """The scheduler wants the run to end here."""
 
 
@@ -58,7 +58,9 @@ def first_runnable(machine: Machine, after: TaskStruct | None) -> TaskStruct | N
     return runnable[0]
 
 
-def drive(machine: Machine, scheduler: Scheduler, on_step: OnStep | None = None, limit: int = STEP_LIMIT) -> int:
+def drive(
+    machine: Machine, scheduler: Scheduler, on_step: OnStep | None = None, limit: int = STEP_LIMIT
+) -> int:
     """Run until nothing can run any more (time-outs included) or the scheduler is exhausted; returns the steps taken.
 
     ``on_step`` is told of each step after it: the task that took it, or None for the clock.

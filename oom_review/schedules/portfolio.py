@@ -6,7 +6,7 @@ import random
 from typing import TYPE_CHECKING
 
 from oom_review.schedules.driver import Exhausted, Scheduler
-from oom_review.schedules.gaps import GapScheduler, Gaps
+from oom_review.schedules.gaps import Gaps, GapScheduler
 from oom_review.schedules.pct import PctScheduler
 from oom_review.schedules.uniform import UniformScheduler
 

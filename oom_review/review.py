@@ -1,0 +1,202 @@
+"""The main job: for every claim and every variant, search for a counterexample, and say what was found.
+
+Claims that are expected to be refuted are searched for one by one.  Those that are expected to hold are watched together, in as many
+seeds as the budget allows: an example that breaks none of them counts for each.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+
+import attrs
+
+from kernel_model.sched import Variant
+from oom_review.claims import CLAIMS, HOLDS, REFUTED, Claim
+from oom_review.machines.claim_machine import ClaimRefuted, claim_machine, expected
+from oom_review.minimize import minimize
+from oom_review.search import TimeIsUp, Verdict, confirm, run_machine, search
+from oom_review.variants import load
+
+REFUTE_EXAMPLES = 4000
+BATCH = 150
+EXAMPLES_BEFORE_HOLDS = 50
+
+
+@attrs.define(frozen=True)
+class Progress:
+    """How far a review is: jobs done, jobs known by now, examples tried, and what was finished last."""
+
+    done: int
+    total: int
+    examples: int
+    last: str
+
+
+@attrs.define(frozen=True)
+class Cell:
+    """One verdict of the table, next to the one that the ledger expects."""
+
+    claim: Claim
+    variant: str
+    expected: str
+    found: Verdict
+
+    @property
+    def as_expected(self) -> bool:
+        """The suite's own verdict."""
+        return self.found.verdict == self.expected
+
+
+def _refute(variant: str, claim_id: str, seed: int) -> Verdict:
+    """A worker's job: one claim that ought to be refuted."""
+    claim = next(c for c in CLAIMS if c.id == claim_id)
+    return search(load(variant), claim, max_examples=REFUTE_EXAMPLES, first_seed=seed)
+
+
+def _watch(variant: str, claim_ids: tuple[str, ...], seed: int, until: float) -> list[Verdict]:
+    """A worker's job: a batch of examples under the eyes of all these claims."""
+    started = time.monotonic()
+    loaded = load(variant)
+    machine = claim_machine(loaded, tuple(c for c in CLAIMS if c.id in claim_ids))
+    broken: ClaimRefuted | None = None
+    try:
+        run_machine(machine, max_examples=BATCH, first_seed=seed, until=until)
+    except ClaimRefuted as refuted:
+        broken = refuted
+    except TimeIsUp:
+        pass
+    seconds = time.monotonic() - started
+    examples, interleavings = machine.tally.get("examples", 0), machine.tally.get("interleavings", 0)
+    verdicts = []
+    for claim in machine.claims:
+        if broken is not None and broken.violation.claim == claim.id:
+            scenario = minimize(broken.scenario, loaded, claim)
+            violation = confirm(scenario, loaded, claim)
+            verdicts.append(
+                Verdict(
+                    claim.id, loaded.name, REFUTED, examples + 1, interleavings, seconds, violation, scenario
+                )
+            )
+        else:
+            verdicts.append(Verdict(claim.id, loaded.name, HOLDS, examples, interleavings, seconds))
+    return verdicts
+
+
+@attrs.define
+class _Board:
+    """The verdicts so far; a refutation is final, holds add up."""
+
+    verdicts: dict[tuple[str, str], Verdict] = attrs.Factory(dict)
+
+    def add(self, new: Verdict) -> None:
+        key = (new.variant, new.claim)
+        old = self.verdicts.get(key)
+        if old is None or (new.verdict == REFUTED and old.verdict != REFUTED):
+            tried = 0 if old is None else old.examples
+            self.verdicts[key] = attrs.evolve(new, examples=new.examples + tried)
+        elif old.verdict == HOLDS:
+            self.verdicts[key] = attrs.evolve(
+                old,
+                examples=old.examples + new.examples,
+                interleavings=old.interleavings + new.interleavings,
+                seconds=old.seconds + new.seconds,
+            )
+
+
+def review(
+    names: list[str],
+    *,
+    budget: float,
+    jobs: int | None = None,
+    first_seed: int = 0,
+    tell: Callable[[Progress], None] = lambda _progress: None,
+) -> list[Cell]:
+    """Review these variants for about ``budget`` seconds on ``jobs`` cores (all, by default)."""
+    variants = [load(name) for name in names]
+    board = _Board()
+    workers = jobs or os.cpu_count() or 1
+    until = time.monotonic() + budget
+    with ProcessPoolExecutor(workers) as pool:
+        _first_the_refutations(pool, list(zip(names, variants, strict=True)), board, first_seed, tell)
+        _then_the_rest(pool, workers, list(zip(names, variants, strict=True)), board, until, first_seed, tell)
+    return [
+        Cell(claim, v.name, claim.expected.get(v.name, HOLDS), board.verdicts[v.name, claim.id])
+        for claim in CLAIMS
+        for v in variants
+    ]
+
+
+Named = list[tuple[str, Variant]]
+
+
+def _first_the_refutations(
+    pool: ProcessPoolExecutor, variants: Named, board: _Board, seed: int, tell: Callable[[Progress], None]
+) -> None:
+    futures = [
+        pool.submit(_refute, name, claim.id, seed)
+        for name, variant in variants
+        for claim in expected(variant, REFUTED)
+    ]
+    for done, future in enumerate(futures, 1):
+        verdict = future.result()
+        board.add(verdict)
+        last = f"{verdict.variant}: {verdict.claim} {verdict.verdict}"
+        tell(Progress(done, len(futures), _tried(board), last))
+
+
+def _then_the_rest(
+    pool: ProcessPoolExecutor,
+    workers: int,
+    variants: Named,
+    board: _Board,
+    until: float,
+    first_seed: int,
+    tell: Callable[[Progress], None],
+) -> None:
+    """Batch after batch, the variants in turn, until the time is up; at least one batch for each, whatever the time."""
+    waiting = _batches(variants, board, first_seed)
+    running: set[Future[list[Verdict]]] = set()
+    started = done = 0
+    while True:
+        while len(running) < workers and (time.monotonic() < until or started < len(variants)):
+            job = next(waiting, None)
+            if job is None:
+                break
+            name, ids, seed = job
+            # The first batch of a variant is played to its end even if the time is up.
+            limit = until if started >= len(variants) else float("inf")
+            running.add(pool.submit(_watch, name, ids, seed, limit))
+            started += 1
+        if not running:
+            return
+        finished, running = wait(running, return_when=FIRST_COMPLETED)
+        for future in finished:
+            done += 1
+            for verdict in future.result():
+                board.add(verdict)
+        tell(Progress(done, started, _tried(board), "watching what ought to hold"))
+
+
+def _batches(variants: Named, board: _Board, first_seed: int) -> Iterator[tuple[str, tuple[str, ...], int]]:
+    for seed in itertools.count(first_seed):
+        idle = True
+        for name, variant in variants:
+            ids = tuple(c.id for c in expected(variant, HOLDS) if not _refuted(board, variant, c))
+            if ids:
+                idle = False
+                yield name, ids, seed
+        if idle:
+            return
+
+
+def _refuted(board: _Board, variant: Variant, claim: Claim) -> bool:
+    known = board.verdicts.get((variant.name, claim.id))
+    return known is not None and known.verdict == REFUTED
+
+
+def _tried(board: _Board) -> int:
+    return sum(v.examples for v in board.verdicts.values())

@@ -1,0 +1,196 @@
+"""``oom-review review``: run the review, print the table and every counterexample, write the JSON."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from oom_review import scenario_file
+from oom_review.claims import CLAIMS, HOLDS, REFUTED
+from oom_review.columns import columns
+from oom_review.errors import BadInput
+from oom_review.review import Cell, review
+from oom_review.review import Progress as Step
+from oom_review.scenario_form import ScenarioFile, Settings
+from oom_review.variants import load
+
+DEFAULT_VARIANTS = ("legacy_tifmemdie", "patched", "mainline_v6_18")
+TITLES = {"legacy_tifmemdie": "legacy", "patched": "RFC", "mainline_v6_18": "mainline v6.18"}
+
+
+def main(args: argparse.Namespace) -> int:
+    """Exit status 0 when every verdict is as expected, 1 when one is not.  Raises BadInput or VariantError."""
+    names = list(dict.fromkeys(load(n).name for n in args.variant or DEFAULT_VARIANTS))
+    if args.json:
+        check_target(Path(args.json))
+    console = Console()
+    console.print(
+        f"{len(CLAIMS)} claims on {len(names)} variants, about {args.budget:.0f} s; "
+        "every counterexample below was played twice",
+        highlight=False,
+    )
+    cells = _with_progress(console, names, args)
+    console.print(table(cells, names))
+    print_counterexamples(console, cells)
+    print_bounds(console, cells, names)
+    if args.json:
+        write_json(Path(args.json), cells)
+    if args.save:
+        save_scenarios(console, Path(args.save), cells, args.seed)
+    wrong = [c for c in cells if not c.as_expected]
+    for cell in wrong:
+        console.print(
+            f"UNEXPECTED: {cell.claim.id} on {cell.variant} {cell.found.verdict}, expected {cell.expected}"
+        )
+    return 1 if wrong else 0
+
+
+def _with_progress(console: Console, names: list[str], args: argparse.Namespace) -> list[Cell]:
+    if not console.is_terminal:
+
+        def line(step: Step) -> None:
+            print(f"{step.done}/{step.total} jobs, {step.examples} examples: {step.last}", flush=True)
+
+        return review(names, budget=args.budget, jobs=args.jobs, first_seed=args.seed, tell=line)
+    bar = Progress(
+        TextColumn("{task.description:40}"),
+        BarColumn(),
+        TextColumn("{task.completed:.0f}/{task.total:.0f} jobs, {task.fields[examples]} examples"),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+    )
+    with bar:
+        task = bar.add_task("searching", total=1, examples=0)
+
+        def tell(step: Step) -> None:
+            bar.update(
+                task,
+                completed=step.done,
+                total=step.total,
+                examples=step.examples,
+                description=step.last[:40],
+            )
+
+        return review(names, budget=args.budget, jobs=args.jobs, first_seed=args.seed, tell=tell)
+
+
+def table(cells: list[Cell], names: list[str]) -> Table:
+    """Claims down, variants across; under each verdict what it rests on."""
+    made = Table(show_lines=True)
+    made.add_column("claim", no_wrap=True)
+    for name in names:
+        made.add_column(TITLES.get(name, name))
+    by_claim = {c.id: [cell for cell in cells if cell.claim is c] for c in CLAIMS}
+    for claim_id, row in by_claim.items():
+        made.add_row(claim_id, *(_verdict(cell) for cell in row))
+    return made
+
+
+def _verdict(cell: Cell) -> str:
+    found = cell.found
+    mark = "" if cell.as_expected else " [bold](unexpected)[/bold]"
+    if found.verdict == REFUTED and found.scenario is not None:
+        colour = "red"
+        basis = f"{len(found.scenario.operations)} operations, {found.scenario.preemptions} preemptions"
+        basis += f"\nexample {found.examples}"
+    else:
+        colour = "green"
+        basis = f"{found.examples} examples,\n{found.examples + found.interleavings} interleavings"
+    return f"[{colour}]{found.verdict}[/{colour}]{mark}\n{basis}"
+
+
+def print_counterexamples(console: Console, cells: list[Cell]) -> None:
+    """Under each refuted claim, the interleaving."""
+    for cell in cells:
+        if cell.found.scenario is None:
+            continue
+        console.print()
+        console.rule(f"{cell.claim.id} is refuted on {TITLES.get(cell.variant, cell.variant)}")
+        print(columns(cell.found.scenario, load(cell.variant), cell.claim.id))
+
+
+def print_bounds(console: Console, cells: list[Cell], names: list[str]) -> None:
+    """What a verdict of ``holds`` means here."""
+    console.print()
+    for name in names:
+        held = [c.found for c in cells if c.variant == name and c.found.verdict == HOLDS]
+        if held:
+            least = min(v.examples for v in held)
+            console.print(
+                f"{TITLES.get(name, name)}: where it says holds, no counterexample in {least} random programs or more",
+                highlight=False,
+            )
+
+
+def as_data(cells: list[Cell]) -> dict[str, Any]:
+    """The review for programs; ``scenario`` is the text of a scenario file, or null."""
+    return {
+        "claims": [
+            {
+                "id": c.claim.id,
+                "variant": c.variant,
+                "verdict": c.found.verdict,
+                "expected": c.expected,
+                "examples": c.found.examples,
+                "interleavings": c.found.interleavings,
+                "seconds": round(c.found.seconds, 3),
+                "sentence": c.found.violation.sentence if c.found.violation else c.claim.sentence,
+                "scenario": scenario_file.dumps(_file(c, 0)) if c.found.scenario else None,
+            }
+            for c in cells
+        ]
+    }
+
+
+def _file(cell: Cell, seed: int) -> ScenarioFile:
+    assert cell.found.scenario is not None
+    made_by = Settings(claim=cell.claim.id, variant=cell.variant, strategy="portfolio", seed=seed)
+    return ScenarioFile(scenario=scenario_file.without_strangers(cell.found.scenario), settings=made_by)
+
+
+def check_target(path: Path) -> None:
+    """Refuse a file that an earlier review did not write, and a place where none can be written."""
+    if path.is_dir() or not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
+        raise BadInput(f"{path}: can't be written")
+    if not path.exists():
+        return
+    try:
+        ours = "claims" in json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, TypeError):
+        ours = False
+    if not ours:
+        raise BadInput(f"{path}: exists, and is not the result of a review; it is left as it is")
+
+
+def write_json(path: Path, cells: list[Cell]) -> None:
+    """All or nothing: a reader never sees half a file."""
+    with tempfile.NamedTemporaryFile(
+        "w", dir=path.parent, prefix=path.name, delete=False, encoding="utf-8"
+    ) as out:
+        json.dump(as_data(cells), out, indent=1)
+        out.write("\n")
+    Path(out.name).replace(path)
+
+
+def save_scenarios(console: Console, directory: Path, cells: list[Cell], seed: int) -> None:
+    """One file for each counterexample; an older one is never overwritten."""
+    directory.mkdir(parents=True, exist_ok=True)
+    for cell in cells:
+        if cell.found.scenario is None:
+            continue
+        path = directory / f"{cell.claim.id}--{cell.variant}.scenario"
+        number = 2
+        while path.exists():
+            path = directory / f"{cell.claim.id}--{cell.variant}-{number}.scenario"
+            number += 1
+        scenario_file.save(path, _file(cell, seed))
+        console.print(f"oom-review replay {path}", highlight=False, soft_wrap=True)
