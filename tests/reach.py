@@ -14,17 +14,17 @@ from typing import TypeVar
 import attrs
 
 from kernel_model.machine import Machine
+from kernel_model.preempt import PreemptionPoint
 from kernel_model.sched import Kernel, TaskStruct, Variant
 from oom_review.claims import BY_ID, HOLDS
 from oom_review.observation import Observation
 from oom_review.run import Session
 from oom_review.scenario import Op, Run
-from oom_review.schedules.driver import Exhausted, Scheduler
-from oom_review.schedules.gaps import GapScheduler, Gaps, from_choices
-from oom_review.schedules.pct import PctScheduler
-from oom_review.schedules.uniform import UniformScheduler
+from oom_review.schedules.choices import follow
+from oom_review.schedules.driver import Exhausted
+from oom_review.schedules.gaps import Gaps, GapScheduler, from_choices
+from oom_review.schedules.portfolio import draw
 
-SOON = 1_000  # ms; a timer that a search may let fire early, unlike a freeze time-out
 Outcome = TypeVar("Outcome", bound=Hashable)
 
 
@@ -39,6 +39,11 @@ class Until:
 
     reached: Callable[[Kernel], bool]
     task: str | None = None
+
+
+def stands_at(name: str, point: PreemptionPoint) -> Until:
+    """The thread goes on alone until it stands at this point."""
+    return Until(lambda k: any(p.name == name and p.at is point for p in k.tasks.values()), name)
 
 
 @attrs.define(frozen=True)
@@ -73,22 +78,6 @@ class WatchedSession(Session):
 Projection = Callable[[WatchedSession], Outcome]
 
 
-class TickingScheduler:
-    """Another scheduler's choices, but now and then a short timer fires although somebody could run."""
-
-    def __init__(self, inner: Scheduler, rng: random.Random, rate: float) -> None:
-        self._inner = inner
-        self._rng = rng
-        self._rate = rate
-
-    def choose(self, machine: Machine, current: TaskStruct | None) -> TaskStruct | None:
-        if self._rng.random() < self._rate:
-            due = machine.sleepers_due()
-            if due is not None and due[0] - machine.k.clock < SOON:
-                return None
-        return self._inner.choose(machine, current)
-
-
 class UntilScheduler:
     """The schedule of Until."""
 
@@ -106,14 +95,6 @@ class UntilScheduler:
         return task
 
 
-def portfolio(rng: random.Random) -> Scheduler:
-    """One of several kinds of schedule, as no single kind reaches everything."""
-    depth = rng.randrange(5)
-    steps = rng.choice((30, 100, 300))
-    inner = PctScheduler(rng, depth, steps) if depth else UniformScheduler(rng)
-    return TickingScheduler(inner, rng, rng.choice((0, 0.02, 0.1)))
-
-
 def play_once(items: Items, variant: Variant, rng: random.Random) -> tuple[WatchedSession, list[list[str]]]:
     """Play the items once, open runs under schedules from ``rng``; also each run's choices."""
     session = WatchedSession(Machine(variant))
@@ -127,7 +108,7 @@ def play_once(items: Items, variant: Variant, rng: random.Random) -> tuple[Watch
             runs.append(session.run(UntilScheduler(item)))
             assert item.reached(session.machine.k), f"everything is at rest before {item} is reached"
         else:
-            scheduler = portfolio(rng) if isinstance(item, AnySchedule) else GapScheduler(item.schedule)
+            scheduler = draw(rng) if isinstance(item, AnySchedule) else follow(item.schedule)
             runs.append(session.run(scheduler))
     return session, runs
 
@@ -144,8 +125,8 @@ def explicit(items: Items, variant: Variant, runs: list[list[str]]) -> Items:
         elif isinstance(item, Look):
             spelt.append(item)
         else:
-            gaps = from_choices(machine, next(remaining), whole=not isinstance(item, Until))
-            spelt.append(Run(gaps))
+            gaps = from_choices(machine, next(remaining), whole=isinstance(item, AnySchedule))
+            spelt.append(item if isinstance(item, Run) else Run(gaps))
     return tuple(spelt)
 
 

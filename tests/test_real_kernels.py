@@ -9,20 +9,24 @@ from __future__ import annotations
 
 import json
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import legacy_tifmemdie
-import mainline_v6_18
-import patched
 import pytest
 from reach import Items, Look, WatchedSession, outcomes
 from worlds import ANY, INIT, OOM, THAW, TRACER, VICTIM, Victim, ask, do
 
+import legacy_tifmemdie
+import mainline_v6_18
+import patched
 from oom_review.observation import DEAD
 from oom_review.scenario import Op, Run
 
-ROWS = [json.loads(line) for line in (Path(__file__).parent / "data" / "observations.jsonl").read_text().splitlines()]
+ROWS = [
+    json.loads(line)
+    for line in (Path(__file__).parent / "data" / "observations.jsonl").read_text().splitlines()
+]
 VARIANTS = {"legacy": legacy_tifmemdie.VARIANT, "rfc": patched.VARIANT, "v6.18": mainline_v6_18.VARIANT}
 
 AFTER_2S, TRIED, END = "after 2 s", "suspend was tried", "end"
@@ -57,7 +61,12 @@ THENS: dict[str, tuple[str, ...]] = {
     BURIED: ("bury",),
     "suspend to the freezer test level": ("suspend",),
     "all dead, then suspend": ("bury", "suspend"),
-    "all dead and reaped, then suspend; freeze, mem and disk alike; repeated": ("bury", "suspend", "hibernate", "suspend"),
+    "all dead and reaped, then suspend; freeze, mem and disk alike; repeated": (
+        "bury",
+        "suspend",
+        "hibernate",
+        "suspend",
+    ),
     "suspend while the cgroup is still frozen": ("look", "suspend"),
     "suspend while stopped": ("look", "suspend", "bury"),
 }
@@ -130,7 +139,7 @@ def suspended(session: WatchedSession) -> str:
     if not results:
         return "not tried"
     times = [session.looks[f"{TRIED} {i}"][1] for i in range(len(results) + 1)]
-    took = [after - before for before, after in zip(times, times[1:], strict=False)]
+    took = [after - before for before, after in pairwise(times)]
     found = {
         TIMED_OUT if result == "EBUSY" and length >= FREEZE_TIMEOUT else result
         for result, length in zip(results, took, strict=True)
@@ -177,7 +186,9 @@ def reached(number: int) -> tuple[dict[str, Any], ...]:
         check_identity(row, session)
         return json.dumps(measure(session, v))
 
-    return tuple(json.loads(found) for found in outcomes(plan(row), VARIANTS[row["kernel"]], project, tries=200))
+    return tuple(
+        json.loads(found) for found in outcomes(plan(row), VARIANTS[row["kernel"]], project, tries=200)
+    )
 
 
 SAME: dict[str, int] = {}
@@ -195,7 +206,9 @@ def observed(row: dict[str, Any]) -> tuple[tuple[str, ...], set[tuple[Any, ...]]
     known = {k: v for k, v in row["observed"].items() if k not in ("identity", "note") and v is not None}
     combinations: set[tuple[Any, ...]] = {()}
     for quantity, value in known.items():
-        values = [int(n) for n, times in value.items() if times] if quantity.startswith("histogram") else [value]
+        values = (
+            [int(n) for n, times in value.items() if times] if quantity.startswith("histogram") else [value]
+        )
         combinations = {(*c, v) for c in combinations for v in values}
     return tuple(known), combinations
 
@@ -233,6 +246,7 @@ def test_parents_are_what_the_rows_say() -> None:
     for row in ROWS:
         if row["situation"].get("then") != BURIED:
             continue
-        session_states = outcomes(plan(row), VARIANTS[row["kernel"]], lambda s: s.looks[END][0].state(VICTIM), tries=10)
+        session_states = outcomes(
+            plan(row), VARIANTS[row["kernel"]], lambda s: s.looks[END][0].state(VICTIM), tries=10
+        )
         assert set(session_states) == {"reaped"}, row["id"]
-

@@ -28,7 +28,7 @@ class Victim:
     """A process that the OOM killer will choose, with the people around it.
 
     ``parent``: "waits", "ignores SIGCHLD", "SA_NOCLDWAIT" or "does not wait"; ``traced``: "none", "leader", "others" or
-    "all threads", each by the operation ``attach``.
+    "all threads", each by the operation ``attach``; ``born_by``: the operation that made the process.
     """
 
     threads: int = 1
@@ -39,6 +39,7 @@ class Victim:
     traced: str = "none"
     attach: str = "ptrace_seize"
     tracer_waits: bool = False
+    born_by: str = "fork"
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -58,12 +59,14 @@ class Victim:
             items += do(PARENT, "ignore_sigchld")
         elif self.parent == "SA_NOCLDWAIT":
             items += do(PARENT, "nocldwait")
-        items += do(PARENT, "fork", VICTIM)
+        items += do(PARENT, self.born_by, VICTIM)
         for name in self.names[1:]:
             items += do(VICTIM, "clone", name)
         items += do(INIT, "oom_score_adj", VICTIM, 1000)
         items += do(INIT, "memcg_attach", VICTIM, "M") + do(INIT, "attach", VICTIM, "A")
-        items += do(INIT, "fork", HOG) + do(INIT, "memcg_attach", HOG, "M") + do(INIT, "oom_score_adj", HOG, -1000)
+        items += (
+            do(INIT, "fork", HOG) + do(INIT, "memcg_attach", HOG, "M") + do(INIT, "oom_score_adj", HOG, -1000)
+        )
         if self.tracees:
             items += do(INIT, "fork", TRACER)
         for name in self.tracees:
@@ -84,3 +87,9 @@ class Victim:
 OOM: Items = ask(HOG, "charge")
 GLOBAL_OOM: Items = ask("kworker", "alloc")
 THAW: Items = ask(INIT, "thaw", "A")
+
+# Somebody writes "mem" to /sys/power/state, and the power button resumes the machine if that got so far.
+SUSPEND: Items = (*ask(INIT, "suspend"), *ANY, Op("wakeup"), Run())
+
+# The OOM killer once, without anybody who allocates and would come again.
+SYSRQ_F: Items = (Op("sysrq_f"), *ANY)
