@@ -22,6 +22,8 @@ from oom_review.scenario import Op, Run, Scenario
 from oom_review.schedules.choices import follow
 from oom_review.schedules.driver import TICK, ScheduleDiverged, StepLimitReached
 
+STEP_LIMIT = 20_000
+
 # What the values of an event's tuple are called, in order.  "task", "by" hold pids, "group" a group's number.
 FIELDS: dict[str, tuple[str, ...]] = {
     events.MARKED: ("group",),
@@ -167,11 +169,11 @@ def _name(k: Kernel, field: str, value: Any) -> Any:
     return group_name(k, value) if field == "group" else value
 
 
-def row(p: TaskStruct) -> Row:
-    """The task as it is now."""
+def row_values(p: TaskStruct) -> tuple[str, str, bool, bool, bool, str]:
+    """The task as it is now, as a Row's values."""
     at = "" if p.at is None else str(p.at if isinstance(p.at, PreemptionPoint) else p.at[0])
     memdie = bool(p.thread_flags & TIF_MEMDIE)
-    return Row(p.name, task_state(p), p.signal.oom_mm is not None, memdie, p.exit_state == EXIT_ZOMBIE, at)
+    return p.name, task_state(p), p.signal.oom_mm is not None, memdie, p.exit_state == EXIT_ZOMBIE, at
 
 
 @attrs.define(eq=False)
@@ -181,17 +183,17 @@ class _Recorder:
     session: Session
     item: int = 0
     entries: list[Request | Step | Rest] = attrs.Factory(list)
-    rows: dict[str, Row] = attrs.Factory(dict)
+    rows: dict[str, tuple[str, str, bool, bool, bool, str]] = attrs.Factory(dict)
     chains: dict[str, tuple[Any, ...]] = attrs.Factory(dict)
     _history: int = 0
     _broken: int = 0
 
     def changed_rows(self) -> tuple[Row, ...]:
         """The tasks that changed since the last call."""
-        rows = [row(p) for p in self.session.machine.k.tasks.values()]
-        changed = tuple(r for r in rows if self.rows.get(r.task) != r)
-        self.rows.update({r.task: r for r in changed})
-        return changed
+        now = [row_values(p) for p in self.session.machine.k.tasks.values()]
+        changed = [values for values in now if self.rows.get(values[0]) != values]
+        self.rows.update({values[0]: values for values in changed})
+        return tuple(Row(*values) for values in changed)
 
     def new_events(self) -> tuple[Seen, ...]:
         """The events since the last call."""
@@ -216,6 +218,8 @@ class _Recorder:
 
     def on_step(self, task: TaskStruct | None) -> None:
         """Record a step that was taken."""
+        if self.session.steps > STEP_LIMIT:
+            raise StepLimitReached(f"{STEP_LIMIT} steps and no end")
         k = self.session.machine.k
         name = TICK if task is None else task.name
         before = self.chains.get(name, ())
@@ -223,7 +227,7 @@ class _Recorder:
         kept = next(
             (i for i, pair in enumerate(zip(before, after, strict=False)) if pair[0] is not pair[1]), None
         )
-        at = self.rows[name].at if task is not None else "the clock: goes on to the next timer"
+        at = self.rows[name][-1] if task is not None else "the clock: goes on to the next timer"
         function, _, step = at.partition(": ")
         changed = self.changed_rows()
         entry = Step(
@@ -272,7 +276,7 @@ class _TracedSession(Session):
 def record(scenario: Scenario, variant: Variant, claims: Iterable[Claim] = CLAIMS) -> Trace:
     """Play the scenario and write everything down.
 
-    An operation that is not possible is noted and left out; a schedule that diverges, or a step limit, ends it (``stopped``).
+    An operation that is not possible is noted and left out; a schedule that diverges, or STEP_LIMIT, ends it (``stopped``).
     """
     session = _TracedSession(Machine(variant), tuple(claims))
     recorder = session.recorder = _Recorder(session)
