@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from reach import Items, Look, WatchedSession, outcomes
+from reach import AnySchedule, Items, Look, WatchedSession, outcomes
 from worlds import ANY, INIT, OOM, THAW, TRACER, VICTIM, Victim, ask, do
 
 import legacy_tifmemdie
@@ -233,6 +233,22 @@ def test_observation_is_reproduced(row: dict[str, Any]) -> None:
     added = {m for m in model if not any(agree(r, m) for r in real)}
     assert not missing
     assert added == set(ONLY_IN_THE_MODEL.get((row["id"], row["kernel"]), {}))
+
+
+ONE_CPU = [n for n, row in enumerate(ROWS) if row["situation"].get("cpus") == 1]
+
+
+@pytest.mark.parametrize("number", ONE_CPU, ids=lambda n: f"{ROWS[n]['id']}-{ROWS[n]['kernel']}")
+def test_one_cpu_without_preemption(number: int) -> None:
+    """Nobody is preempted: then the model has the one outcome of the row of one CPU, which is the reason given above."""
+    row = ROWS[number]
+    v = victim(row)
+    unpreempted = tuple(Run() if isinstance(item, AnySchedule) else item for item in plan(row))
+    found = outcomes(
+        unpreempted, VARIANTS[row["kernel"]], lambda s: measure(s, v)["oom_victims_never_dropped"], tries=1
+    )
+    _quantities, real = observed(row)
+    assert {(n,) for n in found} == real
 
 
 def test_every_row_is_there() -> None:
