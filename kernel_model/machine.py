@@ -142,7 +142,8 @@ class Machine:
         """Let a runnable context go on to its next preemption point."""
         context = t.context
         assert context is not None
-        if not t.polling:
+        # What pollers, and who only shakes off the freezer's signal, do is no news for other pollers.
+        if not t.polling and not t.restless:
             self.k.progress += 1
         try:
             at = next(context)

@@ -17,12 +17,12 @@ from kernel_model.sched import (
     thread_group_leader,
 )
 from kernel_model.signal import send_signal
-from kernel_model.wait import ECHILD, do_wait
+from kernel_model.wait import ECHILD, ERESTARTSYS, do_wait
 
-IGNORE_SIGCHLD = lock("zap_pid_ns_processes", "siglock: ignore SIGCHLD", "signal:cur")
-KILL_ALL = read_lock("zap_pid_ns_processes", "tasklist_lock: SIGKILL to everybody in the namespace", "tasklist", "tasks")
-CLEAR = point("zap_pid_ns_processes", "clear TIF_SIGPENDING", "tasks")
-WAIT_EMPTY = sleep("zap_pid_ns_processes", "wait until only init's own pids are left", "tasklist", "state:cur")
+IGNORE_SIGCHLD = lock("zap_pid_ns_processes", "siglock: ignore SIGCHLD", "*")
+KILL_ALL = read_lock("zap_pid_ns_processes", "tasklist_lock: SIGKILL to everybody in the namespace", "*")
+CLEAR = point("zap_pid_ns_processes", "clear TIF_SIGPENDING", "*")
+WAIT_EMPTY = sleep("zap_pid_ns_processes", "wait until only init's own pids are left", "*")
 
 
 def zap_pid_ns_processes(k: Kernel, cur: TaskStruct, ns: PidNamespace) -> Steps[None]:
@@ -45,7 +45,9 @@ def zap_pid_ns_processes(k: Kernel, cur: TaskStruct, ns: PidNamespace) -> Steps[
     while True:
         yield CLEAR
         cur.thread_flags &= ~TIF_SIGPENDING
-        if (yield from do_wait(k, cur, wall=True)) == ECHILD:
+        reaped = yield from do_wait(k, cur, wall=True)
+        cur.restless = reaped == ERESTARTSYS
+        if reaped == ECHILD:
             break
     own_pids = 1 if thread_group_leader(cur) else 2
     while True:

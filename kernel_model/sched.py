@@ -228,6 +228,7 @@ class TaskStruct:
     timer: int | None = None
     polling: bool = False
     seen_progress: int = -1
+    restless: bool = False
     syscall: Callable[[Kernel, TaskStruct], Steps[Any]] | None = None
     result: Any = None
     context: Steps[None] | None = None
