@@ -1,0 +1,327 @@
+"""do_exit(): order, reparenting, unhashing, the leader's zap (section 10), in the kernels that differ in it."""
+
+from __future__ import annotations
+
+import pytest
+from boot import Box
+
+import legacy_tifmemdie
+import mainline_v6_18
+import patched
+from kernel_model import events
+from kernel_model.sched import (
+    EXIT_DEAD,
+    EXIT_ZOMBIE,
+    PF_EXITING,
+    PF_NOFREEZE,
+    SIGCHLD,
+    SIGUSR1,
+    TASK_DEAD,
+    Variant,
+)
+
+VARIANTS = [legacy_tifmemdie.VARIANT, patched.VARIANT, mainline_v6_18.VARIANT]
+
+
+@pytest.fixture(params=VARIANTS, ids=lambda v: v.name)
+def variant(request: pytest.FixtureRequest) -> Variant:
+    chosen: Variant = request.param
+    return chosen
+
+
+def io(box: Box, name: str) -> list[str]:
+    return [e[1] for e in box.events(events.IO) if e[0] == box[name].pid]
+
+
+def trail(box: Box, name: str) -> list[str]:
+    """The functions that a task goes through on its way out."""
+    seen: list[str] = []
+    while box.m.runnable(box[name]):
+        function = box.at(name).split(":")[0]
+        if not seen or seen[-1] != function:
+            seen.append(function)
+        box.step(name)
+    return seen
+
+
+def test_the_order_of_do_exit(variant: Variant) -> None:
+    """e1 to e12; the io_context goes before exit_notify() in the RFC, at the very end otherwise."""
+    box = Box(variant)
+    box.fork("v")
+    box.ask("exit_group", "v")
+    box.until("v", "ptrace_event")
+    seen = trail(box, "v")
+    assert [f for f in seen if f != "do_exit"] == [
+        "ptrace_event",
+        "exit_signals",
+        "mm_release",
+        "exit_mm",
+        "mmput",
+        "exit_mmap",
+        "acct_process",
+        "exit_files",
+        "disassociate_ctty",
+        "exit_task_namespaces",
+        "exit_task_work",
+        "cgroup_exit",
+        "exit_notify",
+        "do_task_dead",
+    ]
+    kinds = [e[0] for e in box.k.events]
+    assert (kinds.index(events.IO_CONTEXT_GONE) < kinds.index(events.DEAD)) is True
+    assert io(box, "v")[-1] == "exit_task_work"
+    v = box["v"]
+    assert v.state == TASK_DEAD
+    assert v.flags & (PF_NOFREEZE | PF_EXITING) == PF_NOFREEZE | PF_EXITING
+    assert not v.on_cgroup_list
+    assert v.cgroup is box.k.root_cgroup
+    assert not v.io_context
+
+
+def test_when_the_io_context_goes(variant: Variant) -> None:
+    """RFC: before exit_notify() takes tasklist_lock; else after it."""
+    box = Box(variant)
+    box.fork("v")
+    box.ask("exit_group", "v")
+    box.until("v", "exit_notify")
+    assert box["v"].io_context is (variant is not patched.VARIANT)
+
+
+def test_group_dead_is_for_the_last_one_in(variant: Variant) -> None:
+    """live is dropped at the start of do_exit(): accounting and the terminal belong to the last one that got there."""
+    box = Box(variant)
+    box.fork("v")
+    box.clone("v", "t1")
+    box.do("exit", "t1")
+    assert "acct_process" not in io(box, "t1")
+    assert "exit_files" in io(box, "t1")
+    assert "mmput" not in io(box, "t1")
+    box.do("exit", "v")
+    assert {"acct_process", "disassociate_ctty", "mmput", "exit_mmap"} <= set(io(box, "v"))
+
+
+def test_a_sub_thread_is_released_by_itself_and_a_leader_waits(variant: Variant) -> None:
+    """n3/n4: no leader: autoreap; a leader with threads left stays ZOMBIE whatever the parent wants."""
+    box = Box(variant)
+    box.fork("v")
+    box.do("ignore_sigchld", "init")
+    box.clone("v", "t1")
+    box.do("exit", "v")
+    assert box["v"].exit_state == EXIT_ZOMBIE
+    assert box["v"].hashed
+    box.do("exit", "t1")
+    assert box["t1"].exit_state == EXIT_DEAD
+    assert not box["v"].hashed
+
+
+def test_the_last_thread_zaps_the_leader_only_if_nobody_wants_it(variant: Variant) -> None:
+    """r3: do_notify_parent() decides; the leader's zombie stays for a parent that waits."""
+    box = Box(variant)
+    box.fork("v")
+    box.clone("v", "t1")
+    box.do("exit", "v")
+    box.do("exit", "t1")
+    assert not box["t1"].hashed
+    assert box["v"].hashed
+    assert box["v"].exit_state == EXIT_ZOMBIE
+    assert box.do("wait", "init") == "reaped v"
+
+
+@pytest.mark.parametrize(
+    ("ignores", "leader_first", "counted_down"),
+    [(False, False, True), (True, False, True), (False, True, False), (True, True, True)],
+)
+def test_the_rfc_counts_down_with_the_last_thread(
+    ignores: bool, leader_first: bool, counted_down: bool
+) -> None:
+    """`last`: the leader's own exit with an empty group, or the zap of a leader that nobody wants."""
+    box = Box(patched.VARIANT)
+    box.fork("v")
+    if ignores:
+        box.do("ignore_sigchld", "init")
+    box.clone("v", "t1")
+    if leader_first:
+        box.do("exit", "v")
+    box["v"].signal.oom_mm = box["t1"].mm
+    box.k.oom_victims = 1
+    for name in ("t1", "v") if not leader_first else ("t1",):
+        box.do("exit", name)
+    assert box.k.oom_victims == (0 if counted_down else 1)
+
+
+def test_the_rfc_leaks_the_count_of_a_traced_victim() -> None:
+    """The ptrace branch never says `last`."""
+    box = Box(patched.VARIANT)
+    box.fork("v", "s")
+    box.do("ptrace_seize", "s", "v")
+    box["v"].signal.oom_mm = box["v"].mm
+    box.k.oom_victims = 1
+    box.do("exit_group", "v")
+    assert box.k.oom_victims == 1
+    assert box["v"].exit_state == EXIT_ZOMBIE
+
+
+def test_a_traced_leader_notifies_with_its_own_signal_if_the_tracer_is_its_parent(variant: Variant) -> None:
+    """n3: exit_signal when the tracer's group is the natural parent's and the group is empty, else SIGCHLD; no autoreap."""
+    for tracer, sig in (("p", SIGUSR1), ("o", SIGCHLD)):
+        box = Box(variant)
+        box.fork("p", "o")
+        box.do("clone_nosig", "p", "c")
+        box.do("ptrace_seize", tracer, "c")
+        box.do("handle_sigchld", tracer)
+        box.do("nocldwait", tracer)
+        box.ask("exit_group", "c")
+        box.alone("c")
+        assert sig in box[tracer].signal.shared_pending
+        assert box["c"].exit_state == EXIT_ZOMBIE
+
+
+def test_children_go_to_a_living_thread_then_a_subreaper_then_init(variant: Variant) -> None:
+    """find_new_reaper(): own group, the nearest subreaper that was one when the father was forked, init."""
+    box = Box(variant)
+    box.do("fork", "init", "g")
+    box.do("subreaper", "g")
+    box.fork("f", by="g")
+    box.clone("f", "f1")
+    box.fork("c", by="f")
+    box.do("exit", "f")
+    assert box["c"].real_parent is box["f1"]
+    assert box["c"] in box["f1"].children
+    box.do("exit", "f1")
+    assert box["c"].real_parent is box["g"]
+    box.do("exit_group", "g")
+    assert box["c"].real_parent is box["init"]
+    assert box["c"].parent is box["init"]
+
+
+def test_a_subreaper_must_have_been_one_at_fork(variant: Variant) -> None:
+    """has_child_subreaper is copied by fork; one that dies itself is passed over."""
+    box = Box(variant)
+    box.fork("g")
+    box.fork("f", by="g")
+    box.do("subreaper", "g")
+    box.fork("c", by="f")
+    box.do("exit_group", "f")
+    assert box["c"].real_parent is box["init"]
+    box = Box(variant)
+    box.fork("g")
+    box.do("subreaper", "g")
+    box.fork("f", by="g")
+    box.fork("c", by="f")
+    box["g"].flags |= PF_EXITING
+    box.do("exit_group", "f")
+    assert box["c"].real_parent is box["init"]
+
+
+def test_reparented_children_get_sigchld_and_zombies_may_go(variant: Variant) -> None:
+    """reparent_leader(): exit_signal becomes SIGCHLD; an untraced zombie is offered to the new parent; tracees keep theirs."""
+    box = Box(variant)
+    box.fork("f", "s")
+    box.do("ignore_sigchld", "init")
+    box.do("clone_nosig", "f", "a")
+    box.fork("z", "d", "t", by="f")
+    box.do("ptrace_seize", "s", "t")
+    box.do("exit_group", "z")
+    assert box["z"].exit_state == EXIT_ZOMBIE
+    box["d"].exit_state = EXIT_DEAD
+    box.do("exit_group", "f")
+    assert box["a"].exit_signal == SIGCHLD
+    assert not box["z"].hashed
+    assert box["d"].hashed
+    assert box["t"].parent is box["s"]
+    assert box["t"].real_parent is box["init"]
+    box["d"].exit_state = 0
+
+
+def test_a_zombie_stays_for_a_new_parent_that_waits(variant: Variant) -> None:
+    """do_notify_parent() says no."""
+    box = Box(variant)
+    box.fork("f")
+    box.fork("z", by="f")
+    box.do("exit_group", "z")
+    box.do("exit_group", "f")
+    assert box["z"].hashed
+    assert box["z"].real_parent is box["init"]
+
+
+def test_the_dead_list_is_last_in_first_out(variant: Variant) -> None:
+    """The dying task itself is released before its reparented children."""
+    box = Box(variant)
+    box.fork("f")
+    box.fork("z", by="f")
+    box.do("ignore_sigchld", "init")
+    box.do("exit_group", "z")
+    box.do("exit_group", "f")
+    assert [box.k.tasks[e[0]].name for e in box.events(events.REAPED)] == ["f", "z"]
+
+
+def test_init_must_not_die(variant: Variant) -> None:
+    """No living thread in init's group: panic, and nothing runs any more; with one, that becomes the reaper."""
+    box = Box(variant)
+    box.clone("init", "i1")
+    box.do("exit", "init")
+    assert box.k.init_pid_ns.child_reaper is box["i1"]
+    box.ask("exit", "i1")
+    box.rest()
+    assert box.k.panicked == "Attempted to kill init!"
+    assert box.events(events.PANIC) == [("Attempted to kill init!",)]
+    assert not box.m.runnable_tasks()
+    assert not box.m.tick()
+
+
+def test_a_waiter_in_exit_aio_is_not_held_up_by_others(variant: Variant) -> None:
+    """Only the last user of the mm waits for the I/O in flight."""
+    box = Box(variant)
+    box.fork("v")
+    box.clone("v", "t1")
+    box.do("io_submit", "v")
+    box.do("io_submit", "t1")
+    box.do("exit", "t1")
+    assert box["t1"].at is None
+    box.do("exit", "v")
+    assert box.at("v").startswith("exit_aio")
+    box.do("io_complete")
+    assert box["v"].at is None
+
+
+def test_io_complete_wakes_the_waiter_of_a_marked_group(variant: Variant) -> None:
+    """A victim's mm is found too."""
+    box = Box(variant)
+    box.fork("v")
+    box.do("io_submit", "v")
+    box.do("sysrq_f")
+    assert box.at("v").startswith("exit_aio")
+    box["v"].state = 0
+    box.alone("v")
+    assert box.at("v").startswith("exit_aio")
+    box.do("io_complete")
+    assert box["v"].at is None
+    assert box.k.oom_victims == 0
+
+
+def test_the_signal_struct_is_freed_with_the_last_task(variant: Variant) -> None:
+    """oom_mm's pin is dropped when scheduler and parent have let go of every thread."""
+    box = Box(variant)
+    box.fork("v")
+    box.clone("v", "t1")
+    box.do("alloc", "kworker")
+    assert box.events(events.PINNED) == [(box["v"].signal.number,)]
+    mm = box["v"].signal.oom_mm
+    assert mm is not None
+    assert mm.mm_count == 1
+    assert not box.events(events.UNPINNED)
+    assert box.do("wait", "init") == "reaped v"
+    assert box.events(events.UNPINNED) == [(box["v"].signal.number,)]
+    assert mm.mm_count == 0
+
+
+def test_accounting_allocates_under_memory_pressure(variant: Variant) -> None:
+    """exit_accounting(): a dying task meets the OOM killer, which marks it as it will free memory anyway."""
+    box = Box(variant)
+    box.fork("v", "w")
+    box.do("memory_pressure")
+    box.do("exit_group", "v")
+    assert box["v"].at is None
+    assert box["v"].signal.oom_mm is not None
+    assert box.user_mode("w")
+    assert box.k.oom_victims == 0
