@@ -66,9 +66,16 @@ def apply_state(k: Kernel, cgroup: FreezerCgroup, state: int, *, freeze: bool) -
     return True
 
 
-def freezer_change_state(k: Kernel, cur: TaskStruct, cgroup: FreezerCgroup, *, freeze: bool) -> Steps[None]:
+def online(k: Kernel, cgroup: FreezerCgroup) -> bool:
+    """Not removed yet (kernel/cgroup.c, cgroup_kn_lock_live)."""
+    return k.cgroups.get(cgroup.name) is cgroup
+
+
+def freezer_change_state(k: Kernel, cur: TaskStruct, cgroup: FreezerCgroup, *, freeze: bool) -> Steps[str]:
     """A write to freezer.state: apply it to the whole tree, parents first (kernel/cgroup_freezer.c)."""
     yield WRITE, k.freezer_mutex
+    if not online(k, cgroup):
+        return "ENODEV"
     acquire(cur, k.freezer_mutex)
     tree = tuple(descendants(cgroup))
     for _i, pos in enumerate(tree):
@@ -82,6 +89,7 @@ def freezer_change_state(k: Kernel, cur: TaskStruct, cgroup: FreezerCgroup, *, f
         if tell:
             yield from tell_tasks(k, cur, pos)
     release(cur, k.freezer_mutex)
+    return ""
 
 
 def tell_tasks(k: Kernel, cur: TaskStruct, cgroup: FreezerCgroup) -> Steps[None]:
@@ -146,10 +154,12 @@ def freezer_css_offline(k: Kernel, cgroup: FreezerCgroup) -> None:
 def cgroup_attach_task(k: Kernel, cur: TaskStruct, leader: TaskStruct, cgroup: FreezerCgroup) -> Steps[str]:
     """A write to cgroup.procs: the whole group moves (kernel/cgroup.c, cgroup_attach_task and freezer_attach)."""
     yield MIGRATE_BEGIN, k.threadgroup_rwsem
-    if k.cgroups.get(cgroup.name, k.root_cgroup) is not cgroup:
-        return "ENODEV"
     acquire(cur, k.threadgroup_rwsem)
     yield MIGRATE, k.css_set_lock
+    # Here and not before: in the kernel cgroup_mutex keeps rmdir out.
+    if not online(k, cgroup):
+        release(cur, k.threadgroup_rwsem)
+        return "ENODEV"
     acquire(cur, k.css_set_lock)
     moved = tuple(p for p in leader.signal.threads if not p.flags & PF_EXITING)
     for p in moved:
