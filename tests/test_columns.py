@@ -156,6 +156,20 @@ def test_io_after_disable_is_marked_where_it_happens() -> None:
     assert text.index("oom_victims 1 -> 0") < text.index("phase: disabled") < text.index("device access")
 
 
+def test_model_helpers_are_no_calls_of_the_c_source() -> None:
+    """exit_files() is called by do_exit(), whatever the model calls in between."""
+    lines = columns(LATE_MARK, LEGACY, "disabled-means-quiet").splitlines()
+    depth = {line.strip().split("(")[0]: line.index(line.strip()) for line in lines if "()" in line}
+    assert depth["exit_files"] == depth["do_exit"] + 2
+    assert not HELPERS & set(depth)
+
+
+def test_only_preemptions_that_matter_are_shown() -> None:
+    """Where a context was left standing while another was shown; not where it went on as if nothing had been."""
+    assert columns(LATE_MARK, LEGACY, "disabled-means-quiet").count("freeze_task() <PREEMPT>") == 1
+    assert "PREEMPT" not in columns(LATE_MARK, RFC)
+
+
 def test_a_sharer_left_in_the_fridge_is_named() -> None:
     """The mark that thaws nobody else is to blame."""
     assert blamed(columns(SHARERS, RFC, "sharers-leave")) == "// p not thawed"

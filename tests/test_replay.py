@@ -123,6 +123,10 @@ def test_only_the_variant_at_issue_has_to_follow_exact_choices(tmp_path: Path) -
         "it stopped: step 28 of the run: expected a step of t1, but t1 can't run; ready to run: oom_reaper, v",
     )
     assert rfc.unmet == ()
+    made_on_rfc = exact.replace("variant legacy_tifmemdie", "variant patched")
+    legacy, rfc = replay(parse(made_on_rfc), [legacy_tifmemdie.VARIANT, patched.VARIANT])
+    assert legacy.trace.stopped
+    assert legacy.unmet == ()
 
 
 def test_an_operation_that_no_variant_allows_is_bad_input(

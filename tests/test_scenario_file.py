@@ -208,6 +208,9 @@ def test_files_that_are_no_files(tmp_path: Path) -> None:
         with pytest.raises(ScenarioError, match=re.escape(message)) as caught:
             read(tmp_path / name)
         assert "\n" not in str(caught.value)
+    with pytest.raises(ScenarioError) as caught:
+        read("a\nb\x1b")
+    assert str(caught.value) == "a\\nb\\x1b: No such file or directory"
     with pytest.raises(ScenarioError, match="null byte"):
         read("a\0b")
 
@@ -230,6 +233,13 @@ def test_what_the_format_cannot_say_is_not_written(op: Op) -> None:
     """Better no file than one that says something else."""
     with pytest.raises(ScenarioError, match="the scenario"):
         dumps(ScenarioFile(Scenario((op,))))
+
+
+@pytest.mark.parametrize("title", [" x", "two\nlines", "x" * 1001])
+def test_a_title_that_would_come_back_changed_is_not_written(title: str) -> None:
+    """Nor is one that is too long."""
+    with pytest.raises(ScenarioError, match="the scenario"):
+        dumps(ScenarioFile(Scenario(), Settings(title=title)))
 
 
 def test_preemptions_for_tasks_that_nothing_makes_are_left_out() -> None:
