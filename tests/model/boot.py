@@ -73,6 +73,18 @@ class Box:
             self.step(name)
         raise AssertionError(f"{name} never came to {where}")
 
+    def meet(self, name: str, where: str) -> None:
+        """Run everybody until one context stands at this point."""
+        for _ in range(LIMIT):
+            if where in describe(self[name]):
+                return
+            runnable = self.m.runnable_tasks()
+            if runnable:
+                self.m.step(runnable[-1])
+            elif not self.m.tick():
+                break
+        raise AssertionError(f"{name} never came to {where}")
+
     def alone(self, name: str) -> None:
         """Step one context as long as it can."""
         for _ in range(LIMIT):
