@@ -191,9 +191,8 @@ def join_list(p: TaskStruct, cgroup: FreezerCgroup) -> None:
 
 def leave_list(p: TaskStruct) -> None:
     """css_set_lock held."""
-    if p.on_cgroup_list:
-        p.cgroup.tasks = [t for t in p.cgroup.tasks if t is not p]
-        p.on_cgroup_list = False
+    p.cgroup.tasks = [t for t in p.cgroup.tasks if t is not p]
+    p.on_cgroup_list = False
 
 
 def cgroup_post_fork(k: Kernel, cur: TaskStruct, child: TaskStruct) -> Steps[None]:

@@ -69,12 +69,11 @@ def new_signal(k: Kernel, old: SignalStruct) -> SignalStruct:
     return signal
 
 
-def new_sighand(name: str, old: SighandStruct | None) -> SighandStruct:
+def new_sighand(name: str, old: SighandStruct) -> SighandStruct:
     """Source: kernel/fork.c, copy_sighand()."""
     sighand = SighandStruct(Lock(SIGLOCK, name))
-    if old is not None:
-        sighand.sigchld = old.sigchld
-        sighand.sa_nocldwait = old.sa_nocldwait
+    sighand.sigchld = old.sigchld
+    sighand.sa_nocldwait = old.sa_nocldwait
     return sighand
 
 
@@ -82,7 +81,9 @@ def dup_task_struct(k: Kernel, cur: TaskStruct, args: CloneArgs) -> TaskStruct:
     """A task that nobody sees yet (the first half of kernel/fork.c, copy_process)."""
     thread = bool(args.flags & CLONE_THREAD)
     signal = cur.signal if thread else new_signal(k, cur.signal)
-    sighand = cur.sighand if args.flags & CLONE_SIGHAND else new_sighand(args.name, cur.sighand)
+    old = cur.sighand
+    assert old is not None, "a task that forks is hashed"
+    sighand = old if args.flags & CLONE_SIGHAND else new_sighand(args.name, old)
     p = TaskStruct(next_pid(k), args.name, signal, sighand)
     p.flags = cur.flags & ~(PF_SUSPEND_TASK | PF_FREEZER_SKIP | PF_FROZEN)
     p.thread_flags = cur.thread_flags & ~TIF_SIGPENDING

@@ -10,7 +10,6 @@ from kernel_model.sched import (
     __TASK_TRACED,
     EXIT_DEAD,
     EXIT_ZOMBIE,
-    JOBCTL_STOP_CONSUME,
     JOBCTL_STOP_PENDING,
     JOBCTL_TRAP_STOP,
     PF_EXITING,
@@ -60,9 +59,6 @@ def ptrace_unlink(cur: TaskStruct, child: TaskStruct) -> None:
     stopping = child.signal.flags & SIGNAL_STOP_STOPPED or child.signal.group_stop_count
     if not child.flags & PF_EXITING and stopping:
         child.jobctl |= JOBCTL_STOP_PENDING
-        if not child.signal.flags & SIGNAL_STOP_STOPPED:
-            child.jobctl |= JOBCTL_STOP_CONSUME
-            child.signal.group_stop_count += 1
     if child.jobctl & JOBCTL_STOP_PENDING or child.state & __TASK_TRACED:
         child.thread_flags |= TIF_SIGPENDING
         wake_up_state(child, __TASK_TRACED)

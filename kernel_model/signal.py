@@ -36,7 +36,6 @@ from kernel_model.sched import (
     Kernel,
     SignalStruct,
     TaskStruct,
-    same_thread_group,
     signal_pending,
     thread_group_empty,
 )
@@ -207,8 +206,7 @@ def do_notify_parent(k: Kernel, cur: TaskStruct, t: TaskStruct, sig: int) -> boo
         sig = SIGCHLD
     autoreap = False
     sighand = parent.sighand
-    if sighand is None:
-        return autoreap
+    assert sighand is not None, "who is unhashed has no children any more"
     acquire(cur, sighand.siglock)
     if not t.ptrace and sig == SIGCHLD and (sighand.sigchld == SIG_IGN or sighand.sa_nocldwait):
         autoreap = True
@@ -225,8 +223,7 @@ def notify_tracer(k: Kernel, cur: TaskStruct) -> None:
     """Tasklist_lock held for reading.  The tracer learns that ``cur`` stopped (kernel/signal.c, do_notify_parent_cldstop)."""
     tracer = cur.parent
     sighand = tracer.sighand
-    if sighand is None or same_thread_group(tracer, cur):
-        return
+    assert sighand is not None, "who is unhashed traces nobody any more"
     acquire(cur, sighand.siglock)
     if sighand.sigchld != SIG_IGN:
         send_signal(k, tracer, SIGCHLD, group=True)

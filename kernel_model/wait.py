@@ -72,10 +72,8 @@ def do_wait(k: Kernel, cur: TaskStruct, *, wall: bool) -> Steps[TaskStruct | str
         acquire_read(cur, k.tasklist_lock)
         zombie, may_come = scan(cur, wall=wall)
         if zombie is not None:
-            result: TaskStruct | str | None = yield from wait_task_zombie(k, cur, zombie)
-            if result is not None:
-                break
-            continue
+            result: TaskStruct | str = yield from wait_task_zombie(k, cur, zombie)
+            break
         release_read(cur, k.tasklist_lock)
         if not may_come:
             result = ECHILD
@@ -89,7 +87,7 @@ def do_wait(k: Kernel, cur: TaskStruct, *, wall: bool) -> Steps[TaskStruct | str
     return result
 
 
-def wait_task_zombie(k: Kernel, cur: TaskStruct, p: TaskStruct) -> Steps[TaskStruct | None]:
+def wait_task_zombie(k: Kernel, cur: TaskStruct, p: TaskStruct) -> Steps[TaskStruct]:
     """Tasklist_lock held for reading, dropped here.  Reap ``p``, whose zombie state only one waiter wins (kernel/exit.c)."""
     state = EXIT_TRACE if ptrace_reparented(p) and thread_group_leader(p) else EXIT_DEAD
     p.exit_state = state

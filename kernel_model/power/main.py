@@ -110,8 +110,7 @@ def snapshot_release(k: Kernel, cur: TaskStruct) -> Steps[None]:
         return
     yield from lock_system_sleep(k, cur)
     k.snapshot_owner = None
-    if k.pm_freezing:
-        yield from thaw_processes(k, cur)
+    yield from thaw_processes(k, cur)
     unlock_system_sleep(k, cur)
 
 
