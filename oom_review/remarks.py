@@ -100,7 +100,7 @@ class Focus:
         return self.violation is not None and not any(self.claim in s.broken for s in self.trace.steps)
 
     def _blamed(self) -> int:
-        assert self.violation is not None  # noqa: S101 - the caller's promise
+        assert self.violation is not None
         if not self.at_rest:
             return self.violation.step
         kinds = _BLAMED.get(self.claim, ())

@@ -102,8 +102,8 @@ def text(file: ScenarioFile, replays: Sequence[Replay], claim: str | None = None
 def _observations(traces: Sequence[Trace]) -> list[str]:
     width = max(20, (WIDTH - LABELS) // max(1, len(traces)))
     lines = [
-        _cells("", [[t.variant] for t in traces], width),
-        _cells("", [["=" * len(t.variant)] for t in traces], width),
+        _cells("", [t.variant for t in traces], width),
+        _cells("", ["=" * len(t.variant) for t in traces], width),
     ]
     names = list(dict.fromkeys(name for t in traces for name, _state, _marked in t.observation.tasks))
     rows: list[tuple[str, list[list[str]]]] = [(name, [[_task(t, name)] for t in traces]) for name in names]

@@ -77,6 +77,7 @@ def test_legacy_and_patched_side_by_side(fridge: str, capsys: pytest.CaptureFixt
     assert "Broken promise: every thread of a marked group leaves the fridge" in out
     assert "^^^^ first divergence" in out
     table = out[out.index("\ninit    ") :]
+    assert re.search(r"^ {17}legacy_tifmemdie +patched\n {17}={16} +=======\n", out, re.MULTILINE)
     for label, left, right in (
         ("v", "zombie, marked", "zombie, marked"),
         ("t1", "in the fridge, marked", "reaped, marked"),
