@@ -5,13 +5,15 @@ from __future__ import annotations
 import pytest
 from boot import Box
 
+import legacy_tifmemdie
+import patched
 from kernel_model.sched import EXIT_ZOMBIE, PF_FROZEN, SIG_DFL, SIG_IGN, SIGCHLD
 
 
-@pytest.fixture
-def box() -> Box:
+@pytest.fixture(params=[legacy_tifmemdie.VARIANT, patched.VARIANT], ids=lambda v: v.name)
+def box(request: pytest.FixtureRequest) -> Box:
     """A process v with the threads t1 and t2, and s."""
-    box = Box()
+    box = Box(request.param)
     box.fork("v", "s")
     box.clone("v", "t1", "t2")
     return box

@@ -181,7 +181,9 @@ def test_a_child_that_is_done_while_its_parent_dies(box: Box) -> None:
     box.ask("kill", "s", "v", "KILL")
     box.alone("s")
     box.until("v", "the child's alloc_lock")
-    box.do("execve", "c")
+    box.ask("execve", "c")
+    box.alone("c")
+    box.rest()
     assert box["v"].at is None
     assert box["c"].vfork_done is None
 

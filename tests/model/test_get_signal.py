@@ -283,3 +283,38 @@ def test_the_stop_of_a_killed_group_is_void() -> None:
     box["v"].thread_flags |= TIF_SIGPENDING
     box.rest()
     assert box.user_mode("v")
+
+
+def test_a_killed_thread_that_was_told_to_stop_stops_the_others_only() -> None:
+    """PTRACE_O_EXITKILL hits an unkillable init in its signal-delivery stop for SIGSTOP: it is not asked to stop."""
+    box = Box()
+    box.fork("s")
+    box.do("clone_newpid", "init", "n")
+    box.clone("n", "n1")
+    box.do("ptrace_seize", "s", "n")
+    box.do("ptrace_exitkill", "s", "n")
+    box.do("tgkill", "init", "n", "STOP")
+    assert box["n"].state == TASK_TRACED
+    box.ask("exit_group", "s")
+    box.alone("s")
+    assert SIGKILL in box["n"].pending
+    box.until("n", "do_group_exit")
+    assert box["n1"].jobctl == JOBCTL_STOP_PENDING | JOBCTL_STOP_CONSUME
+    assert box["n"].signal.group_stop_count == 1
+    box.rest()
+    assert box["n1"].at is None
+
+
+def test_a_stop_under_way_when_the_tracer_goes(box: Box) -> None:
+    """__ptrace_unlink() re-arms the stop and counts nobody twice."""
+    box.do("ptrace_seize", "s", "t1")
+    box.ask("kill", "init", "v", "STOP")
+    box.alone("init")
+    box.until("v", "schedule() in TASK_STOPPED")
+    assert box["v"].signal.group_stop_count == 1
+    box.ask("exit_group", "s")
+    box.alone("s")
+    box.rest()
+    assert box["t1"].state == box["v"].state == TASK_STOPPED
+    assert box["v"].signal.group_stop_count == 0
+    assert box["v"].signal.flags == SIGNAL_STOP_STOPPED

@@ -31,6 +31,7 @@ from kernel_model.sched import (
     SIGNAL_GROUP_EXIT,
     TASK_KILLABLE,
     TASK_UNINTERRUPTIBLE,
+    TIF_MEMDIE,
     MmStruct,
     TaskStruct,
     Variant,
@@ -343,6 +344,21 @@ def test_sigkill_and_mark_are_one_section(box: Box) -> None:
     assert not box.m.runnable(box["a"])
     box.until("kworker", "does this process share")
     assert box.m.runnable(box["a"])
+
+
+def test_two_legacy_victims_wake_nobody_until_the_second_is_gone() -> None:
+    """exit_oom_victim() wakes at 0 only, and clears TIF_MEMDIE."""
+    box = Box(legacy_tifmemdie.VARIANT)
+    box.fork("a", "b")
+    box.k.oom_victims = 2
+    box.k.oom_victims_wait = [box["b"]]
+    for left, state in ((1, TASK_UNINTERRUPTIBLE), (0, 0)):
+        box["b"].state = TASK_UNINTERRUPTIBLE
+        box["a"].thread_flags |= TIF_MEMDIE
+        for _ in legacy_tifmemdie.VARIANT.exit_oom_victim(box.k, box["a"]):
+            pass
+        assert (box.k.oom_victims, box["b"].state) == (left, state)
+        assert not box["a"].thread_flags & TIF_MEMDIE
 
 
 # Who runs into it

@@ -230,3 +230,42 @@ def test_members_that_are_dying_already_are_not_killed_twice(ns: Box) -> None:
     assert ns["a"].pending == {SIGKILL}
     ns.do("thaw", "init", "A")
     assert ns["n"].at is None
+
+
+def test_a_dead_child_that_is_being_released_is_no_child(box: Box) -> None:
+    """EXIT_DEAD between the end of exit_notify()'s section and its own release: ECHILD."""
+    box.do("ignore_sigchld", "p")
+    box.ask("exit_group", "c")
+    box.until("c", "release_task")
+    assert box["c"] in box["p"].children
+    box.ask("wait", "p")
+    box.alone("p")
+    assert box["p"].result == "ECHILD"
+
+
+def test_the_dying_init_waits_for_those_that_release_themselves(ns: Box) -> None:
+    """No child left to reap, but a pid: an UNINTERRUPTIBLE wait that free_pid() ends."""
+    ns.ask("exit_group", "n")
+    ns.until("n", "clear TIF_SIGPENDING")
+    ns.alone("b")
+    ns.until("a", "release_task")
+    ns.alone("b")
+    ns.alone("n")
+    assert ns.at("n") == "zap_pid_ns_processes: wait until only init's own pids are left"
+    ns["n"].state = 0
+    ns.alone("n")
+    assert ns.at("n").startswith("zap_pid_ns_processes")
+    ns.rest()
+    assert ns["n"].at is None
+
+
+def test_the_dying_init_hangs_on_a_tracee_that_it_has_yet_to_release(ns: Box) -> None:
+    """The base's own hang: what exit_ptrace() put on init's dead list is released only after the wait for its leader."""
+    ns.clone("b", "b1")
+    ns.do("ptrace_seize", "n", "b1")
+    ns.do("exit", "b1")
+    assert ns["b1"].exit_state == EXIT_ZOMBIE
+    ns.do("exit_group", "n")
+    assert ns.at("n") == "do_wait: schedule() in TASK_INTERRUPTIBLE"
+    assert ns["b1"].hashed
+    assert not ns["b1"].ptrace
