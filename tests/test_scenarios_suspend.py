@@ -1,7 +1,7 @@
 """The scenarios about power management: what oom_killer_disable() waits for, what it lets through, and what it costs.
 
-S-numbers are those of the scenario table; each test's docstring is its row in our words.  L is legacy_tifmemdie, R is patched, N is
-mainline_v6_18.  "Under any schedule" is what a search of some hundred schedules finds.
+The three test_scenarios files are a table: a test is a row (S1, S2, ...), its docstring says it.  L is legacy_tifmemdie, R is patched, N
+is mainline_v6_18.  "Under any schedule" is what a search of some hundred schedules finds.
 """
 
 from __future__ import annotations
