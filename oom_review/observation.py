@@ -13,6 +13,7 @@ from kernel_model.sched import (
     EXIT_ZOMBIE,
     PF_EXITING,
     PF_KTHREAD,
+    TASK_DEAD,
     TASK_STOPPED,
     TASK_TRACED,
     Kernel,
@@ -56,6 +57,8 @@ class Observation:
 def task_state(p: TaskStruct) -> str:
     """Where a thread is, in the words that users have for it."""
     if p.at is None:
+        if p.state != TASK_DEAD:
+            return "new"  # hashed already, and not yet woken for the first time
         if not p.hashed:
             return "reaped"
         return "zombie" if p.exit_state == EXIT_ZOMBIE else "dead"
@@ -91,7 +94,9 @@ def observe(k: Kernel, history: list[tuple[int, tuple[Any, ...]]]) -> Observatio
         elif kind == events.FREEZER_STATE:
             states.append((event[1], event[2]))
     tasks = tuple(
-        (p.name, task_state(p), p.signal.oom_mm is not None) for p in k.tasks.values() if not p.flags & PF_KTHREAD
+        (p.name, task_state(p), p.signal.oom_mm is not None)
+        for p in k.tasks.values()
+        if not p.flags & PF_KTHREAD
     )
     return Observation(
         tasks, tuple(counts), tuple(pm), tuple(io), tuple(warnings), tuple(states), k.pm_phase, k.panicked

@@ -20,10 +20,9 @@ from oom_review.errors import BadInput
 from oom_review.review import Cell, review
 from oom_review.review import Progress as Step
 from oom_review.scenario_form import ScenarioFile, Settings
-from oom_review.variants import load
+from oom_review.variants import TITLES, load
 
 DEFAULT_VARIANTS = ("legacy_tifmemdie", "patched", "mainline_v6_18")
-TITLES = {"legacy_tifmemdie": "legacy", "patched": "RFC", "mainline_v6_18": "mainline v6.18"}
 
 
 def main(args: argparse.Namespace) -> int:

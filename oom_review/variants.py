@@ -13,6 +13,8 @@ ALIASES = {
     "rfc": "patched",
     "mainline": "mainline_v6_18",
 }
+# What readers call them.
+TITLES = {"legacy_tifmemdie": "legacy", "patched": "RFC", "mainline_v6_18": "mainline v6.18"}
 
 
 class VariantError(Exception):
