@@ -14,9 +14,10 @@ import attrs
 from kernel_model import events
 from kernel_model.preempt import PreemptionPoint
 from kernel_model.sched import TIF_MEMDIE, TaskStruct
-from oom_review.observation import IN_FRIDGE, Observation
+from oom_review.observation import DEAD, IN_FRIDGE, Observation
 from oom_review.run import Session
 from oom_review.scenario import Op, Run, Scenario
+from oom_review.schedules.gaps import Gaps
 
 
 @attrs.define(frozen=True)
@@ -91,6 +92,26 @@ def _group_dies(d: Divergence, pair: Pair) -> bool:
     return any(t.name in pair.touched for t in pair.left.machine.k.tasks.values() if t.signal is left.signal)
 
 
+def _overtaken(d: Divergence, pair: Pair) -> bool:
+    """The same accesses, in other phases of power management."""
+    if d.kind != "io" or not _marked(d, pair):
+        return False
+    assert isinstance(d.left, tuple)
+    assert isinstance(d.right, tuple)
+    return [what for what, _phase in d.left] == [what for what, _phase in d.right]
+
+
+def _races_with_marking(d: Divergence, pair: Pair) -> bool:
+    """A member of a marked group that is still on its way on some side, or dead on both."""
+    if not _marked(d, pair) or d.kind not in ("task", "io"):
+        return False
+    if d.kind == "io" or {d.left, d.right} <= DEAD:
+        return True
+    return IN_FRIDGE not in (d.left, d.right) and any(
+        s.machine.runnable_tasks() for s in (pair.left, pair.right)
+    )
+
+
 def _raises(session: Session) -> int:
     return sum(1 for _step, e in session.history if e[0] == events.OOM_VICTIMS and e[2] > 0)
 
@@ -156,6 +177,18 @@ def _fails_on_count(d: Divergence, pair: Pair) -> bool:
     return any(e[0] == events.DISABLE_FAILED and e[2] > 0 for _s, e in pair.right.history)
 
 
+def _passed_by(d: Divergence, pair: Pair) -> bool:
+    """On the left the freezer waits for a thread that is exempt on the right: marked as a group, not by TIF_MEMDIE."""
+    if d.kind not in ("phase", "pm", "task"):
+        return False
+    waited_for = (
+        t
+        for t in pair.left.machine.k.tasks.values()
+        if t.signal.oom_mm is not None and t.at is not None and not t.thread_flags & TIF_MEMDIE
+    )
+    return pair.left.machine.k.pm_freezing and any(_marked(attrs.evolve(d, subject=t.name), pair) for t in waited_for)
+
+
 def _waits_for_count(d: Divergence, pair: Pair) -> bool:
     if d.kind not in ("pm", "phase", "task"):
         return False
@@ -205,6 +238,15 @@ _CROWD = Scenario(
         Op("charge", "p1"),
         Op("charge", "p2"),
         Run(),
+    )
+)
+
+_SUSPEND_RACE = Scenario(
+    (
+        *_scene(Op("fork", "init", ("s",)), *_PROCESS).items,
+        Op("alloc", "kworker"),
+        Op("suspend", "s"),
+        Run(Gaps(((26, "@tick"), (12, "s")))),
     )
 )
 
@@ -279,6 +321,33 @@ DIFFERENCES: tuple[Difference, ...] = (
         "the sides wait for different counts",
         root=True,
         explains=_waits_for_count,
+        example=_FREEZE_LATER,
+    ),
+    Difference(
+        "freezer-passes-the-group-by",
+        "the freezer waits for a thread of a marked group on the left and not on the right",
+        "12",
+        "the whole group is exempt on the right, one thread on the left; the count takes over what the freezer leaves",
+        root=True,
+        explains=_passed_by,
+        example=_FREEZE_LATER,
+    ),
+    Difference(
+        "suspend-overtakes-the-victim",
+        "a marked group touches the same devices on both sides, on the left in a later phase of suspend",
+        "5, 9",
+        "the left stops counting at the end of exit_mm(), before files are closed: the hole that the RFC closes",
+        root=True,
+        explains=_overtaken,
+        example=_SUSPEND_RACE,
+    ),
+    Difference(
+        "members-race-with-marking",
+        "the threads of a marked group die in another order",
+        "13",
+        "marking takes other steps, and threads that run meanwhile find it half done",
+        root=True,
+        explains=_races_with_marking,
         example=_FREEZE_LATER,
     ),
     Difference(
