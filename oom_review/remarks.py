@@ -67,6 +67,11 @@ _WORDS: dict[str, Callable[[Seen], str]] = {
 }
 
 
+def words(event: Seen) -> str:
+    """The event in the words of a remark."""
+    return _WORDS[event.kind](event)
+
+
 @attrs.define
 class Focus:
     """What the reader asks about: a violation or none, the step to blame, and the tasks whose fate matters."""
