@@ -78,11 +78,87 @@ def _review(arguments: argparse.Namespace) -> int:
         raise BadInput(str(error)) from None
 
 
+def _keep_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Make a scenario file a regression of the test suite, with what it gives today."
+    parser.add_argument("file", metavar="FILE", help="a scenario file")
+    parser.add_argument("--name", required=True, metavar="NAME", help="the regression's name")
+    parser.add_argument("--corpus", default="tests/corpus", metavar="DIR", help="where regressions are kept")
+    parser.add_argument(
+        "--variant", metavar="NAME", action="append", help="expect this variant's result (all three)"
+    )
+
+
+def _keep(arguments: argparse.Namespace) -> int:
+    from pathlib import Path  # noqa: PLC0415
+
+    from oom_review import keep, variants  # noqa: PLC0415
+    from oom_review.scenario_form import ScenarioError  # noqa: PLC0415
+
+    try:
+        chosen = [variants.load(name) for name in arguments.variant or variants.TITLES]
+        target = keep.keep(arguments.file, arguments.name, chosen, Path(arguments.corpus))
+    except (ScenarioError, variants.VariantError) as error:
+        raise BadInput(str(error)) from None
+    print(f"kept as {target}")
+    return OK
+
+
+def _report_arguments(parser: argparse.ArgumentParser) -> None:
+    from oom_review.review_options import add_search_arguments  # noqa: PLC0415
+
+    parser.description = (
+        "Write one page with all verdicts and a player for every counterexample.  Without --review, a review is made first.  "
+        "Status 1 if a verdict is not the expected one."
+    )
+    parser.add_argument("--out", metavar="FILE", required=True, help="the page; only an older report is overwritten")
+    parser.add_argument("--review", metavar="FILE", help="what `oom-review review --json FILE` wrote")
+    add_search_arguments(parser)
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    from oom_review import variants  # noqa: PLC0415
+    from oom_review.report import command  # noqa: PLC0415
+
+    try:
+        return command.main(arguments)
+    except variants.VariantError as error:
+        raise BadInput(str(error)) from None
+
+
+def _draw_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Draw a scenario file as lanes of its threads over time, an SVG picture."
+    parser.add_argument("file", metavar="FILE", help="a scenario file (docs/scenario-format.md)")
+    parser.add_argument("--out", metavar="FILE", required=True, help="the picture; only an older one is overwritten")
+    parser.add_argument("--variant", metavar="NAME", help="on this variant (default: the file's own, or legacy)")
+    parser.add_argument("--claim", metavar="ID", help="show where this claim is broken")
+
+
+def _draw(arguments: argparse.Namespace) -> int:
+    from pathlib import Path  # noqa: PLC0415
+
+    from oom_review import draw, scenario_file, variants  # noqa: PLC0415
+    from oom_review.claims import BY_ID  # noqa: PLC0415
+    from oom_review.scenario_form import ScenarioError  # noqa: PLC0415
+
+    if arguments.claim is not None and arguments.claim not in BY_ID:
+        raise BadInput(f"no such claim: {arguments.claim!r}; there are: {', '.join(BY_ID)}")
+    try:
+        file = scenario_file.read(arguments.file)
+        variant = variants.load(arguments.variant or file.settings.variant or "legacy")
+        draw.write(Path(arguments.out), draw.still(file, variant, arguments.claim or "", arguments.file))
+    except (ScenarioError, variants.VariantError) as error:
+        raise BadInput(str(error)) from None
+    return OK
+
+
 COMMANDS: tuple[Command, ...] = (
     Command(
         "review", "search for counterexamples to every claim on every variant", _review_arguments, _review
     ),
+    Command("keep", "make a scenario file a regression of the test suite", _keep_arguments, _keep),
     Command("replay", "play a scenario file and show what happens", _replay_arguments, _replay),
+    Command("report", "write one page with all verdicts and counterexamples", _report_arguments, _report),
+    Command("draw", "draw a scenario file as a picture", _draw_arguments, _draw),
 )
 
 

@@ -186,7 +186,9 @@ def _passed_by(d: Divergence, pair: Pair) -> bool:
         for t in pair.left.machine.k.tasks.values()
         if t.signal.oom_mm is not None and t.at is not None and not t.thread_flags & TIF_MEMDIE
     )
-    return pair.left.machine.k.pm_freezing and any(_marked(attrs.evolve(d, subject=t.name), pair) for t in waited_for)
+    return pair.left.machine.k.pm_freezing and any(
+        _marked(attrs.evolve(d, subject=t.name), pair) for t in waited_for
+    )
 
 
 def _waits_for_count(d: Divergence, pair: Pair) -> bool:
@@ -229,25 +231,26 @@ _PROCESS = (Op("fork", "init", ("p1",)), Op("clone", "p1", ("p2",)))
 _FROZEN = _scene(
     *_PROCESS, Op("attach", "init", ("p1", "A")), Op("freeze", "init", ("A",)), Op("alloc", "kworker")
 )
-_FREEZE_LATER = _scene(Op("fork", "init", ("s",)), *_PROCESS, Op("alloc", "kworker"), Op("suspend", "s"))
-_CROWD = Scenario(
+_LEAK = _scene(*_PROCESS, Op("alloc", "kworker"))
+_KILL_ALONE = (*_scene(Op("fork", "init", ("p1",))).items, Op("alloc", "kworker"))
+_SUSPEND_ALONE = (*_KILL_ALONE, Op("suspend", "init"))
+_SUSPEND = (*_scene(*_PROCESS).items, Op("alloc", "kworker"), Op("suspend", "init"))
+
+
+def _under(items: tuple[Op | Run, ...], *preemptions: tuple[int, str], steps: int | None = None) -> Scenario:
+    return Scenario((*items, Run(Gaps(preemptions, steps))))
+
+
+_CROWD = _under(
     (
         *_scene(
             Op("fork", "init", ("p1",)), Op("memcg_attach", "init", ("p1", "M")), Op("clone", "p1", ("p2",))
         ).items,
         Op("charge", "p1"),
         Op("charge", "p2"),
-        Run(),
-    )
-)
-
-_SUSPEND_RACE = Scenario(
-    (
-        *_scene(Op("fork", "init", ("s",)), *_PROCESS).items,
-        Op("alloc", "kworker"),
-        Op("suspend", "s"),
-        Run(Gaps(((26, "@tick"), (12, "s")))),
-    )
+    ),
+    (4, "p2"),
+    steps=60,
 )
 
 DIFFERENCES: tuple[Difference, ...] = (
@@ -267,7 +270,7 @@ DIFFERENCES: tuple[Difference, ...] = (
         "tsk_is_oom_victim() is true for every thread of the group, TIF_MEMDIE for one",
         root=True,
         explains=_never_freezes,
-        example=_FROZEN,
+        example=_under(_SUSPEND),
     ),
     Difference(
         "group-goes-on",
@@ -294,7 +297,7 @@ DIFFERENCES: tuple[Difference, ...] = (
         "no thread of the group was the last one in the sense of exit_notify(): the RFC's mistake",
         root=True,
         explains=_count_leaks,
-        example=_FREEZE_LATER,
+        example=_LEAK,
     ),
     Difference(
         "count-drops-later",
@@ -303,7 +306,7 @@ DIFFERENCES: tuple[Difference, ...] = (
         "the left drops it at the end of exit_mm(), the right when exit_notify() says that the last thread goes",
         root=True,
         explains=_count_drops_later,
-        example=_FREEZE_LATER,
+        example=_under(_KILL_ALONE, steps=43),
     ),
     Difference(
         "suspend-fails-on-the-count",
@@ -312,7 +315,7 @@ DIFFERENCES: tuple[Difference, ...] = (
         "oom_killer_disable() waited 20 s for a count that did not drop",
         root=True,
         explains=_fails_on_count,
-        example=_FREEZE_LATER,
+        example=_under(_SUSPEND),
     ),
     Difference(
         "suspend-waits-for-the-count",
@@ -321,7 +324,7 @@ DIFFERENCES: tuple[Difference, ...] = (
         "the sides wait for different counts",
         root=True,
         explains=_waits_for_count,
-        example=_FREEZE_LATER,
+        example=_under(_SUSPEND, steps=98),
     ),
     Difference(
         "freezer-passes-the-group-by",
@@ -330,7 +333,7 @@ DIFFERENCES: tuple[Difference, ...] = (
         "the whole group is exempt on the right, one thread on the left; the count takes over what the freezer leaves",
         root=True,
         explains=_passed_by,
-        example=_FREEZE_LATER,
+        example=_under(_SUSPEND_ALONE, steps=59),
     ),
     Difference(
         "suspend-overtakes-the-victim",
@@ -339,7 +342,7 @@ DIFFERENCES: tuple[Difference, ...] = (
         "the left stops counting at the end of exit_mm(), before files are closed: the hole that the RFC closes",
         root=True,
         explains=_overtaken,
-        example=_SUSPEND_RACE,
+        example=_under(_SUSPEND_ALONE, (3, "kworker"), (35, "init")),
     ),
     Difference(
         "members-race-with-marking",
@@ -348,7 +351,7 @@ DIFFERENCES: tuple[Difference, ...] = (
         "marking takes other steps, and threads that run meanwhile find it half done",
         root=True,
         explains=_races_with_marking,
-        example=_FREEZE_LATER,
+        example=_under(_KILL_ALONE, steps=37),
     ),
     Difference(
         "what-follows",
@@ -357,7 +360,7 @@ DIFFERENCES: tuple[Difference, ...] = (
         "it waits for, counts or competes with tasks that have parted",
         root=False,
         explains=_follows,
-        example=_FROZEN,
+        example=_under(_SUSPEND),
     ),
     Difference(
         "turns-shift",
@@ -366,7 +369,7 @@ DIFFERENCES: tuple[Difference, ...] = (
         "once the kernels have parted, the same priorities meet different sets of runnable tasks",
         root=False,
         explains=_turns_shift,
-        example=_FROZEN,
+        example=_under(_SUSPEND, steps=106),
     ),
 )
 

@@ -11,10 +11,14 @@ from kernel_model.errors import IllegalOperation
 from kernel_model.machine import Machine, describe
 from kernel_model.preempt import PreemptionPoint
 from kernel_model.sched import PF_KTHREAD, TaskStruct, Variant
+from oom_review import failure
 from oom_review.differences import Divergence, Pair, books_balance, compare
 from oom_review.machines.alphabet import AlphabetMachine
+from oom_review.reschedule import record
 from oom_review.run import Session
-from oom_review.scenario import Op
+from oom_review.scenario import Op, Run, Scenario
+from oom_review.scenario_form import Settings
+from oom_review.schedules.choices import follow
 from oom_review.schedules.driver import OnStep, drive
 from oom_review.schedules.named_priorities import NamedPriorities
 
@@ -46,6 +50,7 @@ class LockstepMachine(AlphabetMachine):
         left, right = self.variants
         self.pair = Pair(Session(Machine(left), ()), Session(Machine(right), ()))
         self.log: list[str] = []
+        self.recorded: tuple[list[Op | tuple[str, ...]], ...] = ([], [])
 
     @property
     def sessions(self) -> tuple[Session, Session]:
@@ -70,8 +75,9 @@ class LockstepMachine(AlphabetMachine):
                 session.machine.check(op.name, op.task, *op.args)
         except IllegalOperation:
             return False
-        for session in self.sessions:
+        for session, recorded in zip(self.sessions, self.recorded, strict=True):
             session.request(op)
+            recorded.append(op)
         self.log.append(str(op))
         self.count(f"operation {op.name}")
         return True
@@ -85,8 +91,10 @@ class LockstepMachine(AlphabetMachine):
             names = [*self.people(), "kworker", "kswapd", "oom_reaper"]
             only = frozenset(rng.sample(names, rng.randint(1, len(names))))
         self.log.append(f"run {sorted(only) or 'everybody'} with priorities {seed}, {changes} changes a task")
-        for session in self.sessions:
+        for session, recorded in zip(self.sessions, self.recorded, strict=True):
+            before = len(session.taken)
             drive(session.machine, NamedPriorities(seed, changes, only), self._on_step(session))
+            recorded.append(tuple(session.taken[before:]))
         self._compare()
 
     def _on_step(self, session: Session) -> OnStep:
@@ -106,7 +114,18 @@ class LockstepMachine(AlphabetMachine):
             if wrong:
                 remaining.append(Divergence("books", session.machine.k.variant.name, wrong, ""))
         if remaining:
-            raise UnexplainedDifference(remaining, [*self.log, *self._places()])
+            paths = [
+                failure.write(
+                    record(recorded, variant),
+                    Settings(variant=variant.name, strategy="lockstep"),
+                    "unexplained",
+                )
+                for recorded, variant in zip(self.recorded, self.variants, strict=True)
+            ]
+            replays = [
+                f"oom-review replay {p} --variant {v.name}" for p, v in zip(paths, self.variants, strict=True)
+            ]
+            raise UnexplainedDifference(remaining, [*self.log, *self._places(), *replays])
 
     def _places(self) -> list[str]:
         return [
@@ -133,3 +152,21 @@ def lockstep_machine(left: Variant, right: Variant) -> type[LockstepMachine]:
     """A state machine class for two variants, with a tally of its own."""
     members = {"variants": (left, right), "tally": {}, "points": set()}
     return type(f"Lockstep_{left.name}_{right.name}", (LockstepMachine,), members)
+
+
+def lockstep_play(scenario: Scenario, left: Variant, right: Variant) -> tuple[Pair, list[Divergence]]:
+    """Play one scenario on both, comparing after each run; returns what was explained and what was not.
+
+    Raises IllegalOperation for an operation that is not possible on both.
+    """
+    pair = Pair(Session(Machine(left), ()), Session(Machine(right), ()))
+    remaining: list[Divergence] = []
+    for item in scenario.items:
+        for session in (pair.left, pair.right):
+            if isinstance(item, Run):
+                session.run(follow(item.schedule))
+            else:
+                session.request(item)
+        if isinstance(item, Run):
+            remaining += compare(pair)
+    return pair, remaining
