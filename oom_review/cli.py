@@ -110,7 +110,9 @@ def _report_arguments(parser: argparse.ArgumentParser) -> None:
         "Write one page with all verdicts and a player for every counterexample.  Without --review, a review is made first.  "
         "Status 1 if a verdict is not the expected one."
     )
-    parser.add_argument("--out", metavar="FILE", required=True, help="the page; only an older report is overwritten")
+    parser.add_argument(
+        "--out", metavar="FILE", required=True, help="the page; only an older report is overwritten"
+    )
     parser.add_argument("--review", metavar="FILE", help="what `oom-review review --json FILE` wrote")
     add_search_arguments(parser)
 
@@ -128,8 +130,12 @@ def _report(arguments: argparse.Namespace) -> int:
 def _draw_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = "Draw a scenario file as lanes of its threads over time, an SVG picture."
     parser.add_argument("file", metavar="FILE", help="a scenario file (docs/scenario-format.md)")
-    parser.add_argument("--out", metavar="FILE", required=True, help="the picture; only an older one is overwritten")
-    parser.add_argument("--variant", metavar="NAME", help="on this variant (default: the file's own, or legacy)")
+    parser.add_argument(
+        "--out", metavar="FILE", required=True, help="the picture; only an older one is overwritten"
+    )
+    parser.add_argument(
+        "--variant", metavar="NAME", help="on this variant (default: the file's own, or legacy)"
+    )
     parser.add_argument("--claim", metavar="ID", help="show where this claim is broken")
 
 

@@ -9,6 +9,13 @@ DAY = 86_400.0
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
+    add_search_arguments(parser)
+    parser.add_argument("--json", metavar="FILE", help="write the verdicts for programs")
+    parser.add_argument("--save", metavar="DIR", help="write each counterexample to a scenario file in DIR")
+
+
+def add_search_arguments(parser: argparse.ArgumentParser) -> None:
+    """What says how to search."""
     parser.add_argument(
         "--budget", type=_seconds, default=45.0, metavar="SECONDS", help="how long to search (45)"
     )
@@ -19,8 +26,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--seed", type=int, default=0, metavar="N", help="first seed of the random searches (0)"
     )
     parser.add_argument("--variant", action="append", metavar="NAME", help="review this variant (repeatable)")
-    parser.add_argument("--json", metavar="FILE", help="write the verdicts for programs")
-    parser.add_argument("--save", metavar="DIR", help="write each counterexample to a scenario file in DIR")
 
 
 def _seconds(text: str) -> float:

@@ -1,0 +1,236 @@
+"""Lanes as SVG: where everything lies in the picture.  What it looks like is in report/lanes.svg.j2 and report/lanes.css.
+
+Positions at which nothing notable happens are narrow, so that a long way through the kernel does not hide the story.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import attrs
+
+from kernel_model.sched import Variant
+from oom_review.lanes import Frame, Lane, Lanes, Span, frames, layout, notable, shown_tasks
+from oom_review.output import write_over_ours
+from oom_review.replay import replay
+from oom_review.report.templates import environment, text_of
+from oom_review.scenario_form import ScenarioFile
+from oom_review.variants import TITLES
+
+MARKER = "<!-- made by oom-review draw -->"
+LEGEND = {
+    "user mode": "",
+    "in the kernel": "",
+    "in the fridge": "F",
+    "exiting": "E",
+    "zombie": "Z",
+    "dead": "D",
+    "reaped": "R",
+    "stopped": "S",
+    "traced": "T",
+    "new": "",
+}
+QUIET_PHASES = frozenset({"disabled", "suspended", "image"})
+
+PLAYER_WIDTH = 480
+STILL_WIDTH = 800
+GUTTER = 86
+RIGHT = 12
+QUIET_WEIGHT = 0.3
+PHASES_TOP = 18
+PHASES_HEIGHT = 15
+LANES_TOP = 42
+LANE = 16
+LANE_STEP = 25
+COUNT_UNIT = 14
+CHARACTER = 6.4
+
+
+@attrs.define(frozen=True)
+class Bar:
+    """A rectangle with a text that fits, or none."""
+
+    x: float
+    width: float
+    value: str
+    label: str = ""
+
+
+@attrs.define(frozen=True)
+class DrawnLane:
+    """A lane: ``flags`` are the places where its group was marked, ``accesses`` pairs of a place and "quiet" or ""."""
+
+    task: str
+    y: int
+    bars: tuple[Bar, ...]
+    marked: tuple[Bar, ...]
+    runs: str
+    accesses: tuple[tuple[float, str], ...]
+
+
+@attrs.define(frozen=True)
+class Drawing:
+    """All of a picture's places."""
+
+    width: int
+    height: int
+    edges: tuple[float, ...]
+    phases: tuple[Bar, ...]
+    lanes: tuple[DrawnLane, ...]
+    asked: tuple[tuple[float, int], ...]
+    count_y: int
+    count_line: str
+    counts: tuple[tuple[float, float, str], ...]
+    broken: tuple[float, ...]
+    states: tuple[str, ...]
+    description: str
+
+    @property
+    def bottom(self) -> int:
+        """Where the lanes and the count end."""
+        return self.count_y + 4
+
+
+def edges(weights: Sequence[bool], width: int) -> tuple[float, ...]:
+    """Where each position begins, and where the last one ends."""
+    sizes = [1.0 if notable_here else QUIET_WEIGHT for notable_here in weights]
+    scale = (width - GUTTER - RIGHT) / sum(sizes)
+    places = [float(GUTTER)]
+    for size in sizes:
+        places.append(places[-1] + size * scale)
+    return tuple(round(p, 1) for p in places)
+
+
+def drawing(lanes: Lanes, places: Sequence[float], width: int, claim: str, most: int) -> Drawing:
+    """The places of everything; ``most`` is the highest count that the picture, or the one beside it, shows."""
+    bottom = LANES_TOP + LANE_STEP * len(lanes.lanes)
+    count_y = bottom + 12 + COUNT_UNIT * max(1, most)
+    levels = [
+        (places[s.start], places[s.end], count_y - COUNT_UNIT * int(s.value), s.value) for s in lanes.count
+    ]
+    line = " ".join(
+        f"{'M' if i == 0 else 'V'}{_xy(x, y, i)} H{end:g}" for i, (x, end, y, _v) in enumerate(levels)
+    )
+    return Drawing(
+        width,
+        count_y + 10,
+        tuple(places),
+        tuple(_bar(s, places, s.value, s.value) for s in lanes.phases),
+        tuple(_drawn(lane, LANES_TOP + LANE_STEP * i, places) for i, lane in enumerate(lanes.lanes)),
+        _asked(lanes, places),
+        count_y,
+        line,
+        tuple((x, y, value) for x, _end, y, value in levels),
+        tuple(_middle(places, p) for p, claims in lanes.broken if claim in claims),
+        tuple(s for s in LEGEND if any(span.value == s for lane in lanes.lanes for span in lane.states)),
+        describe(lanes, claim),
+    )
+
+
+def highest(lanes: Lanes) -> int:
+    """The highest count."""
+    return max(int(s.value) for s in lanes.count)
+
+
+def _xy(x: float, y: float, index: int) -> str:
+    return f"{x:g} {y:g}" if index == 0 else f"{y:g}"
+
+
+def _middle(places: Sequence[float], position: int) -> float:
+    return round((places[position] + places[position + 1]) / 2, 1)
+
+
+def _bar(span: Span, places: Sequence[float], value: str, label: str) -> Bar:
+    x, end = places[span.start], places[span.end]
+    width = round(end - x, 1)
+    texts = (label, LEGEND.get(value, ""))
+    fits = next((t for t in texts if t and len(t) * CHARACTER + 5 <= width), "")
+    return Bar(x, width, value, fits)
+
+
+def _drawn(lane: Lane, y: int, places: Sequence[float]) -> DrawnLane:
+    runs = "".join(f"M{places[p]:g} {y + LANE + 2.5:g}H{places[p + 1]:g}" for p in lane.runs)
+    return DrawnLane(
+        lane.task,
+        y,
+        tuple(_bar(s, places, s.value, s.value) for s in lane.states),
+        tuple(_bar(s, places, "marked", "") for s in lane.marked),
+        runs,
+        tuple(
+            (_middle(places, a.position), "quiet" if a.phase in QUIET_PHASES else "") for a in lane.accesses
+        ),
+    )
+
+
+def _asked(lanes: Lanes, places: Sequence[float]) -> tuple[tuple[float, int], ...]:
+    """The operations' numbers; one that would lie on another is left out."""
+    shown: list[tuple[float, int]] = []
+    for position, number in lanes.asked:
+        x = _middle(places, position)
+        if not shown or x - shown[-1][0] >= CHARACTER * (len(str(number)) + 1):
+            shown.append((x, number))
+    return tuple(shown)
+
+
+def describe(lanes: Lanes, claim: str) -> str:
+    """The picture in words, for those who don't see it."""
+    observation = lanes.trace.observation
+    ends = "; ".join(
+        f"{name} {state}{', marked' if marked else ''}" for name, state, marked in observation.tasks
+    )
+    counts = ", ".join(s.value for s in lanes.count)
+    violation = next((v for v in lanes.trace.violations if v.claim == claim), None)
+    broken = f" Broken: {violation.sentence}." if violation is not None else ""
+    return (
+        f"A lane for each thread over time on {title(lanes.trace.variant)}. At the end: {ends}. "
+        f"oom_victims over time: {counts}.{broken}"
+    )
+
+
+def title(variant: str) -> str:
+    """What readers call the variant."""
+    return TITLES.get(variant, variant)
+
+
+def still(file: ScenarioFile, variant: Variant, claim: str = "", name: str = "the scenario") -> str:
+    """The scenario on that variant as a picture that stands alone.  The claim defaults to the file's, or the first broken.
+
+    Raises ScenarioError for an operation that is not possible.
+    """
+    trace = replay(file, [variant], name)[0].trace
+    order: list[Frame] = frames([trace])
+    lanes = layout(trace, order, 0, shown_tasks([trace]))
+    broken = {v.claim: v for v in trace.violations}
+    chosen = claim or (file.settings.claim if file.settings.claim in broken else next(iter(broken), ""))
+    places = edges(notable([trace], order), STILL_WIDTH)
+    drawn = drawing(lanes, places, STILL_WIDTH, chosen, highest(lanes))
+    violation = broken.get(chosen)
+    template = environment().get_template("picture.svg.j2")
+    return template.render(
+        marker=MARKER,
+        d=drawn,
+        css=text_of("lanes.css"),
+        title=f"{file.settings.title or 'A scenario'} ({title(trace.variant)})",
+        operations=_wrapped([f"{n} {op}" for n, op in enumerate(trace.scenario.operations, 1)]),
+        sentence=violation.sentence if violation else "No claim is broken.",
+        claim=chosen if violation else "",
+        legend=[(s, LEGEND[s]) for s in drawn.states],
+        marks=any(lane.marked for lane in lanes.lanes),
+        phases=list(dict.fromkeys(b.value for b in drawn.phases if b.value != "running")),
+        accesses=any(lane.accesses for lane in drawn.lanes),
+    )
+
+
+def _wrapped(words: Sequence[str]) -> list[str]:
+    lines = [""]
+    for word in words:
+        if lines[-1] and len(lines[-1]) + len(word) > (STILL_WIDTH - 2 * RIGHT) / CHARACTER:
+            lines.append("")
+        lines[-1] += ("   " if lines[-1] else "") + word
+    return lines
+
+
+def write(path: Path, text: str) -> None:
+    """Write a picture.  Raises BadInput, also if anything else of that name exists."""
+    write_over_ours(path, text, MARKER)

@@ -1,0 +1,229 @@
+"""What a player shows: the replay of one counterexample on the kernel where it refutes a claim, and on its counterpart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import attrs
+
+from kernel_model.sched import Variant
+from oom_review import draw, scenario_file
+from oom_review.columns import HELPERS, lockstep_trace_columns, trace_columns
+from oom_review.errors import BadInput
+from oom_review.lanes import Frame, frames, layout, notable, shown_tasks
+from oom_review.remarks import Focus, words
+from oom_review.replay import replay
+from oom_review.report.verdicts import Cell, Review
+from oom_review.scenario_form import ScenarioError, ScenarioFile
+from oom_review.schedules.driver import TICK
+from oom_review.trace import Request, Rest, Row, Step, Trace
+from oom_review.variants import VariantError, load
+
+LEGACY, RFC = "legacy_tifmemdie", "patched"
+# Left to right; strangers stand between mainline and the RFC.
+_ORDER = (LEGACY, "mainline_v6_18")
+
+
+@attrs.define(frozen=True)
+class Side:
+    """One kernel of a player."""
+
+    trace: Trace
+    drawing: draw.Drawing
+    refutes: str
+
+
+@attrs.define(frozen=True)
+class Player:
+    """A refuted claim.  ``key``: its address in the page; ``position``: where it opens, at the step to blame.
+
+    ``data``: for the page's program.
+    """
+
+    key: str
+    cell: Cell
+    file: ScenarioFile
+    file_name: str
+    sides: tuple[Side, ...]
+    operations: tuple[str, ...]
+    columns: str
+    lockstep: str
+    positions: int
+    position: int
+    blame: str
+    playable: bool
+    data: dict[str, Any]
+
+    @property
+    def command(self) -> str:
+        """How anybody replays it."""
+        variants = "".join(f" --variant {s.trace.variant}" for s in self.sides)
+        return f"oom-review replay {self.file_name}{variants} --claim {self.cell.id}"
+
+
+def players(review: Review, name: str, most_steps: int) -> list[Player]:
+    """A player for each refuted claim on each variant; a run of more steps than that is shown as a picture only."""
+    made: list[Player] = []
+    for claim in review.ids:
+        first = True
+        for cell in review.claims:
+            if cell.id == claim and cell.scenario is not None:
+                key = claim if first else f"{claim}--{cell.variant}"
+                made.append(_player(review, cell, key, name, most_steps))
+                first = False
+    return made
+
+
+def counterpart(review: Review, cell: Cell) -> str:
+    """With whom to compare: the RFC with legacy; all others with the RFC, or with legacy if only that keeps the promise."""
+    if cell.variant in (LEGACY, RFC):
+        return RFC if cell.variant == LEGACY else LEGACY
+    holding = [
+        v for v in (RFC, LEGACY) if (c := review.cell(cell.id, v)) is not None and c.verdict == "holds"
+    ]
+    return (holding or [RFC])[0]
+
+
+def _player(review: Review, cell: Cell, key: str, name: str, most_steps: int) -> Player:
+    assert cell.scenario is not None
+    where = f"{name}: the scenario of {cell.id} on {cell.variant}"
+    pair = sorted((cell.variant, counterpart(review, cell)), key=_place)
+    try:
+        file = scenario_file.parse(cell.scenario, where)
+        replays = replay(file, [_load(v, where) for v in pair], where)
+    except ScenarioError as error:
+        raise BadInput(str(error)) from None
+    traces = [r.trace for r in replays]
+    mine = next(t for t in traces if t.variant == cell.variant)
+    order = frames(traces)
+    stops = notable(traces, order)
+    tasks = shown_tasks(traces)
+    lanes = [layout(t, order, i, tasks) for i, t in enumerate(traces)]
+    places = draw.edges(stops, draw.PLAYER_WIDTH)
+    most = max(draw.highest(one) for one in lanes)
+    focus = Focus(mine, next((v for v in mine.violations if v.claim == cell.id), None))
+    opening = _opening(mine, traces.index(mine), order, focus)
+    playable = max(len(t.steps) for t in traces) <= most_steps
+    return Player(
+        key,
+        cell,
+        file,
+        f"{cell.id}--{cell.variant}.scenario",
+        tuple(
+            Side(t, draw.drawing(one, places, draw.PLAYER_WIDTH, cell.id, most), _sentence(t, cell.id))
+            for t, one in zip(traces, lanes, strict=True)
+        ),
+        tuple(map(str, file.scenario.operations)),
+        trace_columns(mine, cell.id),
+        lockstep_trace_columns(traces[0], traces[1]),
+        len(order),
+        opening,
+        _blame(mine, focus),
+        playable,
+        _data(traces, order, stops, places) if playable else {},
+    )
+
+
+def _place(variant: str) -> int:
+    return len(_ORDER) + (variant == RFC) if variant not in _ORDER else _ORDER.index(variant)
+
+
+def _load(variant: str, where: str) -> Variant:
+    try:
+        return load(variant)
+    except VariantError as error:
+        raise BadInput(f"{where}: {error}") from None
+
+
+def _sentence(trace: Trace, claim: str) -> str:
+    return next((v.sentence for v in trace.violations if v.claim == claim), "")
+
+
+def _opening(trace: Trace, side: int, order: Sequence[Frame], focus: Focus) -> int:
+    """The position of the step to blame, or the last one."""
+    for position, frame in enumerate(order, 1):
+        index = frame[side]
+        entry = None if index is None else trace.entries[index]
+        if isinstance(entry, Step) and entry.number == focus.blamed:
+            return position
+    return len(order)
+
+
+def _blame(trace: Trace, focus: Focus) -> str:
+    """The step to blame in words."""
+    step = next((s for s in trace.steps if s.number == focus.blamed), None)
+    if step is None:
+        return ""
+    remarks = ", ".join(focus.remarks(step))
+    return f"{step.task} in {step.point[0]}() on {draw.title(trace.variant)}" + (
+        f", {remarks}" if remarks else ""
+    )
+
+
+# For the page's program: short keys and numbers for strings, as there is one of these for every step
+
+
+@attrs.define
+class _Strings:
+    numbers: dict[str, int] = attrs.Factory(dict)
+
+    def __call__(self, text: str) -> int:
+        return self.numbers.setdefault(text, len(self.numbers))
+
+
+def _data(
+    traces: Sequence[Trace], order: Sequence[Frame], stops: Sequence[bool], places: Sequence[float]
+) -> dict[str, Any]:
+    strings = _Strings()
+    sides = [
+        {
+            "variant": t.variant,
+            "steps": len(t.steps),
+            "boot": [_row(r, strings) for r in t.boot],
+            "entries": [_entry(e, strings) for e in t.entries],
+        }
+        for t in traces
+    ]
+    return {
+        "sides": sides,
+        "frames": [[-1 if i is None else i for i in frame] for frame in order],
+        "stops": [int(s) for s in stops],
+        "edges": list(places),
+        "strings": list(strings.numbers),
+    }
+
+
+def _row(row: Row, strings: _Strings) -> list[int]:
+    return [strings(row.task), strings(row.state), int(row.marked) + 2 * int(row.memdie), strings(row.at)]
+
+
+def _entry(entry: Request | Step | Rest, strings: _Strings) -> dict[str, Any]:
+    """Empty fields are left out; what a step does not say about the machine stays as it was."""
+    made: dict[str, Any]
+    if isinstance(entry, Rest):
+        text = "The run is over: nobody can go on." if entry.quiet else "The run is over."
+        made = {"text": strings(text), "broken": [strings(b) for b in entry.broken]}
+    elif isinstance(entry, Request):
+        refused = f" (refused: {entry.refused})" if entry.refused else ""
+        made = {
+            "text": strings(f"Asked for: {entry.op}{refused}"),
+            "seen": [strings(words(e)) for e in entry.seen],
+            "rows": [_row(r, strings) for r in entry.rows],
+            "operation": 1,
+        }
+    else:
+        made = {
+            "number": entry.number,
+            "task": strings("the clock" if entry.task == TICK else entry.task),
+            "function": strings(entry.point[0]),
+            "step": strings(entry.point[1]),
+            "calls": [strings(c) for c in entry.calls if c not in HELPERS],
+            "seen": [strings(words(e)) for e in entry.seen],
+            "phase": strings(entry.phase),
+            "count": entry.count,
+            "clock": entry.clock,
+            "broken": [strings(b) for b in entry.broken],
+            "rows": [_row(r, strings) for r in entry.rows],
+        }
+    return {k: v for k, v in made.items() if v != []}

@@ -1,0 +1,129 @@
+"""A review's verdicts, as ``oom-review review --json`` writes them.  Whatever is wrong with a file raises BadInput."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import attrs
+import cattrs
+import jsonschema
+
+from oom_review.claims import BY_ID
+from oom_review.errors import BadInput
+
+MAX_BYTES = 20_000_000
+_COUNT = {"type": "integer", "minimum": 0, "maximum": 10**15}
+_TEXT = {"type": "string", "maxLength": 2000}
+SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "required": ["claims"],
+    "properties": {
+        "claims": {
+            "type": "array",
+            "minItems": 1,
+            "maxItems": 1000,
+            "items": {
+                "type": "object",
+                "required": ["id", "variant", "verdict", "expected", "examples", "interleavings", "scenario"],
+                "properties": {
+                    "id": _TEXT,
+                    "variant": {"type": "string", "minLength": 1, "maxLength": 100},
+                    "verdict": {"enum": ["holds", "refuted"]},
+                    "expected": {"enum": ["holds", "refuted"]},
+                    "examples": _COUNT,
+                    "interleavings": _COUNT,
+                    "scenario": {"type": ["string", "null"]},
+                    "seed": {"type": ["integer", "null"]},
+                    "bound": {"type": ["string", "null"], "maxLength": 2000},
+                },
+            },
+        },
+        "differences": {"type": "object", "additionalProperties": _COUNT, "maxProperties": 1000},
+        "bounds": {"type": "array", "items": _TEXT, "maxItems": 1000},
+    },
+}
+
+
+@attrs.define(frozen=True)
+class Cell:
+    """One verdict.  ``bound``: within which every interleaving was tried, if any; ``scenario``: a scenario file's text."""
+
+    id: str
+    variant: str
+    verdict: str
+    expected: str
+    examples: int
+    interleavings: int
+    scenario: str | None
+    seed: int | None = None
+    bound: str | None = None
+
+
+@attrs.define(frozen=True)
+class Review:
+    """All verdicts; differences found in lockstep, with counts, and explored bounds, if the review has any."""
+
+    claims: tuple[Cell, ...]
+    differences: dict[str, int] = attrs.Factory(dict)
+    bounds: tuple[str, ...] = ()
+
+    def cell(self, claim: str, variant: str) -> Cell | None:
+        """The verdict on that claim on that variant."""
+        return next((c for c in self.claims if (c.id, c.variant) == (claim, variant)), None)
+
+    @property
+    def variants(self) -> list[str]:
+        """In the order of the review."""
+        return list(dict.fromkeys(c.variant for c in self.claims))
+
+    @property
+    def ids(self) -> list[str]:
+        """The claims' ids in the order of the review."""
+        return list(dict.fromkeys(c.id for c in self.claims))
+
+
+def read(path: Path) -> Review:
+    """The review in that file."""
+    try:
+        if not path.is_file():
+            raise BadInput(f"{path}: not a regular file" if path.exists() else f"{path}: No such file")
+        with path.open("rb") as stream:
+            data = stream.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{path}: {getattr(error, 'strerror', None) or error}") from None
+    if len(data) > MAX_BYTES:
+        raise BadInput(f"{path}: larger than {MAX_BYTES} bytes")
+    try:
+        value = json.loads(data.decode("utf-8"))
+    except UnicodeDecodeError:
+        raise BadInput(f"{path}: not UTF-8") from None
+    except (ValueError, RecursionError) as error:
+        raise BadInput(f"{path}: not JSON: {_line(error)}") from None
+    return from_data(value, str(path))
+
+
+def from_data(value: Any, name: str) -> Review:
+    """The review in a JSON value."""
+    error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(SCHEMA).iter_errors(value))
+    if error is not None:
+        where = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in error.absolute_path)
+        raise BadInput(
+            f"{name}: not the result of a review: {where.lstrip('.') or 'it'}: {_line(error.message)}"
+        )
+    review = cattrs.structure(value, Review)
+    seen = set()
+    for cell in review.claims:
+        if cell.id not in BY_ID:
+            raise BadInput(f"{name}: no such claim: {cell.id[:100]!r}")
+        if (cell.id, cell.variant) in seen:
+            raise BadInput(f"{name}: two verdicts on {cell.id} on {cell.variant!r}")
+        seen.add((cell.id, cell.variant))
+    return review
+
+
+def _line(reason: object) -> str:
+    text = " ".join(str(reason).split())
+    shown = "".join(c if c.isprintable() else "?" for c in text)
+    return shown if len(shown) <= 200 else f"{shown[:90]} ... {shown[-90:]}"  # noqa: PLR2004 - one line of a terminal
