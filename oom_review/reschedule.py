@@ -11,9 +11,9 @@ from kernel_model.sched import Variant
 from oom_review.claims import Claim
 from oom_review.run import Session
 from oom_review.scenario import Op, Run, Scenario
-from oom_review.schedules import portfolio
 from oom_review.schedules.choices import follow
 from oom_review.schedules.gaps import Gaps, from_choices
+from oom_review.schedules.portfolio import PORTFOLIO, Draws
 
 Recorded = tuple[Op | tuple[str, ...], ...]
 
@@ -50,9 +50,15 @@ def replay_or_none(scenario: Scenario, variant: Variant, claim: Claim) -> Sessio
 
 
 def shuffle(
-    scenario: Scenario, variant: Variant, claims: tuple[Claim, ...], rng: random.Random, *, strict: bool
+    scenario: Scenario,
+    variant: Variant,
+    claims: tuple[Claim, ...],
+    rng: random.Random,
+    *,
+    strict: bool,
+    draws: Draws = PORTFOLIO,
 ) -> tuple[Session, Recorded]:
-    """Play the operations under schedules drawn from the portfolio, to quiescence, or until a claim is broken.
+    """Play the operations under schedules drawn from the portfolio or another source, to quiescence, or until a claim is broken.
 
     An operation that is not possible where it now stands is left out; with ``strict`` it ends the attempt.
     """
@@ -68,7 +74,7 @@ def shuffle(
                 continue
             recorded.append(item)
         else:
-            scheduler = portfolio.draw(rng) if item is None else portfolio.draw_limited(rng)
+            scheduler = draws.draw(rng) if item is None else draws.draw_limited(rng)
             if scheduler is not None:
                 recorded.append(tuple(session.run(scheduler)))
         if session.violations:

@@ -17,6 +17,7 @@ from oom_review.minimize import minimize
 from oom_review.reschedule import replay_or_none
 from oom_review.run import Violation
 from oom_review.scenario import Scenario
+from oom_review.schedules.portfolio import PORTFOLIO, Mix
 
 
 @attrs.define(frozen=True)
@@ -49,10 +50,11 @@ def search(
     first_seed: int = 0,
     until: float | None = None,
     shrink: bool = True,
+    mix: Mix = PORTFOLIO,
 ) -> Verdict:
     """Try ``max_examples`` examples, or until the monotonic clock says ``until``; shrink what breaks the claim."""
     started = time.monotonic()
-    machine = claim_machine(variant, (claim,))
+    machine = claim_machine(variant, (claim,), mix)
     found: ClaimRefuted | None = None
     try:
         run_machine(machine, max_examples=max_examples, first_seed=first_seed, until=until)

@@ -22,9 +22,9 @@ from oom_review.machines.alphabet import AlphabetMachine
 from oom_review.reschedule import Recorded, record, shuffle
 from oom_review.run import Session, Violation
 from oom_review.scenario import Op, Run, Scenario
-from oom_review.schedules import portfolio
 from oom_review.schedules.driver import Scheduler, first_runnable
 from oom_review.schedules.gaps import Gaps, GapScheduler
+from oom_review.schedules.portfolio import PORTFOLIO, Limited, Mix
 
 INTERLEAVINGS = 20
 
@@ -64,6 +64,7 @@ class ClaimMachine(AlphabetMachine):
     variant: ClassVar[Variant]
     claims: ClassVar[tuple[Claim, ...]]
     interleavings: ClassVar[int] = INTERLEAVINGS
+    mix: ClassVar[Mix] = PORTFOLIO
     tally: ClassVar[dict[str, int]] = {}
 
     def __init__(self) -> None:
@@ -101,9 +102,9 @@ class ClaimMachine(AlphabetMachine):
         if kind == "rest":
             scheduler = GapScheduler(Gaps())
         elif kind == "turn":
-            scheduler = portfolio.Limited(TurnScheduler(who), 40)
+            scheduler = Limited(TurnScheduler(who), 40)
         else:
-            scheduler = portfolio.draw_limited(random.Random(seed))
+            scheduler = self.mix.draw_limited(random.Random(seed))
         if scheduler is None:
             return
         self.items.append(tuple(self.session.run(scheduler)))
@@ -117,8 +118,8 @@ class ClaimMachine(AlphabetMachine):
         if not any(i.name in KILLERS for i in script.operations):
             return
         rng = random.Random(self.seed)
-        for _ in range(self.interleavings):
-            session, recorded = shuffle(script, self.variant, self.claims, rng, strict=False)
+        for draws, _ in zip(self.mix.plays(rng), range(self.interleavings), strict=False):
+            session, recorded = shuffle(script, self.variant, self.claims, rng, strict=False, draws=draws)
             self.count("interleavings")
             self._check(session, recorded)
 
@@ -154,9 +155,11 @@ RACERS = frozenset(
 )
 
 
-def claim_machine(variant: Variant, claims: tuple[Claim, ...] = CLAIMS) -> type[ClaimMachine]:
+def claim_machine(
+    variant: Variant, claims: tuple[Claim, ...] = CLAIMS, mix: Mix = PORTFOLIO
+) -> type[ClaimMachine]:
     """A state machine class for these claims of this variant, with a tally of its own."""
-    members = {"variant": variant, "claims": claims, "tally": {}}
+    members = {"variant": variant, "claims": claims, "mix": mix, "tally": {}}
     return type(f"ClaimMachine_{variant.name}", (ClaimMachine,), members)
 
 
