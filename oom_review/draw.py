@@ -35,7 +35,7 @@ QUIET_PHASES = frozenset({"disabled", "suspended", "image"})
 
 PLAYER_WIDTH = 480
 STILL_WIDTH = 800
-GUTTER = 86
+GUTTER = 92
 RIGHT = 12
 QUIET_WEIGHT = 0.3
 PHASES_TOP = 18
@@ -45,6 +45,8 @@ LANE = 16
 LANE_STEP = 25
 COUNT_UNIT = 14
 CHARACTER = 6.4
+NAME = 12
+LEGEND_STEP = 22
 
 
 @attrs.define(frozen=True)
@@ -61,7 +63,7 @@ class Bar:
 class DrawnLane:
     """A lane: ``flags`` are the places where its group was marked, ``accesses`` pairs of a place and "quiet" or ""."""
 
-    task: str
+    name: str
     y: int
     bars: tuple[Bar, ...]
     marked: tuple[Bar, ...]
@@ -152,7 +154,7 @@ def _bar(span: Span, places: Sequence[float], value: str, label: str) -> Bar:
 def _drawn(lane: Lane, y: int, places: Sequence[float]) -> DrawnLane:
     runs = "".join(f"M{places[p]:g} {y + LANE + 2.5:g}H{places[p + 1]:g}" for p in lane.runs)
     return DrawnLane(
-        lane.task,
+        lane.task if len(lane.task) <= NAME else f"{lane.task[: NAME - 1]}…",
         y,
         tuple(_bar(s, places, s.value, s.value) for s in lane.states),
         tuple(_bar(s, places, "marked", "") for s in lane.marked),
@@ -215,11 +217,36 @@ def still(file: ScenarioFile, variant: Variant, claim: str = "", name: str = "th
         operations=_wrapped([f"{n} {op}" for n, op in enumerate(trace.scenario.operations, 1)]),
         sentence=violation.sentence if violation else "No claim is broken.",
         claim=chosen if violation else "",
-        legend=[(s, LEGEND[s]) for s in drawn.states],
-        marks=any(lane.marked for lane in lanes.lanes),
-        phases=list(dict.fromkeys(b.value for b in drawn.phases if b.value != "running")),
-        accesses=any(lane.accesses for lane in drawn.lanes),
+        legend=_legend(lanes, drawn),
     )
+
+
+@attrs.define(frozen=True)
+class Sign:
+    """An entry of a picture's legend: what it explains (state, mark, phase or access), and where it stands."""
+
+    kind: str
+    value: str
+    letter: str
+    x: float
+    y: int
+
+
+def _legend(lanes: Lanes, drawn: Drawing) -> list[Sign]:
+    """The signs that occur, in as many lines as they need."""
+    entries = [("state", s, LEGEND[s]) for s in drawn.states]
+    entries += [("mark", "marked", "")] if any(lane.marked for lane in lanes.lanes) else []
+    entries += [("phase", b, "") for b in dict.fromkeys(b.value for b in drawn.phases) if b != "running"]
+    entries += [("access", "device access", "")] if any(lane.accesses for lane in drawn.lanes) else []
+    placed: list[Sign] = []
+    x, y = float(RIGHT), 0
+    for kind, value, letter in entries:
+        width = 46 + CHARACTER * len(value)
+        if x + width > STILL_WIDTH:
+            x, y = float(RIGHT), y + LEGEND_STEP
+        placed.append(Sign(kind, value, letter, round(x, 1), y))
+        x += width
+    return placed
 
 
 def _wrapped(words: Sequence[str]) -> list[str]:

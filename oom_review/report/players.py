@@ -155,7 +155,7 @@ def _blame(trace: Trace, focus: Focus) -> str:
     step = next((s for s in trace.steps if s.number == focus.blamed), None)
     if step is None:
         return ""
-    remarks = ", ".join(focus.remarks(step))
+    remarks = "; ".join(focus.remarks(step))
     return f"{step.task} in {step.point[0]}() on {draw.title(trace.variant)}" + (
         f", {remarks}" if remarks else ""
     )
