@@ -1,0 +1,244 @@
+"""The page in a real browser: what it says at each step, its keys and addresses, accessibility, and that it asks for nothing."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+from chromium import Listener, browser
+from pages import made
+from playwright.sync_api import Browser, Page, expect
+
+from oom_review.columns import HELPERS
+from oom_review.lanes import frames
+from oom_review.remarks import words
+from oom_review.scenario_file import parse
+from oom_review.trace import FIELDS, Seen, record
+from oom_review.variants import load
+
+AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
+FIRST = "fridge-empties"
+
+# All that a player says at the position where it stands.
+SAYS = """(key) => {
+  const section = document.getElementById(key);
+  const texts = (node, selector) => [...node.querySelectorAll(selector)].map((n) => n.textContent.trim());
+  return {
+    where: section.querySelector(".where").textContent,
+    slider: Number(section.querySelector("input").value),
+    operation: texts(section, ".operations [aria-current]"),
+    sides: [...section.querySelectorAll(".side")].map((side) => ({
+      step: side.querySelector(".step").textContent,
+      calls: side.querySelector(".calls").textContent,
+      seen: texts(side, ".seen li"),
+      kernel: side.querySelector(".kernel").textContent,
+      rows: [...side.querySelectorAll(".tasks tbody tr")].map((row) => texts(row, "th, td")),
+    })),
+  };
+}"""
+# The same at all positions from the first to the last, each reached with a key.
+SAYS_ALL = f"""(key) => {{
+  const says = {SAYS};
+  const section = document.getElementById(key);
+  const slider = section.querySelector("input");
+  const press = (name) => slider.dispatchEvent(new KeyboardEvent("keydown", {{ key: name, bubbles: true, cancelable: true }}));
+  press("Home");
+  const all = [says(key)];
+  for (let i = 0; i < Number(slider.max); i += 1) {{ press("ArrowRight"); all.push(says(key)); }}
+  return all;
+}}"""
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """One browser for all tests here."""
+    with browser() as launched:
+        yield launched
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Where the page lies."""
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    path.write_text(made(), encoding="utf-8")
+    return path.as_uri()
+
+
+@pytest.fixture
+def opened(chromium: Browser, address: str) -> Iterator[tuple[Page, Listener]]:
+    """The page, opened from a file; nothing may appear on its console, and nothing but itself be asked for."""
+    page = chromium.new_page()
+    listener = Listener(page)
+    page.goto(address)
+    page.wait_for_selector("html[data-ready]")
+    yield page, listener
+    page.close()
+    assert listener.messages == []
+    assert {url.partition("#")[0] for url in listener.requests} == {address}
+
+
+def replayed(page: Page, key: str, directory: Path) -> tuple[dict[str, Any], str]:
+    """The file that the page offers for download, replayed on the command line with the page's own command."""
+    section = page.locator(f"[id='{key}']")
+    link = section.locator("a[download]")
+    text = base64.b64decode(str(link.get_attribute("href")).partition("base64,")[2]).decode()
+    name = str(link.get_attribute("download"))
+    (directory / name).write_text(text, encoding="utf-8")
+    _program, *words_ = str(section.locator(".replay code").text_content()).split()
+    done = subprocess.run(
+        [sys.executable, "-m", "oom_review", *words_, "--json"],
+        cwd=directory,
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+    )
+    return json.loads(done.stdout), text
+
+
+def expected(replay: dict[str, Any], indices: list[int | None]) -> list[dict[str, Any]]:
+    """What the page has to say of one kernel at each position, by the replay's JSON."""
+    rows = {row["task"]: row for row in replay["boot"]}
+    steps = sum(e["entry"] == "step" for e in replay["entries"])
+    now: dict[str, Any] = {"number": 0, "oom_victims": 0, "phase": "running", "clock": 0}
+    all_of_it = [said("The machine has booted.", {}, now, steps, rows)]
+    for index in indices:
+        if index is None:
+            waits = "Nothing here: the other kernel takes a step of its own."
+            all_of_it.append(said(waits, {}, now, steps, rows))
+            continue
+        entry = replay["entries"][index]
+        rows |= {row["task"]: row for row in entry.get("rows", [])}
+        if entry["entry"] == "step":
+            now = entry
+        all_of_it.append(said(line(entry), entry, now, steps, rows))
+    return all_of_it
+
+
+def line(entry: dict[str, Any]) -> str:
+    if entry["entry"] == "rest":
+        return "The run is over: nobody can go on." if entry["quiet"] else "The run is over."
+    if entry["entry"] == "step":
+        task = "the clock" if entry["task"] == "@tick" else entry["task"]
+        return f"{task}: {entry['function']}: {entry['step']}"
+    operation = " ".join([entry["op"], *map(str, entry["args"])])
+    refused = f" (refused: {entry['refused']})" if entry["refused"] else ""
+    return f"Asked for: {entry['task'] + ': ' if entry['task'] else ''}{operation}{refused}"
+
+
+def said(
+    text: str, entry: dict[str, Any], now: dict[str, Any], steps: int, rows: dict[str, Any]
+) -> dict[str, Any]:
+    seen = [
+        words(Seen(e["kind"], tuple(e[field] for field in FIELDS[e["kind"]]))) for e in entry.get("seen", [])
+    ]
+    return {
+        "step": text,
+        "calls": " → ".join(f"{c}()" for c in entry.get("calls", []) if c not in HELPERS),
+        "seen": seen + [f"✗ broken: {claim}" for claim in entry.get("broken", [])],
+        "kernel": f"Its step {now['number']} of {steps} · oom_victims {now['oom_victims']}"
+        f" · phase {now['phase']} · {now['clock']} ms",
+        "rows": [
+            [
+                row["task"],
+                row["state"] + ", marked" * row["marked"] + ", TIF_MEMDIE" * row["memdie"],
+                row["at"] or "\N{EN DASH}",
+            ]
+            for row in rows.values()
+        ],
+    }
+
+
+def all_expected(value: dict[str, Any], text: str) -> list[list[dict[str, Any]]]:
+    """For each position what both sides have to say."""
+    traces = [record(parse(text).scenario, load(r["variant"])) for r in value["replays"]]
+    order = frames(traces)
+    sides = [expected(r, [frame[i] for frame in order]) for i, r in enumerate(value["replays"])]
+    return [list(both) for both in zip(*sides, strict=True)]
+
+
+def test_each_step_says_what_the_replay_says(opened: tuple[Page, Listener], tmp_path: Path) -> None:
+    """Stepping through every counterexample shows, at each step, exactly what the replay of its own file gives to programs."""
+    page, _listener = opened
+    keys = [str(s.get_attribute("id")) for s in page.locator("section.player").all()]
+    assert FIRST in keys
+    assert len(keys) >= 4
+    for key in keys:
+        value, text = replayed(page, key, tmp_path)
+        wanted = all_expected(value, text)
+        found = page.evaluate(SAYS_ALL, key)
+        assert [f["slider"] for f in found] == list(range(len(wanted))), key
+        for position, (f, w) in enumerate(zip(found, wanted, strict=True)):
+            assert f["sides"] == w, f"{key}/{position}"
+            assert f["where"] == f"{position} of {len(wanted) - 1}"
+
+
+def test_the_keyboard_steps_and_the_address_follows(opened: tuple[Page, Listener], address: str) -> None:
+    """Arrow keys step, with Shift to a change; the address names the step, and a reload stays there."""
+    page, _listener = opened
+    page.locator(f"[id='{FIRST}'] [data-go=first]").click()
+    for _ in range(12):
+        page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowLeft")
+    assert page.evaluate(SAYS, FIRST)["slider"] == 11
+    # The address is written a moment later; a script that waits for it would be against the page's own policy.
+    expect(page).to_have_url(f"{address}#{FIRST}/11")
+    before = page.evaluate(SAYS, FIRST)
+    page.reload()
+    page.wait_for_selector("html[data-ready]")
+    assert page.evaluate(SAYS, FIRST) == before
+    page.keyboard.press("Shift+ArrowRight")
+    after = page.evaluate(SAYS, FIRST)
+    assert after["slider"] > 11
+    page.keyboard.press("End")
+    end = page.evaluate(SAYS, FIRST)
+    expect(page).to_have_url(f"{address}#{FIRST}/{end['slider']}")
+    assert end["where"] == f"{end['slider']} of {end['slider']}"
+
+
+def test_an_address_leads_to_its_step(opened: tuple[Page, Listener], address: str) -> None:
+    """A link from a mail opens the page at the step, in sight; one that makes no sense changes nothing."""
+    page, _listener = opened
+    page.goto(f"{address}#no-spurious-ebusy/42")
+    slider = page.locator("#no-spurious-ebusy input")
+    expect(slider).to_have_value("42")
+    assert page.locator("#no-spurious-ebusy").evaluate("(s) => s.getBoundingClientRect().top < innerHeight")
+    for wrong in ("#no-spurious-ebusy/x", "#nothing/3", "#%ff/1", "#no-spurious-ebusy/99999999999", "#a/b/c"):
+        page.evaluate("(hash) => { location.hash = hash; }", wrong)
+        assert page.evaluate(SAYS, "no-spurious-ebusy")["slider"] == 42
+    page.evaluate("() => { location.hash = '#no-spurious-ebusy/9999999'; }")
+    expect(slider).to_have_value(str(slider.get_attribute("max")))
+    said_last = page.evaluate(SAYS, "no-spurious-ebusy")
+    assert said_last["where"] == f"{said_last['slider']} of {said_last['slider']}"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(chromium: Browser, address: str, scheme: Any) -> None:
+    """No violation of any of axe-core's rules, best practices included, with everything unfolded."""
+    page = chromium.new_page(color_scheme=scheme)
+    page.goto(address)
+    page.evaluate("() => document.querySelectorAll('details').forEach((d) => { d.open = true; })")
+    page.evaluate(AXE)
+    result = page.evaluate("() => axe.run(document)")
+    page.close()
+    assert len(result["passes"]) > 30
+    assert [
+        (v["id"], v["nodes"][0]["target"], v["nodes"][0]["failureSummary"]) for v in result["violations"]
+    ] == []
+
+
+def test_a_phone_need_not_scroll_sideways(chromium: Browser, address: str) -> None:
+    """At 360 pixels nothing is wider than the screen."""
+    page = chromium.new_page(viewport={"width": 360, "height": 740})
+    page.goto(address)
+    wide = page.evaluate("() => [document.documentElement.scrollWidth, innerWidth]")
+    page.close()
+    assert wide == [360, 360]
