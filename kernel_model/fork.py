@@ -18,9 +18,6 @@ from kernel_model.sched import (
     CLONE_THREAD,
     CLONE_VFORK,
     CLONE_VM,
-    PF_FREEZER_SKIP,
-    PF_FROZEN,
-    PF_SUSPEND_TASK,
     SIGCHLD,
     SIGNAL_GROUP_EXIT,
     SIGNAL_UNKILLABLE,
@@ -38,13 +35,11 @@ from kernel_model.sched import (
     signal_pending,
 )
 
-DUP = point("copy_process", "dup_task_struct, copy_mm", "mm_users", "flags:cur", "memdie:cur")
-ATTACH = lock(
-    "copy_process", "tasklist_lock, siglock: hash the child unless a signal is pending", "tasklist", "tasks"
-)
-WAKE_NEW = point("wake_up_new_task", "the child runs", "state:arg")
-VFORK_SLEEP = sleep("wait_for_vfork_done", "wait_for_completion_killable()", "state:cur", "tasks")
-VFORK_KILLED = lock("wait_for_vfork_done", "the child's alloc_lock: forget vfork_done", "tasks")
+DUP = point("copy_process", "dup_task_struct, copy_mm", "*")
+ATTACH = lock("copy_process", "tasklist_lock, siglock: hash the child unless a signal is pending", "*")
+WAKE_NEW = point("wake_up_new_task", "the child runs", "*")
+VFORK_SLEEP = sleep("wait_for_vfork_done", "wait_for_completion_killable()", "*")
+VFORK_KILLED = lock("wait_for_vfork_done", "the child's alloc_lock: forget vfork_done", "*")
 
 
 @attrs.define(frozen=True)
@@ -85,7 +80,8 @@ def dup_task_struct(k: Kernel, cur: TaskStruct, args: CloneArgs) -> TaskStruct:
     assert old is not None, "a task that forks is hashed"
     sighand = old if args.flags & CLONE_SIGHAND else new_sighand(args.name, old)
     p = TaskStruct(next_pid(k), args.name, signal, sighand)
-    p.flags = cur.flags & ~(PF_SUSPEND_TASK | PF_FREEZER_SKIP | PF_FROZEN)
+    # All flags are inherited, PF_SUSPEND_TASK too: a child of the snapshot device's user never freezes.
+    p.flags = cur.flags
     p.thread_flags = cur.thread_flags & ~TIF_SIGPENDING
     p.state = TASK_UNINTERRUPTIBLE
     p.group_leader = cur.group_leader if thread else p

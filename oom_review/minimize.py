@@ -92,6 +92,18 @@ def _drop_operations(scenario: Scenario, variant: Variant, claim: Claim, tries: 
     return scenario
 
 
+def droppable(scenario: Scenario, variant: Variant, claim: Claim) -> list[Op]:
+    """The operations without which the claim still breaks; none, for a minimal scenario."""
+    found: list[Op] = []
+    for index, item in enumerate(scenario.items):
+        if (
+            isinstance(item, Op)
+            and find_schedule(_depends(scenario, index), variant, claim, TRIES) is not None
+        ):
+            found.append(item)
+    return found
+
+
 def _depends(scenario: Scenario, index: int) -> Scenario:
     """The scenario without one operation, and without what names the task that it would have made."""
     gone = scenario.items[index]

@@ -92,6 +92,8 @@ def run_machine(
     """Run a machine without Hypothesis's own shrinking; raises what the machine raises."""
 
     class Deadlined(machine):  # type: ignore[misc, valid-type]  # the base is a value
+        guided = False
+
         def teardown(self) -> None:
             super().teardown()
             if until is not None and time.monotonic() > until:

@@ -64,6 +64,8 @@ class ClaimMachine(AlphabetMachine):
     variant: ClassVar[Variant]
     claims: ClassVar[tuple[Claim, ...]]
     interleavings: ClassVar[int] = INTERLEAVINGS
+    # A guided search climbs towards marked and frozen tasks; it costs a third more and finds no sooner.
+    guided: ClassVar[bool] = True
     mix: ClassVar[Mix] = PORTFOLIO
     tally: ClassVar[dict[str, int]] = {}
 
@@ -138,7 +140,8 @@ class ClaimMachine(AlphabetMachine):
             event("a suspend came back")
         if any(i.name in RACERS for i in self.items if isinstance(i, Op)):
             event("a race was possible")
-        target(float(kinds.count(events.MARKED) + kinds.count(events.FROZE)), label="marked and frozen")
+        if self.guided:
+            target(float(kinds.count(events.MARKED) + kinds.count(events.FROZE)), label="marked and frozen")
         self.count("examples")
 
     @classmethod

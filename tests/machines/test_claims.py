@@ -1,0 +1,83 @@
+"""The ledger's verdicts, each asserted as strictly as the other."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis.stateful import run_state_machine_as_test
+
+import legacy_tifmemdie
+import mainline_v6_18
+import patched
+from kernel_model.sched import Variant
+from oom_review import failure
+from oom_review.claims import BY_ID, CLAIMS, HOLDS, REFUTED
+from oom_review.machines.claim_machine import ClaimRefuted, claim_machine, expected
+from oom_review.minimize import droppable, minimize
+from oom_review.search import search
+from tests.machines.settings_of_tests import profile
+
+VARIANTS = (legacy_tifmemdie.VARIANT, patched.VARIANT, mainline_v6_18.VARIANT)
+REFUTED_CELLS = [(v, c) for v in VARIANTS for c in expected(v, REFUTED)]
+PUBLISHED = {
+    "fridge-empties": "refuted holds",
+    "counted-once-per-group": "refuted holds",
+    "count-returns": "holds refuted",
+    "count-never-negative": "holds holds",
+    "disabled-means-quiet": "refuted holds",
+    "suspended-means-quiet": "holds holds",
+    "no-spurious-ebusy": "holds refuted",
+    "victim-dies": "refuted holds",
+    "never-marked-while-disabled": "holds holds",
+    "fork-cannot-escape": "holds holds",
+    "no-io-after-io-context": "holds holds",
+    "bystanders-stay": "holds holds",
+    "mm-pin-balanced": "holds holds",
+    "sharers-leave": "refuted refuted",
+}
+
+
+@pytest.mark.parametrize("variant", VARIANTS, ids=lambda v: v.name)
+def test_what_ought_to_hold_holds(variant: Variant) -> None:
+    """No example of the profile breaks a claim that the ledger expects to hold."""
+    machine = claim_machine(variant, expected(variant, HOLDS))
+    try:
+        run_state_machine_as_test(machine, settings=profile())
+    except ClaimRefuted as refuted:
+        claim = BY_ID[refuted.violation.claim]
+        scenario = minimize(refuted.scenario, variant, claim)
+        pytest.fail(f"{refuted}\n{failure.account(scenario, variant, claim.id)}", pytrace=False)
+
+
+@pytest.mark.parametrize(("variant", "claim"), REFUTED_CELLS, ids=lambda x: getattr(x, "name", "") or x.id)
+def test_what_ought_to_be_refuted_is_refuted(variant: Variant, claim: object) -> None:
+    """Hypothesis finds each expected violation from nothing, and shrinks it to a script that nobody can shorten."""
+    assert claim in CLAIMS
+    found = search(variant, claim, max_examples=2000)  # type: ignore[arg-type]
+    assert found.verdict == REFUTED
+    assert found.scenario is not None
+    assert droppable(found.scenario, variant, BY_ID[found.claim]) == []
+
+
+def test_the_ledger_is_the_published_table() -> None:
+    """The verdicts that the suite asserts are those that were promised for the two kernels of 2016."""
+    ledger = {c.id: f"{c.expected['legacy_tifmemdie']} {c.expected['patched']}" for c in CLAIMS}
+    assert ledger == PUBLISHED
+
+
+@pytest.mark.parametrize("first_seed", range(2))
+def test_same_seed_same_result(first_seed: int) -> None:
+    """A search is a function of its seed: twice the same counterexample after as many examples."""
+    variant, claim = patched.VARIANT, BY_ID["count-returns"]
+    first, second = (search(variant, claim, max_examples=500, first_seed=first_seed) for _ in range(2))
+    assert (first.scenario, first.examples, first.interleavings) == (
+        second.scenario,
+        second.examples,
+        second.interleavings,
+    )
+
+
+def test_a_claim_that_holds_is_not_refuted_by_searching_for_it() -> None:
+    """The search says holds, with what it tried, where there is nothing to find."""
+    found = search(patched.VARIANT, BY_ID["count-never-negative"], max_examples=20)
+    assert (found.verdict, found.scenario, found.violation) == (HOLDS, None, None)
+    assert found.examples >= 20

@@ -1,0 +1,69 @@
+"""Two kernels in lockstep: everything that differs has a name, and what has none is noticed."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import attrs
+import pytest
+from hypothesis.stateful import run_state_machine_as_test
+
+import legacy_tifmemdie
+import patched
+from kernel_model.operations import OPERATIONS
+from kernel_model.preempt import POINTS
+from kernel_model.sched import Kernel, TaskStruct
+from oom_review import failure
+from oom_review.differences import DIFFERENCES, Difference
+from oom_review.machines.lockstep import UnexplainedDifference, lockstep_machine, lockstep_play
+from tests.machines.settings_of_tests import profile
+
+LEFT, RIGHT = legacy_tifmemdie.VARIANT, patched.VARIANT
+THOROUGH = 10_000
+
+
+def test_every_difference_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
+    """No example of the profile shows a divergence that the catalogue does not have; a thorough run reaches everything."""
+    machine = lockstep_machine(LEFT, RIGHT)
+    run_state_machine_as_test(machine, settings=profile())
+    if machine.tally["examples"] < THOROUGH:
+        return
+    counts = [f"{times:9} {what}" for what, times in sorted(machine.tally.items())]
+    with capsys.disabled():
+        sys.stdout.write(
+            "\n".join(["", *counts, f"{len(machine.points):9} of {len(POINTS)} preemption points", ""])
+        )
+    assert {f"operation {name}" for name in OPERATIONS} <= set(machine.tally)
+    assert set(POINTS.values()) - machine.points == set()
+
+
+@pytest.mark.parametrize("difference", DIFFERENCES, ids=lambda d: d.id)
+def test_each_difference_has_an_example(difference: Difference) -> None:
+    """The catalogue's example of each difference shows it, and nothing that has no name."""
+    pair, remaining = lockstep_play(difference.example, LEFT, RIGHT)
+    assert remaining == []
+    assert difference.id in pair.parted
+
+
+def test_a_kernel_does_not_differ_from_itself() -> None:
+    """In lockstep with itself no variant ever parts."""
+    for variant in (LEFT, RIGHT):
+        for difference in DIFFERENCES:
+            pair, remaining = lockstep_play(difference.example, variant, variant)
+            assert (pair.parted, remaining) == ({}, [])
+
+
+def never_freezing(k: Kernel, p: TaskStruct) -> bool:
+    """freezing_slow_path() that exempts everybody: a mistake that has nothing to do with the RFC."""
+    del k, p
+    return False
+
+
+def test_an_unexplained_difference_is_noticed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A right-hand kernel with another mistake fails the machine, and leaves scenario files for both sides behind."""
+    monkeypatch.setenv(failure.PLACE, str(tmp_path))
+    broken = attrs.evolve(RIGHT, freezing_slow_path=never_freezing)
+    with pytest.raises(UnexplainedDifference, match="unexplained difference:\n  "):
+        run_state_machine_as_test(lockstep_machine(LEFT, broken), settings=profile(400))
+    assert any(failure.directory().glob("unexplained*.scenario"))
