@@ -28,4 +28,6 @@ class UniformScheduler:
         chosen = int(self._rng.random() * (len(runnable) + 1))
         if chosen < len(runnable):
             return runnable[chosen]
-        return None if short_sleep_due(machine) else runnable[0]
+        if short_sleep_due(machine):
+            return None
+        return runnable[int(self._rng.random() * len(runnable))]
