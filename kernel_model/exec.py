@@ -24,19 +24,17 @@ from kernel_model.sched import (
 )
 from kernel_model.signal import wake_up_parent, zap_other_threads
 
-ZAP = lock("de_thread", "siglock: zap_other_threads", "signal:cur", "tasks")
-WAIT_THREADS = lock("de_thread", "siglock: notify_count?", "signal:cur", "state:cur")
-SLEEP_THREADS = sleep("de_thread", "wait for the other threads", "state:cur")
-WAIT_LEADER = lock(
-    "de_thread", "tasklist_lock: leader's exit_state?", "tasklist", "signal:cur", "state:cur", "tasks"
-)
-SLEEP_LEADER = sleep("de_thread", "wait for the leader", "state:cur")
-KILLED = read_lock("de_thread", "tasklist_lock: killed meanwhile", "tasklist", "signal:cur")
-DONE = lock("de_thread", "siglock: group_exit_task = NULL", "signal:cur")
-SHARED = point("de_thread", "sighand->count", "signal:cur", "tasks")
-UNSHARE = lock("de_thread", "tasklist_lock, siglock: handlers of its own", "tasklist", "signal:cur", "tasks")
-EXEC_MMAP_READ = read_lock("exec_mmap", "down_read(old mmap_sem)", "mmap_sem:cur", "mm:cur")
-EXEC_MMAP = lock("exec_mmap", "task_lock: switch to the new mm", "alloc_lock:cur", "mm:cur")
+ZAP = lock("de_thread", "siglock: zap_other_threads", "*")
+WAIT_THREADS = lock("de_thread", "siglock: notify_count?", "*")
+SLEEP_THREADS = sleep("de_thread", "wait for the other threads", "*")
+WAIT_LEADER = lock("de_thread", "tasklist_lock: leader's exit_state?", "*")
+SLEEP_LEADER = sleep("de_thread", "wait for the leader", "*")
+KILLED = read_lock("de_thread", "tasklist_lock: killed meanwhile", "*")
+DONE = lock("de_thread", "siglock: group_exit_task = NULL", "*")
+SHARED = point("de_thread", "sighand->count", "*")
+UNSHARE = lock("de_thread", "tasklist_lock, siglock: handlers of its own", "*")
+EXEC_MMAP_READ = read_lock("exec_mmap", "down_read(old mmap_sem)", "*")
+EXEC_MMAP = lock("exec_mmap", "task_lock: switch to the new mm", "*")
 
 EAGAIN = "EAGAIN"
 
@@ -133,7 +131,9 @@ def become_leader(k: Kernel, cur: TaskStruct) -> Steps[bool]:
         if fatal_signal_pending(cur):
             return False
     siblings = leader.real_parent.children
-    siblings[siblings.index(leader)] = cur
+    # Nobody's child but the idle task's, which is not modelled: init.
+    if leader in siblings:
+        siblings[siblings.index(leader)] = cur
     cur.group_leader = cur
     leader.group_leader = cur
     cur.exit_signal = SIGCHLD

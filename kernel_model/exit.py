@@ -38,20 +38,34 @@ from kernel_model.sched import (
 from kernel_model.signal import do_notify_parent, signal_wake_up, wake_up_parent
 
 EXIT_SIGNALS_BEGIN = read_lock(
-    "exit_signals", "cgroup_threadgroup_rwsem for reading: PF_EXITING", "threadgroup_rwsem", "tasks"
+    "exit_signals",
+    "cgroup_threadgroup_rwsem for reading: PF_EXITING",
+    "exiting:cur?",
+    "signal:cur",
+    "alone:cur",
 )
-EXIT_SIGNALS = lock("exit_signals", "siglock: PF_EXITING, retarget", "signal:cur", "tasks")
-ACCT = point("acct_update_integrals", "taskstats allocation", "memory")
-MMAP_READ = read_lock("exit_mm", "down_read(mmap_sem)", "mmap_sem:cur")
-CORE_SLEEP = sleep("exit_mm", "wait until the dump is written", "state:cur", "mm:cur")
-CORE_DONE = point("exit_mm", "has the dump been written?", "mm:cur", "state:cur")
-ACCT_PROCESS = point("acct_process", "write the accounting file", "pm")
-EXIT_FILES = point("exit_files", "close files", "pm")
-DISASSOCIATE_CTTY = point("disassociate_ctty", "hang up the terminal", "pm")
-EXIT_NAMESPACES = point("exit_task_namespaces", "unmount", "pm")
-EXIT_TASK_WORK = point("exit_task_work", "final fput()", "pm")
-RETAKE = lock("find_child_reaper", "tasklist_lock again", "tasklist")
-DEAD = point("do_task_dead", "TASK_DEAD, PF_NOFREEZE", "flags:cur", "state:cur", "tasks")
+EXIT_SIGNALS = lock(
+    "exit_signals",
+    "siglock: PF_EXITING, retarget",
+    "exiting:cur?",
+    "signal:cur",
+    "sig:group(cur)?",
+    "state:group(cur)?",
+    "exiting:group(cur)",
+)
+ACCT = point("acct_update_integrals", "taskstats allocation", "*")
+MMAP_READ = read_lock("exit_mm", "down_read(mmap_sem)", "core:mm")
+CORE_SLEEP = sleep("exit_mm", "wait until the dump is written", "*")
+CORE_DONE = point("exit_mm", "has the dump been written?", "*")
+ACCT_PROCESS = point("acct_process", "write the accounting file", "phase", "oom_mm:cur")
+EXIT_FILES = point("exit_files", "close files", "phase", "oom_mm:cur")
+DISASSOCIATE_CTTY = point("disassociate_ctty", "hang up the terminal", "phase", "oom_mm:cur")
+EXIT_NAMESPACES = point("exit_task_namespaces", "unmount", "phase", "oom_mm:cur")
+EXIT_TASK_WORK = point("exit_task_work", "final fput()", "phase", "oom_mm:cur", "snapshot")
+RETAKE = lock("find_child_reaper", "tasklist_lock again", "*")
+DEAD = point(
+    "do_task_dead", "TASK_DEAD, PF_NOFREEZE", "state:cur?", "freezable:cur?", "usage:cur~", "refs:cur~"
+)
 
 
 def exit_signals(k: Kernel, cur: TaskStruct) -> Steps[None]:
@@ -191,7 +205,7 @@ def find_new_reaper(k: Kernel, father: TaskStruct, child_reaper: TaskStruct) -> 
     if not father.signal.has_child_subreaper:
         return child_reaper
     reaper = father
-    while not same_thread_group(reaper, child_reaper) and reaper is not k.init:
+    while not same_thread_group(reaper, child_reaper) and not same_thread_group(reaper, k.init):
         if reaper.signal.is_child_subreaper:
             thread = find_alive_thread(reaper)
             if thread is not None:

@@ -169,6 +169,9 @@ class Machine:
         self.k.clock = max(self.k.clock, when)
         t.timer = None
         t.state = TASK_RUNNING
+        # What happens from here on, until it sleeps again and nobody can run, is news to a poller: in whatever order.
+        if t.polling:
+            t.seen_progress = self.k.progress
         return True
 
     # Requests
@@ -241,7 +244,7 @@ class Machine:
             for kind, value in zip(operation.args, args, strict=True)
         ]
 
-    def _argument(self, name: str, who: str, kind: Arg, value: str | int) -> Any:  # noqa: ANN401 - as many types as kinds
+    def _argument(self, name: str, who: str, kind: Arg, value: str | int) -> Any:
         if kind is Arg.NUMBER:
             if not isinstance(value, int) or not OOM_SCORE_ADJ_MIN <= value <= -OOM_SCORE_ADJ_MIN:
                 raise IllegalOperation(name, who, f"{value!r} is not a number from -1000 to 1000")

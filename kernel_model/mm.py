@@ -16,10 +16,16 @@ from kernel_model.sched import (
     TaskStruct,
 )
 
-MMPUT = point("mmput", "atomic_dec_and_test(mm_users)", "mm_users", "pm")
-EXIT_AIO = sleep("exit_aio", "wait for the I/O in flight", "mm_users", "state:cur")
-UNMAP = point("exit_mmap", "unmap, fput; MMF_OOM_SKIP", "mm_users", "memory", "pm")
-MM_RELEASE = point("mm_release", "clear_child_tid, vfork completion", "tasks")
+MMPUT = point(
+    "mmput", "atomic_dec_and_test(mm_users)", "mm_users:mm~", "phase", "oom_mm:cur", "memdie:cur", "aio:mm"
+)
+EXIT_AIO = sleep("exit_aio", "wait for the I/O in flight", "*")
+UNMAP = point(
+    "exit_mmap", "unmap, fput; MMF_OOM_SKIP", "phase", "oom_mm:cur", "memdie:cur", "memory!", "mm_flags:mm~"
+)
+MM_RELEASE = point(
+    "mm_release", "clear_child_tid, vfork completion", "vfork:cur?", "state:vfork(cur)!", "core:cur"
+)
 
 
 def free_pages(k: Kernel, mm: MmStruct) -> None:

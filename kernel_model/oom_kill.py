@@ -29,25 +29,77 @@ from kernel_model.sched import (
 )
 from kernel_model.signal import do_send_sig_info
 
-DISABLED = point("out_of_memory", "oom_killer_disabled?", "oom_killer_disabled")
-WILL_FREE = point("task_will_free_mem", "current is dying anyway?", "tasks", "mm_users")
+DISABLED = point("out_of_memory", "oom_killer_disabled?", "oom_killer_disabled", "state:cur?")
+WILL_FREE = point(
+    "task_will_free_mem",
+    "current is dying anyway?",
+    "hashed:all",
+    "signal:cur",
+    "alone:cur",
+    "exiting:cur",
+    "mm_users:cur",
+    "mm_flags:cur",
+    "others",
+    "memcg_list",
+)
 EVALUATE = point(
-    "oom_evaluate_task", "is this one a victim already? how bad is it?", "tasks", "mm_users", "oom_mm"
+    "oom_evaluate_task",
+    "is this one a victim already? how bad is it?",
+    "memcg:p",
+    "oom_mm:p",
+    "mm_flags:first_with_mm(p)",
+    "mm:first_with_mm(p)",
+    "threads:p",
+    "adj:p",
+    "vfork:first_with_mm(p)",
+    "hashed:next(p)",
+    "memory",
+    "state:cur?",
 )
-CHOSEN_LOCK = lock("oom_kill_process", "task_lock(p): dying anyway?", "alloc_lock:arg", "tasks", "mm_users")
+CHOSEN_LOCK = lock(
+    "oom_kill_process",
+    "task_lock(p): dying anyway?",
+    "mm:p",
+    "signal:p",
+    "alone:p",
+    "exiting:p",
+    "mm_users:p",
+    "mm_flags:p",
+    "others",
+)
 WORST_CHILD = read_lock(
-    "oom_kill_process", "tasklist_lock: sacrifice a child instead?", "tasklist", "tasks", "mm_users"
+    "oom_kill_process",
+    "tasklist_lock: sacrifice a child instead?",
+    "threads:p",
+    "relatives:group(p)",
+    "mm:p",
+    "others",
 )
-FIND_MM = lock("find_lock_task_mm", "task_lock(t): has it an mm?", "alloc_lock:arg", "tasks")
-SHARERS = point("oom_kill_process", "does this process share the mm?", "tasks")
-TICK = sleep("out_of_memory", "schedule_timeout_killable(1) under oom_lock", "clock", "state:cur")
+FIND_MM = lock("find_lock_task_mm", "task_lock(t): has it an mm?", "mm:t")
+SHARERS = point(
+    "oom_kill_process",
+    "does this process share the mm?",
+    "hashed:next(p)",
+    "threads:p",
+    "mm:first_with_mm(p)",
+    "mm_flags:victim~",
+)
+TICK = sleep("out_of_memory", "schedule_timeout_killable(1) under oom_lock", "state:cur?")
 DISABLE_LOCK = lock_killable(
-    "oom_killer_disable", "oom_lock: oom_killer_disabled = true", "oom_lock", "oom_killer_disabled"
+    "oom_killer_disable", "oom_lock: oom_killer_disabled = true", "oom_killer_disabled!", "oom_victims_wait!"
 )
 DISABLE_CHECK = point(
-    "oom_killer_disable", "oom_victims == 0?", "oom_victims", "oom_killer_disabled", "state:cur"
+    "oom_killer_disable",
+    "oom_victims == 0?",
+    "oom_victims",
+    "state:cur?",
+    "sig:cur",
+    "phase?",
+    "oom_victims_wait?",
+    "oom_killer_disabled?",
+    "others",
 )
-DISABLE_SLEEP = sleep("oom_killer_disable", "wait for oom_victims == 0", "oom_victims", "clock", "state:cur")
+DISABLE_SLEEP = sleep("oom_killer_disable", "wait for oom_victims == 0", "state:cur?")
 
 
 def find_lock_task_mm(cur: TaskStruct, p: TaskStruct) -> Steps[TaskStruct | None]:
@@ -95,7 +147,7 @@ def task_will_free_mem(k: Kernel, t: TaskStruct) -> bool:
 def oom_unkillable_task(k: Kernel, p: TaskStruct, oc: OomControl) -> bool:
     """Source: mm/oom_kill.c, oom_unkillable_task()."""
     return (
-        p.group_leader is k.init
+        p.signal is k.init.signal
         or bool(p.flags & PF_KTHREAD)
         or (oc.memcg is not None and p.memcg is not oc.memcg)
     )
@@ -135,14 +187,15 @@ def oom_evaluate_task(k: Kernel, p: TaskStruct, oc: OomControl) -> None:
 
 def select_bad_process(k: Kernel, oc: OomControl) -> Steps[None]:
     """Look at every process, or at every task of the memory cgroup, one by one under RCU (mm/oom_kill.c)."""
+    p: TaskStruct | None = None
     if oc.memcg is not None:
-        for _i, t in enumerate(tuple(oc.memcg.tasks)):
+        candidates = tuple(oc.memcg.tasks)
+        for _i, p in enumerate(candidates):
             yield EVALUATE
-            oom_evaluate_task(k, t, oc)
+            oom_evaluate_task(k, p, oc)
             if oc.aborted:
                 return
         return
-    p: TaskStruct | None = None
     while (p := next_process(k, p)) is not None:
         yield EVALUATE
         oom_evaluate_task(k, p, oc)
@@ -203,7 +256,7 @@ def kill_sharers(k: Kernel, cur: TaskStruct, victim: TaskStruct, mm: MmStruct) -
         yield SHARERS
         if p.signal is victim.signal or not process_shares_mm(p, mm):
             continue
-        if p is k.init:
+        if p.signal is k.init.signal:
             can_reap = False
             mm.flags |= MMF_OOM_SKIP
             continue

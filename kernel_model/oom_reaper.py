@@ -17,13 +17,19 @@ from kernel_model.sched import (
     TaskStruct,
 )
 
-QUEUE = lock("wake_oom_reaper", "oom_reaper_lock: queue the victim", "oom_reaper", "tasks")
-IDLE = sleep("oom_reaper", "wait_event_freezable()", "oom_reaper", "state:cur")
-POP = lock("oom_reaper", "oom_reaper_lock: next victim", "oom_reaper")
-REAP_LOCK = lock("oom_reap_task_mm", "oom_lock, trylock mmap_sem", "oom_lock", "mm_users", "mmap_sem:all")
-UNMAP = point("oom_reap_task_mm", "unmap", "memory", "mm_users")
-RETRY = sleep("oom_reap_task", "schedule_timeout_idle(HZ/10)", "clock", "state:cur")
-SKIP = point("oom_reap_task", "MMF_OOM_SKIP", "mm_users", "oom_reaper", "tasks")
+QUEUE = lock(
+    "wake_oom_reaper", "oom_reaper_lock: queue the victim", "oom_reaper!", "usage:tsk~", "int:oom_reaper?"
+)
+IDLE = sleep("oom_reaper", "wait_event_freezable()", "oom_reaper", "state:cur?")
+POP = lock("oom_reaper", "oom_reaper_lock: next victim", "oom_reaper!", "oom_mm:oom_reaper_list")
+REAP_LOCK = lock(
+    "oom_reap_task_mm", "oom_lock, trylock mmap_sem", "mm_users:mm~", "mm_flags:mm~", "state:cur?"
+)
+UNMAP = point("oom_reap_task_mm", "unmap", "memory!", "mm_users:mm~", "mm_flags:mm~")
+RETRY = sleep("oom_reap_task", "schedule_timeout_idle(HZ/10)", "state:cur?")
+SKIP = point(
+    "oom_reap_task", "MMF_OOM_SKIP", "mm_flags:mm~", "oom_reaper!", "usage:tsk~", "refs:tsk~", "state:cur?"
+)
 MAX_OOM_REAP_RETRIES = 10
 RETRY_TIME = 100
 

@@ -24,27 +24,26 @@ from kernel_model.sched import (
     signal_pending,
 )
 
-OOM_TRYLOCK = point("alloc_pages_may_oom", "mutex_trylock(oom_lock)", "oom_lock")
-FREELIST = point("alloc_pages_slowpath", "free pages by now?", "memory", "oom_mm:cur")
-RETRY = sleep("alloc_pages_slowpath", "schedule_timeout_uninterruptible(1)", "clock", "state:cur")
-FAULT_TRYLOCK = point("pagefault_out_of_memory", "mutex_trylock(oom_lock)", "oom_lock")
-FAULT_AGAIN = sleep("pagefault_out_of_memory", "fault again", "clock", "state:cur")
-CHARGE = point("try_charge", "room by now, or dying?", "memory", "signal:cur", "memdie:cur", "oom_mm:cur")
-MEMCG_OOM = lock("mem_cgroup_out_of_memory", "oom_lock", "oom_lock")
-MEMCG_TRYLOCK = point(
-    "mem_cgroup_oom_synchronize", "mem_cgroup_oom_trylock()", "memcg", "oom_killer_disabled"
+OOM_TRYLOCK = point("alloc_pages_may_oom", "mutex_trylock(oom_lock)", "*")
+FREELIST = point("alloc_pages_slowpath", "free pages by now?", "*")
+RETRY = sleep("alloc_pages_slowpath", "schedule_timeout_uninterruptible(1)", "state:cur?")
+FAULT_TRYLOCK = point("pagefault_out_of_memory", "mutex_trylock(oom_lock)", "*")
+FAULT_AGAIN = sleep("pagefault_out_of_memory", "fault again", "*")
+CHARGE = point(
+    "try_charge", "room by now, or dying?", "memory", "oom_mm:cur", "sig:cur", "state:cur?", "exiting:cur"
 )
-MEMCG_SLEEP = sleep("mem_cgroup_oom_synchronize", "wait for somebody else's OOM kill", "memcg", "state:cur")
-MEMCG_UNLOCK = point("mem_cgroup_oom_synchronize", "mem_cgroup_oom_unlock()", "memcg", "tasks")
-MOOM = lock("moom_callback", "oom_lock", "oom_lock")
-KWORKER_IDLE = sleep("worker_thread", "wait for work", "state:cur")
+MEMCG_OOM = lock("mem_cgroup_out_of_memory", "oom_lock")
+MEMCG_TRYLOCK = point("mem_cgroup_oom_synchronize", "mem_cgroup_oom_trylock()", "*")
+MEMCG_SLEEP = sleep("mem_cgroup_oom_synchronize", "wait for somebody else's OOM kill", "*")
+MEMCG_UNLOCK = point("mem_cgroup_oom_synchronize", "mem_cgroup_oom_unlock()", "*")
+MOOM = lock("moom_callback", "oom_lock", "*")
+KWORKER_IDLE = sleep("worker_thread", "wait for work", "state:cur?", "moom?", "memory")
 
 
-def nap(k: Kernel, cur: TaskStruct) -> None:
-    """Sleep a tick before looking again; without news the sleep goes on (see docs/model.md on polling)."""
+def nap(cur: TaskStruct) -> None:
+    """Sleep a tick before looking again; the clock sees to it that without news the sleep goes on (Machine.tick)."""
     cur.state = TASK_UNINTERRUPTIBLE
-    cur.timer = None if cur.seen_progress == k.progress else k.clock + 1
-    cur.seen_progress = k.progress
+    cur.timer = None
     cur.polling = True
 
 
@@ -64,7 +63,7 @@ def alloc_pages_slowpath(k: Kernel, cur: TaskStruct) -> Steps[bool]:
             if not progress:
                 cur.polling = False
                 return False
-        nap(k, cur)
+        nap(cur)
         yield RETRY
         cur.state = TASK_RUNNING
 
@@ -81,7 +80,7 @@ def handle_fault(k: Kernel, cur: TaskStruct) -> Steps[None]:
             if k.freed == before:
                 yield from out_of_memory(k, cur, OomControl())
             release(cur, k.oom_lock)
-        nap(k, cur)
+        nap(cur)
         cur.state = TASK_INTERRUPTIBLE
         yield FAULT_AGAIN
         cur.state = TASK_RUNNING
@@ -110,7 +109,7 @@ def mem_cgroup_oom(k: Kernel, cur: TaskStruct, memcg: MemCgroup) -> Steps[bool]:
         if not progress:
             cur.polling = False
             return False
-        nap(k, cur)
+        nap(cur)
         yield RETRY
         cur.state = TASK_RUNNING
 
@@ -136,7 +135,7 @@ def mem_cgroup_oom_synchronize(k: Kernel, cur: TaskStruct, memcg: MemCgroup) -> 
             wake_up_all(memcg.oom_waitq)
             if not progress:
                 break
-            nap(k, cur)
+            nap(cur)
             cur.state = TASK_INTERRUPTIBLE
             yield FAULT_AGAIN
             cur.state = TASK_RUNNING

@@ -30,8 +30,10 @@ class Kind(enum.IntEnum):
 class PreemptionPoint:
     """One named place in the kernel's code; compares by identity.
 
-    ``touches`` names the shared objects of the atomic block that follows: a global by its name, ``X:cur`` for that of the
-    running task, ``X:arg`` for that of the operand.  See docs/model.md for the objects.
+    ``touches`` declares what the atomic block that follows touches: ``object`` for a global one, ``object:scope`` for that of a
+    local variable of the function (``frozen:p``, ``state:group(cur)``: of all threads of the group), and behind it ``!`` for a
+    write, ``~`` for an update that commutes with its like, ``?`` for a write where the value changes.  ``*`` is everything.
+    Locks are not declared.  oom_review.explore.access lists objects and scopes, and a test holds blocks to their declarations.
     """
 
     function: str

@@ -40,7 +40,17 @@ from kernel_model.sched import (
     thread_group_empty,
 )
 
-SEND_SIG = lock("do_send_sig_info", "siglock: queue, choose, wake", "signal:arg", "tasks")
+SEND_SIG = lock(
+    "do_send_sig_info",
+    "siglock: queue, choose, wake",
+    "signal:p?",
+    "sig:group(p)?",
+    "state:group(p)?",
+    "threads:p",
+    "exiting:group(p)",
+    "sighand:p",
+    "ptrace:group(p)",
+)
 
 COREDUMP_SIGNALS = frozenset({SIGABRT})
 IGNORED_BY_DEFAULT = frozenset({SIGCHLD, SIGCONT})

@@ -15,9 +15,15 @@ from kernel_model.preempt import Steps, point
 from kernel_model.sched import Kernel, TaskStruct
 
 WARN = point("mark_oom_victim", "WARN_ON(oom_killer_disabled)", "oom_killer_disabled")
-SET_OOM_MM = point("mark_oom_victim", "cmpxchg(signal->oom_mm)", "oom_mm:arg", "mm_users")
-INC = point("mark_oom_victim", "atomic_inc(oom_victims)", "oom_victims")
-DEC = point("exit_oom_victim", "atomic_dec_return(oom_victims)", "oom_victims", "memdie:cur")
+SET_OOM_MM = point("mark_oom_victim", "cmpxchg(signal->oom_mm)", "oom_mm:tsk!", "threads:tsk")
+INC = point("mark_oom_victim", "atomic_inc(oom_victims)", "oom_victims!", "threads:tsk")
+DEC = point(
+    "exit_oom_victim",
+    "atomic_dec_return(oom_victims)",
+    "oom_victims!",
+    "memdie:cur!",
+    "state:oom_victims_wait?",
+)
 
 
 def mark_oom_victim(k: Kernel, cur: TaskStruct, tsk: TaskStruct) -> Steps[None]:

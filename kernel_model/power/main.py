@@ -10,12 +10,12 @@ from kernel_model.power.process import freeze_kernel_threads, freeze_processes, 
 from kernel_model.preempt import Steps, lock, point, sleep
 from kernel_model.sched import PF_FREEZER_SKIP, TASK_RUNNING, TASK_UNINTERRUPTIBLE, Kernel, TaskStruct
 
-PM_TRYLOCK = point("state_store", "mutex_trylock(pm_mutex)", "pm_mutex")
-DEVICES = point("dpm_suspend", "devices are suspended", "pm")
-DEVICE_SLEEP = sleep("suspend_enter", "asleep until somebody wakes the machine", "pm", "state:cur")
-DEVICES_UP = point("dpm_resume", "devices work again", "pm")
-IMAGE = point("swsusp_write", "the image is being written", "pm")
-SYSTEM_SLEEP = lock("lock_system_sleep", "pm_mutex", "pm_mutex", "flags:cur")
+PM_TRYLOCK = point("state_store", "mutex_trylock(pm_mutex)", "pm_mutex!")
+DEVICES = point("dpm_suspend", "devices are suspended", "phase?", "wakeup?", "state:cur?")
+DEVICE_SLEEP = sleep("suspend_enter", "asleep until somebody wakes the machine", "state:cur?", "wakeup?")
+DEVICES_UP = point("dpm_resume", "devices work again", "phase?")
+IMAGE = point("swsusp_write", "the image is being written", "*")
+SYSTEM_SLEEP = lock("lock_system_sleep", "pm_mutex", "*")
 
 
 def device_phase(k: Kernel, cur: TaskStruct) -> Steps[None]:

@@ -18,16 +18,21 @@ from kernel_model.sched import (
     TaskStruct,
 )
 
-BEGIN = point("freeze_processes", "pm_freezing = true", "pm", "flags:cur")
-PASS = read_lock("try_to_freeze_tasks", "tasklist_lock: one pass over all threads", "tasklist")
-COUNT_TODO = point("try_to_freeze_tasks", "freezer_should_skip(p)?", "flags:arg")
-NAP = sleep("try_to_freeze_tasks", "usleep_range() between two passes", "clock", "state:cur")
-NOSIG = point("freeze_kernel_threads", "pm_nosig_freezing = true", "pm")
-NOSIG_OFF = point("thaw_kernel_threads", "pm_nosig_freezing = false", "pm")
-THAW = point("thaw_processes", "pm_freezing = false", "pm")
-THAW_WALK = read_lock("thaw_processes", "tasklist_lock: thaw all threads", "tasklist")
-THAWED = point("thaw_processes", "clear PF_SUSPEND_TASK", "flags:cur")
-NAP_LENGTH = 8
+BEGIN = point("freeze_processes", "pm_freezing = true", "pm!", "freezable:cur?")
+PASS = read_lock(
+    "try_to_freeze_tasks",
+    "tasklist_lock: one pass over all threads",
+    "threads:all",
+    "hashed:all",
+    "state:cur?",
+)
+COUNT_TODO = point("try_to_freeze_tasks", "freezer_should_skip(p)?", "skip:p", "state:cur?")
+NAP = sleep("try_to_freeze_tasks", "usleep_range() between two passes", "state:cur?")
+NOSIG = point("freeze_kernel_threads", "pm_nosig_freezing = true", "pm!")
+NOSIG_OFF = point("thaw_kernel_threads", "pm_nosig_freezing = false", "pm!")
+THAW = point("thaw_processes", "pm_freezing = false", "pm!", "phase?", "oom_killer_disabled!")
+THAW_WALK = read_lock("thaw_processes", "tasklist_lock: thaw all threads", "threads:all", "hashed:all")
+THAWED = point("thaw_processes", "clear PF_SUSPEND_TASK", "freezable:cur?")
 
 
 def all_threads(k: Kernel) -> tuple[TaskStruct, ...]:
@@ -35,9 +40,9 @@ def all_threads(k: Kernel) -> tuple[TaskStruct, ...]:
     return tuple(t for p in k.tasks.values() if p.group_leader is p and p.hashed for t in p.signal.threads)
 
 
-def freeze_pass(k: Kernel, cur: TaskStruct) -> Steps[int]:
-    """One pass over all threads under tasklist_lock; the number of those that have yet to freeze."""
-    todo = 0
+def freeze_pass(k: Kernel, cur: TaskStruct) -> Steps[bool]:
+    """One pass over all threads under tasklist_lock; True if some have yet to freeze."""
+    todo = False
     yield PASS, k.tasklist_lock
     acquire_read(cur, k.tasklist_lock)
     threads = all_threads(k)
@@ -48,7 +53,7 @@ def freeze_pass(k: Kernel, cur: TaskStruct) -> Steps[int]:
             continue
         yield COUNT_TODO, p
         if not p.flags & PF_FREEZER_SKIP:
-            todo += 1
+            todo = True
     release_read(cur, k.tasklist_lock)
     return todo
 
@@ -62,8 +67,7 @@ def try_to_freeze_tasks(k: Kernel, cur: TaskStruct) -> Steps[bool]:
             break
         # A pass that can't see anything new would only repeat itself: then the clock goes on to the time-out.
         cur.state = TASK_UNINTERRUPTIBLE
-        cur.timer = end if cur.seen_progress == k.progress else min(end, k.clock + NAP_LENGTH)
-        cur.seen_progress = k.progress
+        cur.timer = end
         cur.polling = True
         yield NAP
         cur.state = TASK_RUNNING
