@@ -102,7 +102,7 @@ def _shown(cell: Cell | None, made: dict[tuple[str, str], Player]) -> Shown | No
             f"{_plural(len(scenario.operations), 'operation')}, {_plural(scenario.preemptions, 'preemption')}"
         )
     if cell.verdict == REFUTED:
-        basis.append(f"found in example {cell.examples}" + ("" if seed is None else f", seed {seed}"))
+        basis.append(f"example {cell.examples}" + ("" if seed is None else f", seed {seed}"))
     else:
         basis += [
             _plural(cell.examples, "example"),

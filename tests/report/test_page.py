@@ -18,6 +18,7 @@ from oom_review import review_command
 from oom_review.claims import BY_ID
 from oom_review.cli import BAD_INPUT, FAILED, OK, main
 from oom_review.differences import DIFFERENCES
+from oom_review.errors import BadInput
 from oom_review.report import build
 from oom_review.report.players import counterpart, players
 from oom_review.report.verdicts import from_data
@@ -143,13 +144,21 @@ def test_hostile_texts_stay_texts() -> None:
     )
 
 
+def test_data_can_not_end_its_script_element() -> None:
+    """Nor can it begin a comment there; what the page's program reads is what was meant."""
+    value = {"strings": ["</script>", "<!-- <script>", "\u2028&"]}
+    embedded = build._embedded(value)
+    assert "<" not in embedded
+    assert json.loads(embedded) == value
+
+
 def test_long_runs_are_left_out_before_the_page_grows_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
     """The page says so; one that is too large even then is refused."""
     whole = len(made().encode())
     monkeypatch.setattr(build, "MAX_BYTES", whole - 1)
     assert "too long for a player" in made()
     monkeypatch.setattr(build, "MAX_BYTES", 1000)
-    with pytest.raises(build.BadInput, match="would have"):
+    with pytest.raises(BadInput, match="would have"):
         made()
 
 
