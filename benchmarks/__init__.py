@@ -1,0 +1,1 @@
+"""What it costs: `python -m benchmarks`, see docs/benchmarks.md."""
