@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import pytest
 from hypothesis.stateful import run_state_machine_as_test
+from settings_of_tests import profile
 
 import legacy_tifmemdie
 import mainline_v6_18
 import patched
 from kernel_model.sched import Variant
 from oom_review import failure
-from oom_review.claims import BY_ID, CLAIMS, HOLDS, REFUTED
+from oom_review.claims import BY_ID, CLAIMS, HOLDS, REFUTED, Claim
 from oom_review.machines.claim_machine import ClaimRefuted, claim_machine, expected
 from oom_review.minimize import droppable, minimize
 from oom_review.search import search
-from tests.machines.settings_of_tests import profile
 
 VARIANTS = (legacy_tifmemdie.VARIANT, patched.VARIANT, mainline_v6_18.VARIANT)
 REFUTED_CELLS = [(v, c) for v in VARIANTS for c in expected(v, REFUTED)]
@@ -49,10 +49,10 @@ def test_what_ought_to_hold_holds(variant: Variant) -> None:
 
 
 @pytest.mark.parametrize(("variant", "claim"), REFUTED_CELLS, ids=lambda x: getattr(x, "name", "") or x.id)
-def test_what_ought_to_be_refuted_is_refuted(variant: Variant, claim: object) -> None:
+def test_what_ought_to_be_refuted_is_refuted(variant: Variant, claim: Claim) -> None:
     """Hypothesis finds each expected violation from nothing, and shrinks it to a script that nobody can shorten."""
     assert claim in CLAIMS
-    found = search(variant, claim, max_examples=2000)  # type: ignore[arg-type]
+    found = search(variant, claim, max_examples=2000)
     assert found.verdict == REFUTED
     assert found.scenario is not None
     assert droppable(found.scenario, variant, BY_ID[found.claim]) == []

@@ -8,6 +8,7 @@ from pathlib import Path
 import attrs
 import pytest
 from hypothesis.stateful import run_state_machine_as_test
+from settings_of_tests import profile
 
 import legacy_tifmemdie
 import patched
@@ -17,7 +18,6 @@ from kernel_model.sched import Kernel, TaskStruct
 from oom_review import failure
 from oom_review.differences import DIFFERENCES, Difference
 from oom_review.machines.lockstep import UnexplainedDifference, lockstep_machine, lockstep_play
-from tests.machines.settings_of_tests import profile
 
 LEFT, RIGHT = legacy_tifmemdie.VARIANT, patched.VARIANT
 THOROUGH = 10_000
