@@ -98,12 +98,14 @@ def _bounded(rng: random.Random) -> Scheduler:
 
 
 def draw(rng: random.Random) -> Scheduler:
-    """One scheduler to quiescence: mostly PCT of depth 1 to 4, else uniform, else nobody is preempted."""
+    """One scheduler to quiescence: mostly PCT of depth 1 to 4, else uniform or POS, else nobody is preempted."""
     which = rng.random()
-    if which < 0.6:
+    if which < 0.5:
         return _pct(rng)
-    if which < 0.9:
+    if which < 0.75:
         return UniformScheduler(rng)
+    if which < 0.9:
+        return PosScheduler(rng)
     return GapScheduler(Gaps())
 
 
@@ -111,7 +113,7 @@ def _pct(rng: random.Random) -> Scheduler:
     return PctScheduler(rng, rng.randint(1, 4), EXPECTED_STEPS)
 
 
-PORTFOLIO = Mix(draw)
+PORTFOLIO = Mix(draw, bounded=0.05)
 MIXES = {
     "uniform": Mix(UniformScheduler),
     "pct": Mix(_pct),
