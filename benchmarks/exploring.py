@@ -114,7 +114,7 @@ def states_of(threads: int, variant: str) -> int:
 
 def memory_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--executions", type=int, default=100_000, help="of one worker, in all (default 100000)"
+        "--executions", type=int, default=20_000, help="of one worker, in all (default 20000)"
     )
 
 

@@ -32,7 +32,8 @@ class Report:
     remarks: list[str] = attrs.Factory(list)
 
     def show(self) -> None:
-        table = Table(title=self.title, box=box.SIMPLE_HEAD, title_justify="left")
+        print(self.title)
+        table = Table(box=box.SIMPLE_HEAD)
         for column in self.rows[0] if self.rows else ():
             right = not isinstance(self.rows[0][column], str)
             table.add_column(column, justify="right" if right else "left")
