@@ -156,9 +156,15 @@ class AlphabetMachine(RuleBasedStateMachine):
             self.submit(Op("alloc", self.child(who + killer)))
         self.advance(seed, "portfolio", [])
 
-    @rule(name=st.sampled_from(MEMORY), threads=st.integers(2, 4), sysrq=st.booleans(), seed=SEED)
-    def b_crowd(self, name: str, threads: int, sysrq: bool, seed: int) -> None:
-        """The threads of a process in the memory cgroup run out of memory together."""
+    @rule(
+        name=st.sampled_from(MEMORY),
+        threads=st.integers(2, 4),
+        sysrq=st.booleans(),
+        power=st.sampled_from(("", *POWER[:3])),
+        seed=SEED,
+    )
+    def b_crowd(self, name: str, threads: int, sysrq: bool, power: str, seed: int) -> None:
+        """The threads of a process in the memory cgroup run out of memory together, perhaps while the system suspends."""
         self.settle()
         leader = self.birth("fork", "init")
         self.settle()
@@ -170,6 +176,8 @@ class AlphabetMachine(RuleBasedStateMachine):
             self.settle()
         for who in members:
             self.submit(Op(name, who))
+        if power:
+            self.submit(Op(power, "init"))
         if sysrq:
             self.submit(Op("sysrq_f"))
         self.advance(seed, "portfolio", [])
