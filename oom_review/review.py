@@ -17,9 +17,10 @@ import attrs
 from kernel_model.sched import Variant
 from oom_review.claims import CLAIMS, HOLDS, REFUTED, Claim
 from oom_review.machines.claim_machine import ClaimRefuted, claim_machine, expected
+from oom_review.machines.lockstep import lockstep_machine
 from oom_review.minimize import minimize
 from oom_review.scenario import Scenario
-from oom_review.search import TimeIsUp, Verdict, confirm, run_machine, search
+from oom_review.search import TimeIsUp, Verdict, confirm, run_machine, run_quietly, search
 from oom_review.variants import load
 
 REFUTE_EXAMPLES = 4000
@@ -27,6 +28,7 @@ RESTARTS = 6
 RESTART_EXAMPLES = 300
 FEW_PREEMPTIONS = 1
 BATCH = 150
+LOCKSTEP_EXAMPLES = 200
 
 
 @attrs.define(frozen=True)
@@ -94,11 +96,19 @@ def _watch(variant: str, claim_ids: tuple[str, ...], seed: int, until: float) ->
             violation = confirm(scenario, loaded, claim)
             verdicts.append(
                 Verdict(
-                    claim.id, loaded.name, REFUTED, examples + 1, interleavings, seconds, violation, scenario
+                    claim.id,
+                    loaded.name,
+                    REFUTED,
+                    examples + 1,
+                    interleavings,
+                    seconds,
+                    seed,
+                    violation,
+                    scenario,
                 )
             )
         else:
-            verdicts.append(Verdict(claim.id, loaded.name, HOLDS, examples, interleavings, seconds))
+            verdicts.append(Verdict(claim.id, loaded.name, HOLDS, examples, interleavings, seconds, seed))
     return verdicts
 
 
@@ -216,3 +226,13 @@ def _refuted(board: _Board, variant: Variant, claim: Claim) -> bool:
 
 def _tried(board: _Board) -> int:
     return sum(v.examples for v in board.verdicts.values())
+
+
+def lockstep(
+    left: str, right: str, *, examples: int = LOCKSTEP_EXAMPLES, first_seed: int = 0
+) -> dict[str, int]:
+    """How often each named difference was seen in lockstep.  Raises UnexplainedDifference for one without a name."""
+    machine = lockstep_machine(load(left), load(right))
+    run_quietly(machine, max_examples=examples, first_seed=first_seed)
+    prefix = "difference "
+    return {k.removeprefix(prefix): n for k, n in sorted(machine.tally.items()) if k.startswith(prefix)}

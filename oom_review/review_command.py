@@ -17,11 +17,13 @@ from oom_review import scenario_file
 from oom_review.claims import CLAIMS, HOLDS, REFUTED
 from oom_review.columns import columns
 from oom_review.errors import BadInput
-from oom_review.review import Cell, review
+from oom_review.machines.lockstep import UnexplainedDifference
+from oom_review.review import Cell, lockstep, review
 from oom_review.review import Progress as Step
 from oom_review.scenario_form import ScenarioFile, Settings
 from oom_review.variants import TITLES, load
 
+LOCKSTEP = ("legacy_tifmemdie", "patched")
 DEFAULT_VARIANTS = ("legacy_tifmemdie", "patched", "mainline_v6_18")
 
 
@@ -40,10 +42,16 @@ def main(args: argparse.Namespace) -> int:
     console.print(table(cells, names))
     print_counterexamples(console, cells)
     print_bounds(console, cells, names)
+    try:
+        differences = lockstep(*LOCKSTEP, first_seed=args.seed) if set(LOCKSTEP) <= set(names) else {}
+    except UnexplainedDifference as unexplained:
+        print(unexplained.account())
+        return 1
+    print_differences(console, differences)
     if args.json:
-        write_json(Path(args.json), cells)
+        write_json(Path(args.json), cells, differences)
     if args.save:
-        save_scenarios(console, Path(args.save), cells, args.seed)
+        save_scenarios(console, Path(args.save), cells)
     wrong = [c for c in cells if not c.as_expected]
     for cell in wrong:
         console.print(
@@ -130,8 +138,18 @@ def print_bounds(console: Console, cells: list[Cell], names: list[str]) -> None:
             )
 
 
-def as_data(cells: list[Cell]) -> dict[str, Any]:
-    """The review for programs; ``scenario`` is the text of a scenario file, or null."""
+def print_differences(console: Console, differences: dict[str, int]) -> None:
+    """How the two kernels of 2016 parted in lockstep."""
+    if differences:
+        console.print(
+            "\nlegacy and RFC in lockstep: every divergence has a name (docs/differences.md)", highlight=False
+        )
+    for name, times in differences.items():
+        console.print(f"{times:8} {name}", highlight=False)
+
+
+def as_data(cells: list[Cell], differences: dict[str, int] | None = None) -> dict[str, Any]:
+    """The review for programs; ``scenario`` is the text of a scenario file, or null; ``differences`` were seen in lockstep."""
     return {
         "claims": [
             {
@@ -143,16 +161,18 @@ def as_data(cells: list[Cell]) -> dict[str, Any]:
                 "interleavings": c.found.interleavings,
                 "seconds": round(c.found.seconds, 3),
                 "sentence": c.found.violation.sentence if c.found.violation else c.claim.sentence,
-                "scenario": scenario_file.dumps(_file(c, 0)) if c.found.scenario else None,
+                "seed": c.found.seed,
+                "scenario": scenario_file.dumps(_file(c)) if c.found.scenario else None,
             }
             for c in cells
-        ]
+        ],
+        "differences": differences or {},
     }
 
 
-def _file(cell: Cell, seed: int) -> ScenarioFile:
+def _file(cell: Cell) -> ScenarioFile:
     assert cell.found.scenario is not None
-    made_by = Settings(claim=cell.claim.id, variant=cell.variant, strategy="portfolio", seed=seed)
+    made_by = Settings(claim=cell.claim.id, variant=cell.variant, strategy="portfolio", seed=cell.found.seed)
     return ScenarioFile(scenario=scenario_file.without_strangers(cell.found.scenario), settings=made_by)
 
 
@@ -170,17 +190,17 @@ def check_target(path: Path) -> None:
         raise BadInput(f"{path}: exists, and is not the result of a review; it is left as it is")
 
 
-def write_json(path: Path, cells: list[Cell]) -> None:
+def write_json(path: Path, cells: list[Cell], differences: dict[str, int]) -> None:
     """All or nothing: a reader never sees half a file."""
     with tempfile.NamedTemporaryFile(
         "w", dir=path.parent, prefix=path.name, delete=False, encoding="utf-8"
     ) as out:
-        json.dump(as_data(cells), out, indent=1)
+        json.dump(as_data(cells, differences), out, indent=1)
         out.write("\n")
     Path(out.name).replace(path)
 
 
-def save_scenarios(console: Console, directory: Path, cells: list[Cell], seed: int) -> None:
+def save_scenarios(console: Console, directory: Path, cells: list[Cell]) -> None:
     """One file for each counterexample; an older one is never overwritten."""
     directory.mkdir(parents=True, exist_ok=True)
     for cell in cells:
@@ -191,5 +211,5 @@ def save_scenarios(console: Console, directory: Path, cells: list[Cell], seed: i
         while path.exists():
             path = directory / f"{cell.claim.id}--{cell.variant}-{number}.scenario"
             number += 1
-        scenario_file.save(path, _file(cell, seed))
+        scenario_file.save(path, _file(cell))
         console.print(f"oom-review replay {path}", highlight=False, soft_wrap=True)

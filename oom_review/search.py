@@ -8,7 +8,7 @@ import attrs
 from hypothesis import HealthCheck, Phase, Verbosity, seed, settings
 from hypothesis.database import InMemoryExampleDatabase
 from hypothesis.errors import Flaky
-from hypothesis.stateful import run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from kernel_model.sched import Variant
 from oom_review.claims import HOLDS, REFUTED, Claim
@@ -18,6 +18,8 @@ from oom_review.reschedule import replay_or_none
 from oom_review.run import Violation
 from oom_review.scenario import Scenario
 from oom_review.schedules.portfolio import PORTFOLIO, Mix
+
+STEPS = 22
 
 
 @attrs.define(frozen=True)
@@ -30,6 +32,7 @@ class Verdict:
     examples: int
     interleavings: int
     seconds: float
+    seed: int = 0
     violation: Violation | None = None
     scenario: Scenario | None = None
 
@@ -66,11 +69,13 @@ def search(
     examples, interleavings = tally.get("examples", 0), tally.get("interleavings", 0)
     if found is None:
         seconds = time.monotonic() - started
-        return Verdict(claim.id, variant.name, HOLDS, examples, interleavings, seconds)
+        return Verdict(claim.id, variant.name, HOLDS, examples, interleavings, seconds, first_seed)
     scenario = minimize(found.scenario, variant, claim) if shrink else found.scenario
     violation = confirm(scenario, variant, claim)
     seconds = time.monotonic() - started
-    return Verdict(claim.id, variant.name, REFUTED, examples + 1, interleavings, seconds, violation, scenario)
+    return Verdict(
+        claim.id, variant.name, REFUTED, examples + 1, interleavings, seconds, first_seed, violation, scenario
+    )
 
 
 def confirm(scenario: Scenario, variant: Variant, claim: Claim) -> Violation:
@@ -87,7 +92,7 @@ def run_machine(
     max_examples: int,
     first_seed: int,
     until: float | None = None,
-    steps: int = 22,
+    steps: int = STEPS,
 ) -> None:
     """Run a machine without Hypothesis's own shrinking; raises what the machine raises."""
 
@@ -99,6 +104,13 @@ def run_machine(
             if until is not None and time.monotonic() > until:
                 raise TimeIsUp
 
+    run_quietly(Deadlined, max_examples=max_examples, first_seed=first_seed, steps=steps)
+
+
+def run_quietly(
+    machine: type[RuleBasedStateMachine], *, max_examples: int, first_seed: int, steps: int = STEPS
+) -> None:
+    """Run any machine from an empty database, without shrinking; raises what the machine raises."""
     configured = settings(
         max_examples=max_examples,
         stateful_step_count=steps,
@@ -111,7 +123,7 @@ def run_machine(
         print_blob=False,
         report_multiple_bugs=False,
     )
-    run = seed(first_seed)(Deadlined)
+    run = seed(first_seed)(machine)
     try:
         run_state_machine_as_test(run, settings=configured)
     except Flaky as flaky:

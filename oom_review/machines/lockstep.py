@@ -12,9 +12,10 @@ from kernel_model.machine import Machine, describe
 from kernel_model.preempt import PreemptionPoint
 from kernel_model.sched import PF_KTHREAD, TaskStruct, Variant
 from oom_review import failure
+from oom_review.columns import columns
 from oom_review.differences import Divergence, Pair, books_balance, compare
 from oom_review.machines.alphabet import AlphabetMachine
-from oom_review.reschedule import record
+from oom_review.reschedule import Recorded, record
 from oom_review.run import Session
 from oom_review.scenario import Op, Run, Scenario
 from oom_review.scenario_form import Settings
@@ -27,14 +28,26 @@ SOME_ONLY = 0.4
 
 
 class UnexplainedDifference(AssertionError):
-    """Two variants parted in a way that the catalogue does not have."""
+    """Two variants parted in a way that the catalogue does not have; ``sides`` holds what each of them was given."""
 
-    def __init__(self, divergences: list[Divergence], log: list[str]) -> None:
+    def __init__(
+        self, divergences: list[Divergence], log: list[str], sides: list[tuple[Variant, Recorded]]
+    ) -> None:
         """Say what differs, after which operations and runs."""
         what = "\n  ".join(map(str, divergences))
         script = "\n  ".join(log)
         super().__init__(f"unexplained difference:\n  {what}\nafter\n  {script}")
         self.divergences = divergences
+        self.sides = sides
+
+    def account(self) -> str:
+        """Write a scenario file for each side; the columns of both and the commands that replay them."""
+        parts = [str(self)]
+        for variant, recorded in self.sides:
+            scenario = record(recorded, variant)
+            path = failure.write(scenario, Settings(variant=variant.name, strategy="lockstep"), "unexplained")
+            parts += [columns(scenario, variant), f"oom-review replay {path} --variant {variant.name}"]
+        return "\n".join(parts)
 
 
 class LockstepMachine(AlphabetMachine):
@@ -114,18 +127,8 @@ class LockstepMachine(AlphabetMachine):
             if wrong:
                 remaining.append(Divergence("books", session.machine.k.variant.name, wrong, ""))
         if remaining:
-            paths = [
-                failure.write(
-                    record(recorded, variant),
-                    Settings(variant=variant.name, strategy="lockstep"),
-                    "unexplained",
-                )
-                for recorded, variant in zip(self.recorded, self.variants, strict=True)
-            ]
-            replays = [
-                f"oom-review replay {p} --variant {v.name}" for p, v in zip(paths, self.variants, strict=True)
-            ]
-            raise UnexplainedDifference(remaining, [*self.log, *self._places(), *replays])
+            sides = [(v, tuple(r)) for v, r in zip(self.variants, self.recorded, strict=True)]
+            raise UnexplainedDifference(remaining, [*self.log, *self._places()], sides)
 
     def _places(self) -> list[str]:
         return [

@@ -26,7 +26,10 @@ THOROUGH = 10_000
 def test_every_difference_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
     """No example of the profile shows a divergence that the catalogue does not have; a thorough run reaches everything."""
     machine = lockstep_machine(LEFT, RIGHT)
-    run_state_machine_as_test(machine, settings=profile())
+    try:
+        run_state_machine_as_test(machine, settings=profile())
+    except UnexplainedDifference as difference:
+        pytest.fail(difference.account(), pytrace=False)
     if machine.tally["examples"] < THOROUGH:
         return
     counts = [f"{times:9} {what}" for what, times in sorted(machine.tally.items())]
@@ -64,6 +67,9 @@ def test_an_unexplained_difference_is_noticed(monkeypatch: pytest.MonkeyPatch, t
     """A right-hand kernel with another mistake fails the machine, and leaves scenario files for both sides behind."""
     monkeypatch.setenv(failure.PLACE, str(tmp_path))
     broken = attrs.evolve(RIGHT, freezing_slow_path=never_freezing)
-    with pytest.raises(UnexplainedDifference, match="unexplained difference:\n  "):
+    with pytest.raises(UnexplainedDifference, match="unexplained difference:\n  ") as caught:
         run_state_machine_as_test(lockstep_machine(LEFT, broken), settings=profile(400))
-    assert any(failure.directory().glob("unexplained*.scenario"))
+    account = caught.value.account()
+    written = sorted(failure.directory().glob("unexplained*.scenario"))
+    assert len(written) == 2
+    assert all(f"oom-review replay {path} --variant" in account for path in written)
