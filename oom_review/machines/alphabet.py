@@ -49,8 +49,10 @@ TRACE = (
 EVENTS = ("sysrq_f", "wakeup", "io_complete", "memory_pressure", "kill_allocating_task")
 SIGNALS = ("KILL", "TERM", "ABRT", "STOP", "CONT")
 CGROUPS = ("A", "A/B", "/")
+LEADERS = ("fork", "fork", "fork", "clone_newpid")
+SHARERS = ("", "clone_vm", "clone_sighand")
 PLACES = ("nowhere", "M", "A", "frozen")
-RIVALS = ("suspend", "hibernate", "snapshot_freeze", "alloc", "exit_group", "execve", "exit", "wait")
+RIVALS = ("dump", "suspend", "hibernate", "snapshot_freeze", "alloc", "exit_group", "execve", "exit", "wait")
 ALLOCATORS = ("kworker", "kswapd")
 
 
@@ -121,11 +123,17 @@ class AlphabetMachine(RuleBasedStateMachine):
         """Only two of them run, the first one first."""
         self.advance(0, "turn", [self.person(first), self.person(second)])
 
-    @rule(threads=st.integers(1, 4), sharer=st.booleans(), place=st.sampled_from(PLACES), parent=WHO)
-    def b_process(self, threads: int, sharer: bool, place: str, parent: int) -> None:
-        """A whole process: forked, with threads, perhaps with a second process in its mm, perhaps frozen."""
+    @rule(
+        kind=st.sampled_from(LEADERS),
+        threads=st.integers(1, 4),
+        sharer=st.sampled_from(SHARERS),
+        place=st.sampled_from(PLACES),
+        parent=WHO,
+    )
+    def b_process(self, kind: str, threads: int, sharer: str, place: str, parent: int) -> None:
+        """A whole process: born, with threads, perhaps with a second process in its mm, perhaps frozen."""
         self.settle()
-        leader = self.birth("fork", self.person(parent))
+        leader = self.birth(kind, self.person(parent))
         self.settle()
         if leader not in self.people():
             return
@@ -136,8 +144,8 @@ class AlphabetMachine(RuleBasedStateMachine):
                 else Op("attach", "init", (leader, "A"))
             )
             self.settle()
-        for kind in ["clone"] * (threads - 1) + ["clone_vm"] * sharer:
-            self.birth(kind, leader)
+        for member in ["clone"] * (threads - 1) + [sharer] * bool(sharer):
+            self.birth(member, leader)
             self.settle()
         if place == "frozen":
             self.submit(Op("freeze", "init", ("A",)))
@@ -147,7 +155,8 @@ class AlphabetMachine(RuleBasedStateMachine):
     def b_race(self, killer: int, others: list[str], who: int, seed: int) -> None:
         """An OOM kill, and what races with it, all at once."""
         for i, name in enumerate(others):
-            self.submit(Op(name, self.person(who + i) if name in POWER else self.child(who + i)))
+            rival = self.person(who + i) if name in POWER else self.child(who + i)
+            self.submit(Op("kill", rival, (rival, "ABRT")) if name == "dump" else Op(name, rival))
         if killer < len(ALLOCATORS):
             self.submit(Op("alloc", ALLOCATORS[killer]))
         elif killer == len(ALLOCATORS):
@@ -239,6 +248,15 @@ class AlphabetMachine(RuleBasedStateMachine):
     def h_power(self, name: str, who: int) -> None:
         """Suspend, hibernate, or the snapshot device."""
         self.submit(Op(name, self.person(who)))
+
+    @rule(who=WHO, whom=WHO, events=st.booleans())
+    def i_funeral(self, who: int, whom: int, events: bool) -> None:
+        """A tracer of another process waits for its tracee's death."""
+        tracer, tracee = self.person(who), self.child(whom)
+        self.submit(Op("ptrace_seize_exit" if events else "ptrace_seize", tracer, (tracee,)))
+        self.settle()
+        self.submit(Op("wait_all", tracer))
+        self.submit(Op("exit_group", tracee))
 
     @rule(name=st.sampled_from(TRACE), who=WHO, whom=WHO)
     def i_trace(self, name: str, who: int, whom: int) -> None:
