@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from typing import NoReturn
 
 import attrs
 
@@ -71,10 +72,11 @@ def _review_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _review(arguments: argparse.Namespace) -> int:
     from oom_review import review_command, variants  # noqa: PLC0415
+    from oom_review.review import VariantBroke  # noqa: PLC0415
 
     try:
         return review_command.main(arguments)
-    except variants.VariantError as error:
+    except (variants.VariantError, VariantBroke) as error:
         raise BadInput(str(error)) from None
 
 
@@ -168,9 +170,17 @@ COMMANDS: tuple[Command, ...] = (
 )
 
 
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say it and leave with status 2."""
+        self.exit(BAD_INPUT, f"{self.prog}: {message}\n")
+
+
 def parser() -> argparse.ArgumentParser:
     """All commands and their arguments."""
-    top = argparse.ArgumentParser(
+    top = Parser(
         prog="oom-review",
         description="Compare two semantics of Linux OOM victims, claim by claim and interleaving by interleaving.",
         epilog="Exit status: 0 all is as it should be, 1 it is not, 2 bad input.",

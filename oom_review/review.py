@@ -6,11 +6,14 @@ seeds as the budget allows: an example that breaks none of them counts for each.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from typing import Any, TypeVar, cast
 
 import attrs
 
@@ -20,7 +23,7 @@ from oom_review.machines.claim_machine import ClaimRefuted, claim_machine, expec
 from oom_review.machines.lockstep import lockstep_machine
 from oom_review.minimize import minimize
 from oom_review.scenario import Scenario
-from oom_review.search import TimeIsUp, Verdict, confirm, run_machine, run_quietly, search
+from oom_review.search import NotReproducible, TimeIsUp, Verdict, confirm, run_machine, run_quietly, search
 from oom_review.variants import load
 
 REFUTE_EXAMPLES = 4000
@@ -56,6 +59,31 @@ class Cell:
         return self.found.verdict == self.expected
 
 
+class VariantBroke(Exception):
+    """A variant's own code raised: what, and where, in one line."""
+
+
+Job = TypeVar("Job", bound=Callable[..., Any])
+
+
+def _told_in_one_line(job: Job) -> Job:
+    @functools.wraps(job)
+    def wrapper(variant: str, *args: Any) -> Any:
+        try:
+            return job(variant, *args)
+        except NotReproducible:
+            raise
+        except Exception as error:  # noqa: BLE001 - a stranger's variant may raise anything
+            last = traceback.extract_tb(error.__traceback__)[-1]
+            what = f"{type(error).__name__}: {error}"
+            raise VariantBroke(
+                f"variant {variant!r} broke at {last.filename}:{last.lineno}: {what}"
+            ) from None
+
+    return cast("Job", wrapper)
+
+
+@_told_in_one_line
 def _refute(variant: str, claim_id: str, seed: int) -> Verdict:
     """A worker's job: one claim that ought to be refuted."""
     claim = next(c for c in CLAIMS if c.id == claim_id)
@@ -75,6 +103,7 @@ def _size(scenario: Scenario) -> tuple[int, int, int]:
     return len(scenario.operations), scenario.preemptions, len(str(scenario))
 
 
+@_told_in_one_line
 def _watch(variant: str, claim_ids: tuple[str, ...], seed: int, until: float) -> list[Verdict]:
     """A worker's job: a batch of examples under the eyes of all these claims."""
     started = time.monotonic()

@@ -32,6 +32,8 @@ def main(args: argparse.Namespace) -> int:
     names = list(dict.fromkeys(load(n).name for n in args.variant or DEFAULT_VARIANTS))
     if args.json:
         check_target(Path(args.json))
+    if args.save:
+        check_directory(Path(args.save))
     console = Console()
     console.print(
         f"{len(CLAIMS)} claims on {len(names)} variants, about {args.budget:.0f} s; "
@@ -190,6 +192,16 @@ def check_target(path: Path) -> None:
         raise BadInput(f"{path}: exists, and is not the result of a review; it is left as it is")
 
 
+def check_directory(path: Path) -> None:
+    """Make the directory for scenario files; raises BadInput if that can't be."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(f"{path}: {error.strerror}") from None
+    if not os.access(path, os.W_OK):
+        raise BadInput(f"{path}: can't be written")
+
+
 def write_json(path: Path, cells: list[Cell], differences: dict[str, int]) -> None:
     """All or nothing: a reader never sees half a file."""
     with tempfile.NamedTemporaryFile(
@@ -202,7 +214,6 @@ def write_json(path: Path, cells: list[Cell], differences: dict[str, int]) -> No
 
 def save_scenarios(console: Console, directory: Path, cells: list[Cell]) -> None:
     """One file for each counterexample; an older one is never overwritten."""
-    directory.mkdir(parents=True, exist_ok=True)
     for cell in cells:
         if cell.found.scenario is None:
             continue
