@@ -215,15 +215,15 @@ def _then_the_rest(
     """Batch after batch, the variants in turn, until the time is up; at least one batch for each, whatever the time."""
     waiting = _batches(variants, board, first_seed)
     running: set[Future[list[Verdict]]] = set()
-    started = done = 0
+    started = done = broken = 0
     while True:
-        while len(running) < workers and (time.monotonic() < until or started < len(variants)):
+        while len(running) < workers and (time.monotonic() < until or started < len(variants) + broken):
             job = next(waiting, None)
             if job is None:
                 break
             name, ids, seed = job
-            # The first batch of a variant is played to its end even if the time is up.
-            limit = until if started >= len(variants) else float("inf")
+            # The first batch of a variant, and the next after a refutation, is played to its end even if the time is up.
+            limit = until if started >= len(variants) + broken else float("inf")
             running.add(pool.submit(_watch, name, ids, seed, limit))
             started += 1
         if not running:
@@ -233,6 +233,7 @@ def _then_the_rest(
             done += 1
             for verdict in future.result():
                 board.add(verdict)
+                broken += verdict.verdict == REFUTED
         tell(Progress(done, started, _tried(board), "watching what ought to hold"))
 
 
