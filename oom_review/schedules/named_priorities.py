@@ -33,6 +33,10 @@ class NamedPriorities:
         self._points: dict[str, list[int]] = {}
         self._steps: dict[str, int] = {}
         self._ticks = 0
+        self._clock = self._draw_clock()
+
+    def _draw_clock(self) -> float:
+        return random.Random(f"{self._seed} {CLOCK} {self._ticks}").random()
 
     def _meet(self, name: str) -> None:
         rng = random.Random(f"{self._seed} {name}")
@@ -52,9 +56,9 @@ class NamedPriorities:
             if t.name not in self._priority:
                 self._meet(t.name)
         chosen = max(runnable, key=lambda t: self._priority[t.name])
-        clock = random.Random(f"{self._seed} {CLOCK} {self._ticks}").random()
-        if clock > self._priority[chosen.name] and short_sleep_due(machine):
+        if self._clock > self._priority[chosen.name] and short_sleep_due(machine):
             self._ticks += 1
+            self._clock = self._draw_clock()
             return None
         self._count(machine, chosen)
         return chosen
