@@ -39,7 +39,7 @@ class Report:
             table.add_column(column, justify="right" if right else "left")
         for row in self.rows:
             table.add_row(*(text(value) for value in row.values()))
-        Console(width=max(80, Console().width) if Console().is_terminal else 140).print(table)
+        Console(width=max(80, Console().width) if Console().is_terminal else 200).print(table)
         for remark in self.remarks:
             print(remark)
         print(flush=True)
