@@ -28,7 +28,7 @@ MIGRATE_BEGIN = lock("cgroup_attach_task", "cgroup_threadgroup_rwsem for writing
 MIGRATE = lock("cgroup_migrate", "css_set_lock: move the task", "*")
 ATTACH = lock("freezer_attach", "freezer_mutex", "*")
 POST_FORK = lock("cgroup_post_fork", "css_set_lock: list the child", "*")
-EXIT = lock("cgroup_exit", "css_set_lock: leave the list", "cgroup_list:cur~")
+EXIT = lock("cgroup_exit", "css_set_lock: leave the list", "cgroup", "cgroup_list~", "memcg_list~")
 CHANGE_BEGIN = read_lock("threadgroup_change_begin", "cgroup_threadgroup_rwsem for reading", "*")
 
 

@@ -29,7 +29,7 @@ def user_mode(k: Kernel, cur: TaskStruct) -> Steps[None]:
         call, cur.syscall = cur.syscall, None
         if call is not None:
             cur.result = yield from call(k, cur)
-        while cur.thread_flags & TIF_SIGPENDING and cur.state != TASK_DEAD:
+        while cur.state != TASK_DEAD and cur.thread_flags & TIF_SIGPENDING:
             yield from get_signal(k, cur)
         if cur.state == TASK_DEAD:
             return

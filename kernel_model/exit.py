@@ -54,7 +54,7 @@ EXIT_SIGNALS = lock(
     "exiting:group(cur)",
 )
 ACCT = point("acct_update_integrals", "taskstats allocation", "*")
-MMAP_READ = read_lock("exit_mm", "down_read(mmap_sem)", "core:mm")
+MMAP_READ = read_lock("exit_mm", "down_read(mmap_sem)", "core:mm", "others")
 CORE_SLEEP = sleep("exit_mm", "wait until the dump is written", "*")
 CORE_DONE = point("exit_mm", "has the dump been written?", "*")
 ACCT_PROCESS = point("acct_process", "write the accounting file", "phase", "oom_mm:cur")
@@ -64,7 +64,13 @@ EXIT_NAMESPACES = point("exit_task_namespaces", "unmount", "phase", "oom_mm:cur"
 EXIT_TASK_WORK = point("exit_task_work", "final fput()", "phase", "oom_mm:cur", "snapshot")
 RETAKE = lock("find_child_reaper", "tasklist_lock again", "*")
 DEAD = point(
-    "do_task_dead", "TASK_DEAD, PF_NOFREEZE", "state:cur?", "freezable:cur?", "usage:cur~", "refs:cur~"
+    "do_task_dead",
+    "TASK_DEAD, PF_NOFREEZE",
+    "oom_mm:cur",
+    "state:cur?",
+    "freezable:cur?",
+    "usage:cur~",
+    "refs:cur~",
 )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kernel_model import events
-from kernel_model.core import frozen, wake_up_process
+from kernel_model.core import frozen, wake_up_process, wake_up_state
 from kernel_model.locking import acquire, release
 from kernel_model.preempt import Steps, lock, point, sleep
 from kernel_model.sched import (
@@ -11,7 +11,6 @@ from kernel_model.sched import (
     PF_FROZEN,
     PF_KTHREAD,
     TASK_INTERRUPTIBLE,
-    TASK_RUNNING,
     TASK_UNINTERRUPTIBLE,
     Kernel,
     TaskStruct,
@@ -29,7 +28,7 @@ TRY_TO_FREEZE = point(
     "freezable:cur",
     "memdie:cur",
     "oom_mm:cur",
-    "state:cur",
+    "state:cur?",
 )
 REFRIGERATOR_LOCK = lock(
     "refrigerator",
@@ -47,6 +46,7 @@ FREEZE_TASK_SKIP = point("freeze_task", "freezer_should_skip(p)?", "skip:p", "st
 FREEZE_TASK_LOCK = lock(
     "freeze_task",
     "freezer_lock: ask p to freeze",
+    "sig:cur",
     "pm",
     "cgroup",
     "freezable:p",
@@ -58,10 +58,19 @@ FREEZE_TASK_LOCK = lock(
     "state:cur?",
 )
 THAW_TASK_LOCK = lock(
-    "thaw_task", "freezer_lock: wake p if frozen", "frozen:p", "oom_mm:p", "state:p?", "state:cur?"
+    "thaw_task",
+    "freezer_lock: wake p if frozen",
+    "cgroup",
+    "hashed:first_process",
+    "oom_reaper",
+    "sig:cur",
+    "frozen:p",
+    "oom_mm:p",
+    "state:p?",
+    "state:cur?",
 )
-DO_NOT_COUNT = point("freezer_do_not_count", "set PF_FREEZER_SKIP", "skip:cur?", "state:cur?")
-COUNT = point("freezer_count", "clear PF_FREEZER_SKIP", "skip:cur?", "state:cur?")
+DO_NOT_COUNT = point("freezer_do_not_count", "set PF_FREEZER_SKIP", "*")
+COUNT = point("freezer_count", "clear PF_FREEZER_SKIP", "*")
 
 
 def freezing(k: Kernel, p: TaskStruct) -> bool:
@@ -127,9 +136,7 @@ def freeze_task(k: Kernel, cur: TaskStruct, p: TaskStruct) -> Steps[bool]:
         release(cur, k.freezer_lock)
         return False
     if p.flags & PF_KTHREAD:
-        if p.state == TASK_INTERRUPTIBLE:
-            p.state = TASK_RUNNING
-            p.timer = None
+        wake_up_state(p, TASK_INTERRUPTIBLE)
     else:
         fake_signal_wake_up(cur, p)
     release(cur, k.freezer_lock)

@@ -42,6 +42,8 @@ from kernel_model.signal import (
 DEQUEUE = lock(
     "get_signal",
     "siglock: dequeue",
+    "others",
+    "ptrace:cur",
     "signal:cur?",
     "sig:cur?",
     "state:cur?",

@@ -17,11 +17,27 @@ from kernel_model.sched import (
 )
 
 MMPUT = point(
-    "mmput", "atomic_dec_and_test(mm_users)", "mm_users:mm~", "phase", "oom_mm:cur", "memdie:cur", "aio:mm"
+    "mmput",
+    "atomic_dec_and_test(mm_users)",
+    "sig:cur",
+    "state:cur?",
+    "mm_users:mm~",
+    "phase",
+    "oom_mm:cur",
+    "memdie:cur",
+    "aio:mm",
 )
 EXIT_AIO = sleep("exit_aio", "wait for the I/O in flight", "*")
 UNMAP = point(
-    "exit_mmap", "unmap, fput; MMF_OOM_SKIP", "phase", "oom_mm:cur", "memdie:cur", "memory!", "mm_flags:mm~"
+    "exit_mmap",
+    "unmap, fput; MMF_OOM_SKIP",
+    "sig:cur",
+    "state:cur?",
+    "phase",
+    "oom_mm:cur",
+    "memdie:cur",
+    "memory!",
+    "mm_flags:mm~",
 )
 MM_RELEASE = point(
     "mm_release", "clear_child_tid, vfork completion", "vfork:cur?", "state:vfork(cur)!", "core:cur"

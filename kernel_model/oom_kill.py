@@ -45,6 +45,8 @@ WILL_FREE = point(
 EVALUATE = point(
     "oom_evaluate_task",
     "is this one a victim already? how bad is it?",
+    "mm_flags:oom_mm(p)",
+    "others",
     "memcg:p",
     "oom_mm:p",
     "mm_flags:first_with_mm(p)",
@@ -75,16 +77,20 @@ WORST_CHILD = read_lock(
     "mm:p",
     "others",
 )
-FIND_MM = lock("find_lock_task_mm", "task_lock(t): has it an mm?", "mm:t")
+FIND_MM = lock("find_lock_task_mm", "task_lock(t): has it an mm?", "state:cur?", "mm:t")
 SHARERS = point(
     "oom_kill_process",
     "does this process share the mm?",
+    "oom_reaper",
+    "state:cur?",
     "hashed:next(p)",
     "threads:p",
     "mm:first_with_mm(p)",
     "mm_flags:victim~",
 )
-TICK = sleep("out_of_memory", "schedule_timeout_killable(1) under oom_lock", "state:cur?")
+TICK = sleep(
+    "out_of_memory", "schedule_timeout_killable(1) under oom_lock", "memory", "state:cur?", "moom", "sig:cur"
+)
 DISABLE_LOCK = lock_killable(
     "oom_killer_disable", "oom_lock: oom_killer_disabled = true", "oom_killer_disabled!", "oom_victims_wait!"
 )
@@ -97,6 +103,8 @@ DISABLE_CHECK = point(
     "phase?",
     "oom_victims_wait?",
     "oom_killer_disabled?",
+    "snapshot?",
+    "skip:cur?",
     "others",
 )
 DISABLE_SLEEP = sleep("oom_killer_disable", "wait for oom_victims == 0", "state:cur?")

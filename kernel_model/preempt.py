@@ -12,6 +12,8 @@ from typing import TypeVar
 
 import attrs
 
+from kernel_model.variant_touches import VARIANT_TOUCHES
+
 T = TypeVar("T")
 
 
@@ -53,6 +55,7 @@ POINTS: dict[tuple[str, str], PreemptionPoint] = {}
 
 
 def _point(kind: Kind, function: str, step: str, touches: tuple[str, ...]) -> PreemptionPoint:
+    touches = touches or VARIANT_TOUCHES.get((function, step), ())
     # Both variants declare the points of the functions that they share: the same name is the same point.
     known = POINTS.get((function, step))
     if known is None:

@@ -43,6 +43,11 @@ from kernel_model.sched import (
 SEND_SIG = lock(
     "do_send_sig_info",
     "siglock: queue, choose, wake",
+    "hashed:next(p)",
+    "oom_reaper",
+    "mm:p",
+    "sig:cur",
+    "state:cur",
     "signal:p?",
     "sig:group(p)?",
     "state:group(p)?",

@@ -34,47 +34,10 @@ from kernel_model.sched import (
 from kernel_model.signal import do_notify_parent
 from kernel_model.wait import ptrace_reparented
 
-RELEASE = lock(
-    "release_task",
-    "tasklist_lock: unhash, and zap the leader?",
-    "threads:p~",
-    "alone:p?",
-    "signal:p?",
-    "hashed:p!",
-    "sig:p?",
-    "exit_state:leader(p)?",
-    "others",
-    "relatives:p!",
-    "ptrace:p",
-    "usage:p~",
-    "refs:p~",
-    "pid_ns~",
-    "state:group(p)?",
-    "signal:parent(leader(p))?",
-    "sig:group(parent(leader(p)))?",
-    "int:group(parent(leader(p)))?",
-    "sighand:parent(leader(p))",
-    "exiting:group(parent(leader(p)))",
-    "wait:parent(leader(p))",
-)
-MM_NULL = lock("exit_mm", "task_lock: mm = NULL", "mm:cur!")
-NOTIFY = lock(
-    "exit_notify",
-    "tasklist_lock: exit_state",
-    "exit_state:cur?",
-    "relatives:cur!",
-    "alone:cur",
-    "signal:cur",
-    "ptrace:cur",
-    "others",
-    "signal:parent(cur)?",
-    "sig:group(parent(cur))?",
-    "int:group(parent(cur))?",
-    "sighand:parent(cur)",
-    "exiting:group(parent(cur))",
-    "wait:parent(cur)",
-)
-LIVE = point("do_exit", "atomic_dec_and_test(signal->live)", "live:cur~", "vfork:cur")
+RELEASE = lock("release_task", "tasklist_lock: unhash, and zap the leader?")
+MM_NULL = lock("exit_mm", "task_lock: mm = NULL")
+NOTIFY = lock("exit_notify", "tasklist_lock: exit_state")
+LIVE = point("do_exit", "atomic_dec_and_test(signal->live)")
 CONNECTOR = point("do_exit", "proc_exit_connector()")
 
 

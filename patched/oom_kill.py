@@ -14,16 +14,10 @@ from kernel_model.freezer import thaw_task
 from kernel_model.preempt import Steps, point
 from kernel_model.sched import Kernel, TaskStruct
 
-WARN = point("mark_oom_victim", "WARN_ON(oom_killer_disabled)", "oom_killer_disabled")
-SET_OOM_MM = point("mark_oom_victim", "cmpxchg(signal->oom_mm)", "oom_mm:tsk!", "threads:tsk")
-INC = point("mark_oom_victim", "atomic_inc(oom_victims)", "oom_victims!", "threads:tsk")
-DEC = point(
-    "exit_oom_victim",
-    "atomic_dec_return(oom_victims)",
-    "oom_victims!",
-    "memdie:cur!",
-    "state:oom_victims_wait?",
-)
+WARN = point("mark_oom_victim", "WARN_ON(oom_killer_disabled)")
+SET_OOM_MM = point("mark_oom_victim", "cmpxchg(signal->oom_mm)")
+INC = point("mark_oom_victim", "atomic_inc(oom_victims)")
+DEC = point("exit_oom_victim", "atomic_dec_return(oom_victims)")
 
 
 def mark_oom_victim(k: Kernel, cur: TaskStruct, tsk: TaskStruct) -> Steps[None]:

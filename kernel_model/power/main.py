@@ -10,7 +10,7 @@ from kernel_model.power.process import freeze_kernel_threads, freeze_processes, 
 from kernel_model.preempt import Steps, lock, point, sleep
 from kernel_model.sched import PF_FREEZER_SKIP, TASK_RUNNING, TASK_UNINTERRUPTIBLE, Kernel, TaskStruct
 
-PM_TRYLOCK = point("state_store", "mutex_trylock(pm_mutex)", "pm_mutex!")
+PM_TRYLOCK = point("state_store", "mutex_trylock(pm_mutex)", "pm_mutex", "wakeup?", "sig:cur", "state:cur")
 DEVICES = point("dpm_suspend", "devices are suspended", "phase?", "wakeup?", "state:cur?")
 DEVICE_SLEEP = sleep("suspend_enter", "asleep until somebody wakes the machine", "state:cur?", "wakeup?")
 DEVICES_UP = point("dpm_resume", "devices work again", "phase?")

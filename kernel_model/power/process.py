@@ -32,7 +32,9 @@ NOSIG = point("freeze_kernel_threads", "pm_nosig_freezing = true", "pm!")
 NOSIG_OFF = point("thaw_kernel_threads", "pm_nosig_freezing = false", "pm!")
 THAW = point("thaw_processes", "pm_freezing = false", "pm!", "phase?", "oom_killer_disabled!")
 THAW_WALK = read_lock("thaw_processes", "tasklist_lock: thaw all threads", "threads:all", "hashed:all")
-THAWED = point("thaw_processes", "clear PF_SUSPEND_TASK", "freezable:cur?")
+THAWED = point(
+    "thaw_processes", "clear PF_SUSPEND_TASK", "skip:cur?", "freezable:cur?", "state:cur?", "sig:cur"
+)
 
 
 def all_threads(k: Kernel) -> tuple[TaskStruct, ...]:
