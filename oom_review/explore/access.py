@@ -14,7 +14,7 @@ from typing import Any
 
 import attrs
 
-from kernel_model.locking import Lock
+from kernel_model.locking import PM_MUTEX, Lock
 from kernel_model.machine import Machine
 from kernel_model.preempt import Kind, PreemptionPoint
 from kernel_model.sched import (
@@ -88,11 +88,11 @@ def _first_with_mm(p: TaskStruct) -> list[TaskStruct]:
     return seen
 
 
-def _up_to_next_process(k: Kernel, p: TaskStruct) -> list[TaskStruct]:
+def _up_to_next_process(k: Kernel, pid: int) -> list[TaskStruct]:
     """The leaders at which next_process() looks."""
     seen = []
     for t in k.tasks.values():
-        if t.pid > p.pid and t.group_leader is t:
+        if t.pid > pid and t.group_leader is t:
             seen.append(t)
             if t.hashed:
                 break
@@ -103,6 +103,7 @@ _FUNCTIONS: dict[str, Callable[[Any], Iterable[Any]]] = {
     "group": lambda p: p.signal.threads,
     "parent": lambda p: (p.parent,),
     "leader": lambda p: (p.group_leader,),
+    "oom_mm": lambda p: () if p.signal.oom_mm is None else (p.signal.oom_mm,),
     "vfork": lambda p: () if p.vfork_done is None else (p.vfork_done,),
     "first_with_mm": _first_with_mm,
     "zombies": lambda p: [
@@ -112,6 +113,7 @@ _FUNCTIONS: dict[str, Callable[[Any], Iterable[Any]]] = {
 }
 _GLOBAL_SCOPES: dict[str, Callable[[Kernel], Iterable[Any]]] = {
     "all": lambda k: k.tasks.values(),
+    "first_process": lambda k: _up_to_next_process(k, 0),
     "oom_victims_wait": lambda k: k.oom_victims_wait,
     "oom_reaper": lambda k: (k.oom_reaper,),
     "oom_reaper_list": lambda k: k.oom_reaper_list[:1],
@@ -127,11 +129,12 @@ def scope(text: str) -> Scope:
         return lambda _k, loc: (loc[text],)
     name, inner_text = text[:-1].split("(", 1)
     if name == "next":
-        return lambda k, loc: _up_to_next_process(k, loc[inner_text])
+        return lambda k, loc: _up_to_next_process(k, loc[inner_text].pid)
     function, inner = _FUNCTIONS[name], scope(inner_text)
     return lambda k, loc: [x for p in inner(k, loc) for x in function(p)]
 
 
+TRIED = frozenset({PM_MUTEX})
 OF_GROUP = frozenset({"signal", "threads", "alone", "live", "refs", "wait", "oom_mm", "adj", "sighand"})
 OF_MM = frozenset({"mm_users", "mm_flags", "core", "aio"})
 _SLEEPS = ("int", "unint", "kill", "stop")
@@ -149,6 +152,7 @@ _VALUES: dict[str, Callable[[Any], Hashable]] = {
     "wait": lambda s: tuple(s.wait_chldexit),
     "wakeup": lambda k: k.pm_wakeup,
     "moom": lambda k: k.moom_pending,
+    "snapshot": lambda k: k.snapshot_owner,
     "signal": lambda s: (
         s.flags,
         s.group_exit_code,
@@ -177,6 +181,11 @@ def owner(name: str, x: Any) -> Any:
         if name in OF_MM:
             return x.mm
     return x
+
+
+def _global(name: str) -> Hashable:
+    """A trylock asks who holds the lock, as everybody does who waits for it."""
+    return ("writer", name) if name in TRIED else name
 
 
 def instance(name: str, x: Any) -> Hashable:
@@ -247,7 +256,9 @@ class Accesses:
             enemy |= a.enemy
         return Access(own, enemy)
 
-    def _declared(self, k: Kernel, t: TaskStruct) -> tuple[int, int, list[tuple[str, Any, Hashable, Hashable]]]:
+    def _declared(
+        self, k: Kernel, t: TaskStruct
+    ) -> tuple[int, int, list[tuple[str, Any, Hashable, Hashable]]]:
         """What is certain before the step, and the values on which the rest depends."""
         at = t.at
         point, operand = (at, None) if isinstance(at, PreemptionPoint) else (at[0], at[1])  # type: ignore[index]
@@ -265,7 +276,7 @@ class Accesses:
                 o = x if find is None else owner(name, x)
                 if o is None:
                     continue
-                label: Hashable = name if find is None else instance(name, o)
+                label = _global(name) if find is None else instance(name, o)
                 if touch.mark == "?":
                     late.append((name, o, label, _VALUES[name](o)))
                 elif touch.mark == "~" and name in _COUNTERS:
@@ -318,4 +329,7 @@ def holds(t: TaskStruct) -> set[tuple[str, bool]]:
 
 def holding(before: set[tuple[str, bool]], after: set[tuple[str, bool]]) -> list[tuple[Hashable, int]]:
     """The locks that a step left held, or gave back: whoever wants one could see that."""
-    return [(("writer", name), WRITE) if writing else (("readers", name), UPDATE) for name, writing in before ^ after]
+    return [
+        (("writer", name), WRITE) if writing else (("readers", name), UPDATE)
+        for name, writing in before ^ after
+    ]

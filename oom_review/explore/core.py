@@ -13,12 +13,21 @@ from oom_review.claims import REFUTED
 from oom_review.explore import Limits, explore
 from oom_review.scenario import Op, Run, Scenario
 
-VARIANTS = {"legacy": legacy_tifmemdie.VARIANT, "patched": patched.VARIANT, "mainline": mainline_v6_18.VARIANT}
+VARIANTS = {
+    "legacy": legacy_tifmemdie.VARIANT,
+    "patched": patched.VARIANT,
+    "mainline": mainline_v6_18.VARIANT,
+}
 
 
 def core_situation(threads: int) -> Scenario:
     """Charger c can't be killed; v and c are in memory cgroup M; everything after the set-up is concurrent."""
-    setup = [Op("fork", "init", ("p",)), Op("fork", "p", ("v",)), Op("fork", "init", ("c",)), Op("fork", "init", ("s",))]
+    setup = [
+        Op("fork", "init", ("p",)),
+        Op("fork", "p", ("v",)),
+        Op("fork", "init", ("c",)),
+        Op("fork", "init", ("s",)),
+    ]
     setup += [Op("clone", "v", (f"t{i}",)) for i in range(1, threads)]
     setup += [Op("memcg_attach", "init", (name, "M")) for name in ("v", "c")]
     setup.append(Op("oom_score_adj", "init", ("c", -1000)))
@@ -29,29 +38,42 @@ def core_situation(threads: int) -> Scenario:
 def main(arguments: list[str] | None = None) -> int:
     """Print one line per number of threads; 1 if a limit was hit."""
     parser = argparse.ArgumentParser(prog="python -m oom_review.explore.core", description=__doc__)
-    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="threads of the victim (default: 1 2)")
+    parser.add_argument(
+        "--threads", type=int, nargs="+", default=[1, 2], help="threads of the victim (default: 1 2)"
+    )
     parser.add_argument("--variant", choices=sorted(VARIANTS), nargs="+", default=["legacy", "patched"])
     parser.add_argument("--seconds", type=float, help="give up after so many for each line")
     parser.add_argument("--states", type=int, help="give up after so many for each line")
     for reduction in ("caching", "por", "symmetry"):
-        parser.add_argument(f"--no-{reduction}", dest=reduction, action="store_false", help=f"switch off {reduction}")
+        parser.add_argument(
+            f"--no-{reduction}", dest=reduction, action="store_false", help=f"switch off {reduction}"
+        )
     args = parser.parse_args(arguments)
     if min(args.threads) < 1:
         parser.error(f"--threads {min(args.threads)}: a group has at least one thread")
     limits = Limits(args.states, args.seconds)
-    print(f"{'variant':10}{'N':>3}{'states':>10}{'transitions':>13}{'executions':>12}{'ends':>6}{'seconds':>9}  refuted")
+    print(
+        f"{'variant':10}{'N':>3}{'states':>10}{'transitions':>13}{'executions':>12}{'ends':>6}{'seconds':>9}  refuted"
+    )
     bounded = False
     for variant in args.variant:
         for n in args.threads:
             start = time.perf_counter()
             result = explore(
-                core_situation(n), VARIANTS[variant], caching=args.caching, por=args.por, symmetry=args.symmetry, limits=limits
+                core_situation(n),
+                VARIANTS[variant],
+                caching=args.caching,
+                por=args.por,
+                symmetry=args.symmetry,
+                limits=limits,
             )
             seconds = time.perf_counter() - start
             c = result.counts
             refuted = ", ".join(i for i, v in result.verdicts.items() if v.verdict == REFUTED) or "none"
             end = f" (bounded: {result.bounded})" if result.bounded else ""
-            numbers = f"{c.states:>10}{c.transitions:>13}{c.executions:>12}{len(result.finals):>6}{seconds:>9.2f}"
+            numbers = (
+                f"{c.states:>10}{c.transitions:>13}{c.executions:>12}{len(result.finals):>6}{seconds:>9.2f}"
+            )
             print(f"{variant:10}{n:>3}{numbers}  {refuted}{end}", flush=True)
             bounded = bounded or bool(result.bounded)
     return int(bounded)

@@ -10,12 +10,13 @@ from oom_review.claims import CLAIMS, HOLDS, REFUTED
 from oom_review.explore.final import Final
 from oom_review.explore.search import MOVE_ON, Counts, Cycle, LimitReached, Limits, Search
 from oom_review.explore.system import KernelSystem
-from oom_review.run import Session
+from oom_review.run import play
 from oom_review.scenario import Run, Scenario
 from oom_review.schedules.driver import TICK
-from oom_review.schedules.gaps import GapScheduler, from_choices
+from oom_review.schedules.gaps import from_choices
 
 BOUNDED = "bounded"
+NO_LIMITS = Limits()
 
 
 @attrs.define(frozen=True)
@@ -50,7 +51,7 @@ def explore(
     caching: bool = True,
     por: bool = True,
     symmetry: bool = True,
-    limits: Limits = Limits(),
+    limits: Limits = NO_LIMITS,
     early_ticks: int = 0,
     every_run: bool = False,
 ) -> Result:
@@ -87,7 +88,13 @@ def _explore(
         ends.setdefault(final, choices)
 
     system = KernelSystem(
-        scenario, variant, every=every_run, early_ticks=early_ticks, symmetry=symmetry and caching, found=found, ended=ended
+        scenario,
+        variant,
+        every=every_run,
+        early_ticks=early_ticks,
+        symmetry=symmetry and caching,
+        found=found,
+        ended=ended,
     )
     search = Search(system, caching=caching, por=por, limits=limits)
     bounded = ""
@@ -115,33 +122,18 @@ def _witness(scenario: Scenario, variant: Variant, choices: list[int]) -> Scenar
     last = max((i for i, item in enumerate(scenario.items) if isinstance(item, Run)), default=None)
     if last is None:
         return scenario
-    session = Session(Machine(variant), ())
-    for item in scenario.items[:last]:
-        if isinstance(item, Run):
-            session.run(GapScheduler(item.schedule))
-        else:
-            session.request(item)
-    machine = session.machine
-    twin = _named(scenario, variant, last, choices)
-    schedule = from_choices(machine, twin, whole=True)
-    items = (*scenario.items[:last], Run(schedule), *scenario.items[last + 1 :])
-    return attrs.evolve(scenario, items=items)
+    before = Scenario(scenario.items[:last])
+    names = _names(play(before, variant, ()).machine, choices)
+    schedule = from_choices(play(before, variant, ()).machine, names, whole=True)
+    return attrs.evolve(scenario, items=(*before.items, Run(schedule), *scenario.items[last + 1 :]))
 
 
-def _named(scenario: Scenario, variant: Variant, last: int, choices: list[int]) -> list[str]:
+def _names(machine: Machine, choices: list[int]) -> list[str]:
     """The choices by the names of the tasks, some of which are born on the way."""
-    session = Session(Machine(variant), ())
-    for item in scenario.items[:last]:
-        if isinstance(item, Run):
-            session.run(GapScheduler(item.schedule))
-        else:
-            session.request(item)
-    machine = session.machine
     names = []
     for choice in choices:
         if choice == MOVE_ON:
-            if not machine.tick():
-                break
+            machine.tick()
             names.append(TICK)
         else:
             task = machine.k.tasks[choice]
@@ -173,6 +165,6 @@ class Comparison:
         return self.first.bounded or self.second.bounded
 
 
-def compare(scenario: Scenario, first: Variant, second: Variant, *, limits: Limits = Limits()) -> Comparison:
+def compare(scenario: Scenario, first: Variant, second: Variant, *, limits: Limits = NO_LIMITS) -> Comparison:
     """Explore both and set their ends side by side."""
     return Comparison(explore(scenario, first, limits=limits), explore(scenario, second, limits=limits))

@@ -75,7 +75,7 @@ def final(k: Kernel, history: History, interchangeable: Mapping[int, str]) -> Fi
         name = interchangeable.get(p.pid, p.name)
         return name, task_state(p), p.signal.oom_mm is not None, tuple(sorted(history.io.get(p.pid, ())))
 
-    rows = sorted((row(p) for p in k.tasks.values() if not p.flags & PF_KTHREAD))
+    rows = sorted(row(p) for p in k.tasks.values() if not p.flags & PF_KTHREAD)
     pm = tuple([(k.tasks[pid].name, what, result) for pid, what, result in history.pm])
     return Final(
         tuple(rows), history.counts, pm, history.warnings, history.freezer_states, k.pm_phase, k.panicked

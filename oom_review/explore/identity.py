@@ -37,7 +37,19 @@ Shared = MmStruct | SighandStruct | CoreState
 _LEFT_OUT: dict[type, frozenset[str]] = {
     # Names; locks, which stand with their holders; the context, which is read frame by frame; what is made relative.
     TaskStruct: frozenset(
-        {"pid", "name", "alloc_lock", "held", "context", "at", "syscall", "timer", "polling", "seen_progress", "result"}
+        {
+            "pid",
+            "name",
+            "alloc_lock",
+            "held",
+            "context",
+            "at",
+            "syscall",
+            "timer",
+            "polling",
+            "seen_progress",
+            "result",
+        }
     ),
     SignalStruct: frozenset({"number"}),
     MmStruct: frozenset({"number", "mmap_sem"}),
@@ -49,7 +61,17 @@ _LEFT_OUT: dict[type, frozenset[str]] = {
     OomControl: frozenset(),
     # The same in every state, or walked, or made relative; events are empty between two steps.
     Kernel: frozenset(
-        {"variant", "ret_from_fork", "init_pid_ns", "oom_reaper", "kworker", "root_cgroup", "tasks", "cgroups", "memcgs"}
+        {
+            "variant",
+            "ret_from_fork",
+            "init_pid_ns",
+            "oom_reaper",
+            "kworker",
+            "root_cgroup",
+            "tasks",
+            "cgroups",
+            "memcgs",
+        }
         | {"clock", "progress", "events"}
         | {a.name for a in attrs.fields(Kernel) if str(a.type) == "Lock"}
     ),
@@ -160,8 +182,9 @@ class Describer:
         if kind is int or kind is str or kind is bool or v is None:
             return v  # type: ignore[no-any-return]
         if kind is TaskStruct:
-            if self.k.tasks.get(v.pid) is v:
-                return "task", self.names[v.pid]
+            pid: int = v.pid
+            if self.k.tasks.get(pid) is v:
+                return "task", self.names[pid]
             self.meet(v.mm)
             return "new task", v.pid, TASK(v, self.names)
         if kind is SignalStruct or kind is PidNamespace:
@@ -189,7 +212,7 @@ class Describer:
             return kind, v.name
         if kind is CoreState:
             self.meet(v)
-            return kind, v.dumper.pid
+            return kind, self.names[v.dumper.pid]
         if kind is OomControl:
             return OOM_CONTROL(v, self.names)
         if kind is CloneArgs:
@@ -246,9 +269,16 @@ class Identity:
         """This context moved, so what is remembered of it is old."""
         self._contexts.pop(pid, None)
 
+    def asked(self) -> None:
+        """Operations were asked for: system calls wait where none did."""
+        self._contexts.clear()
+
     def _context(self, t: TaskStruct) -> tuple[int, list[Shared]]:
         found = self._contexts.get(t.pid)
-        if found is None:
+        if t.context is None:
+            # Not yet running: its first step will be prepared by another task's.
+            found = self._parts.setdefault((t.syscall,), len(self._parts)), []
+        elif found is None:
             describer = Describer(self._k, SAME)
             part = describer.context(t)
             found = self._contexts[t.pid] = (self._parts.setdefault(part, len(self._parts)), describer.met)
@@ -273,8 +303,8 @@ class Identity:
             tasks.sort(key=lambda t: n[t.pid])
             describer = Describer(k, n)
             for t in tasks:
-                part = describer.context(t)
-                identity.append(parts.setdefault(part, len(parts)))
+                context_part = describer.context(t)
+                identity.append(parts.setdefault(context_part, len(parts)))
             met = describer.met
         for part in self._kernel(tasks, n, met):
             identity.append(parts.setdefault(part, len(parts)))  # noqa: PERF401 - the length grows as we go
@@ -308,4 +338,10 @@ class Identity:
         spaces = tuple([(i, NAMESPACE(s, n)) for i, s in namespaces.items()])
         freezers = tuple([(i, CGROUP(c, n)) for i, c in cgroups.items()])
         memcgs = tuple([MEMCG(m, n) for m in k.memcgs.values()])
-        return [*[task(t, k, n) for t in tasks], KERNEL(k, n), groups, memory, (handlers, spaces, freezers, memcgs, dumps)]
+        return [
+            *[task(t, k, n) for t in tasks],
+            KERNEL(k, n),
+            groups,
+            memory,
+            (handlers, spaces, freezers, memcgs, dumps),
+        ]

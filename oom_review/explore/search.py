@@ -84,11 +84,11 @@ class Limits:
     seconds: float | None = None
 
 
-class LimitReached(Exception):  # noqa: N818 - no error: the search is bounded
+class LimitReached(Exception):
     """The search was stopped; what it did not find may exist."""
 
 
-class Cycle(Exception):  # noqa: N818 - no error of ours
+class Cycle(Exception):
     """A state comes back without anything that orders the steps."""
 
 

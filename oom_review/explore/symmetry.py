@@ -13,7 +13,7 @@ from kernel_model.operations import OPERATIONS, Arg
 from kernel_model.preempt import PreemptionPoint
 from kernel_model.sched import Kernel, TaskStruct
 from oom_review.explore.identity import SAME, Names
-from oom_review.scenario import Op, Scenario
+from oom_review.scenario import Scenario
 
 
 def named_later(scenario: Scenario) -> frozenset[str]:
@@ -40,13 +40,34 @@ def interchangeable(k: Kernel, scenario: Scenario) -> dict[int, str]:
 
 
 def _situation(t: TaskStruct) -> tuple[object, ...]:
-    return t.at, t.state, t.flags, t.thread_flags, frozenset(t.pending), t.ptrace, t.jobctl, t.memcg, t.cgroup, t.syscall
+    return (
+        t.at,
+        t.state,
+        t.flags,
+        t.thread_flags,
+        frozenset(t.pending),
+        t.ptrace,
+        t.jobctl,
+        t.memcg,
+        t.cgroup,
+        t.syscall,
+    )
 
 
 def _where(t: TaskStruct, position: Mapping[int, int]) -> tuple[int, ...]:
     at = t.at if isinstance(t.at, PreemptionPoint) or t.at is None else t.at[0]
     place = 0 if at is None else hash((at.function, at.step))
-    return position.get(t.pid, 1 << 20), t.exit_state, t.state, t.flags, t.usage, t.thread_flags, t.io_context, place, t.pid
+    return (
+        position.get(t.pid, 1 << 20),
+        t.exit_state,
+        t.state,
+        t.flags,
+        t.usage,
+        t.thread_flags,
+        t.io_context,
+        place,
+        t.pid,
+    )
 
 
 def canonical_names(k: Kernel, classes: tuple[tuple[int, ...], ...]) -> Names:

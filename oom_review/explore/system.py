@@ -15,9 +15,8 @@ from oom_review.explore.search import MOVE_ON
 from oom_review.explore.symmetry import canonical_names, interchangeable
 from oom_review.run import Session
 from oom_review.scenario import Op, Run, Scenario
+from oom_review.schedules.choices import follow
 from oom_review.schedules.driver import TICK
-from oom_review.schedules.gaps import GapScheduler
-
 
 Found = Callable[[str, str], None]
 Ended = Callable[[Final, list[int]], None]
@@ -27,7 +26,15 @@ class KernelSystem:
     """See search.System; processes are pids."""
 
     def __init__(
-        self, scenario: Scenario, variant: Variant, *, every: bool, early_ticks: int, symmetry: bool, found: Found, ended: Ended
+        self,
+        scenario: Scenario,
+        variant: Variant,
+        *,
+        every: bool,
+        early_ticks: int,
+        symmetry: bool,
+        found: Found,
+        ended: Ended,
     ) -> None:
         """Play what comes before the runs that are explored (the last one, or every one).
 
@@ -58,7 +65,7 @@ class KernelSystem:
         session = self._session
         for item in items:
             if isinstance(item, Run):
-                names = session.run(GapScheduler(item.schedule))
+                names = session.run(follow(item.schedule))
                 tasks = self._machine.names_now()
                 self._setup += [MOVE_ON if name == TICK else tasks[name].pid for name in names]
             else:
@@ -159,6 +166,7 @@ class KernelSystem:
             self._session.request(op)
         except IllegalOperation:
             return False  # not possible after this interleaving: nobody could do it
+        self._identity.asked()
         self._take_events()
         return True
 
@@ -168,7 +176,12 @@ class KernelSystem:
         if names is not SAME:
             self.renamed += 1
         session = self._session
-        past = self._history.key(names), monitor_key(session.monitor_states(), names), self._next_item, self._early_left
+        past = (
+            self._history.key(names),
+            monitor_key(session.monitor_states(), names),
+            self._next_item,
+            self._early_left,
+        )
         parts = self._parts
         return (*self._identity.of(names), parts.setdefault(past, len(parts)))
 
@@ -181,7 +194,12 @@ def monitor_key(states: tuple[Hashable, ...], names: Names) -> Hashable:
     """What the claims remember; a set of numbers holds pids."""
     if names is SAME:
         return states
-    return tuple([frozenset([names[i] if isinstance(i, int) else i for i in s]) if isinstance(s, frozenset) else s for s in states])
+    return tuple(
+        [
+            frozenset([names[i] if isinstance(i, int) else i for i in s]) if isinstance(s, frozenset) else s
+            for s in states
+        ]
+    )
 
 
 def _resumed(before: Session, machine: Machine) -> Session:
