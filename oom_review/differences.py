@@ -13,7 +13,7 @@ import attrs
 
 from kernel_model import events
 from kernel_model.preempt import PreemptionPoint
-from kernel_model.sched import TIF_MEMDIE, TaskStruct
+from kernel_model.sched import PF_SUSPEND_TASK, TIF_MEMDIE, TaskStruct
 from oom_review.observation import DEAD, IN_FRIDGE, Observation
 from oom_review.run import Session
 from oom_review.scenario import Op, Run, Scenario
@@ -178,17 +178,12 @@ def _fails_on_count(d: Divergence, pair: Pair) -> bool:
 
 
 def _passed_by(d: Divergence, pair: Pair) -> bool:
-    """On the left the freezer waits for a thread that is exempt on the right: marked as a group, not by TIF_MEMDIE."""
-    if d.kind not in ("phase", "pm", "task"):
+    """On the left the freezer waits, or waited, for a thread that is exempt on the right: marked as a group."""
+    if d.kind not in ("phase", "pm", "task") or not pair.left.machine.k.pm_freezing:
         return False
-    waited_for = (
-        t
-        for t in pair.left.machine.k.tasks.values()
-        if t.signal.oom_mm is not None and t.at is not None and not t.thread_flags & TIF_MEMDIE
-    )
-    return pair.left.machine.k.pm_freezing and any(
-        _marked(attrs.evolve(d, subject=t.name), pair) for t in waited_for
-    )
+    if d.kind == "task" and not any(t and t.flags & PF_SUSPEND_TASK for t in pair.both(d.subject)):
+        return False
+    return any(_marked(attrs.evolve(d, subject=name), pair) for name in pair.left.machine.names_now())
 
 
 def _waits_for_count(d: Divergence, pair: Pair) -> bool:
@@ -333,7 +328,7 @@ DIFFERENCES: tuple[Difference, ...] = (
         "the whole group is exempt on the right, one thread on the left; the count takes over what the freezer leaves",
         root=True,
         explains=_passed_by,
-        example=_under(_SUSPEND_ALONE, steps=59),
+        example=_under(_SUSPEND, steps=85),
     ),
     Difference(
         "suspend-overtakes-the-victim",

@@ -276,4 +276,4 @@ def test_no_command_is_bad_input(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main([])
     assert ended.value.code == 2
-    assert "usage: oom-review" in capsys.readouterr().err
+    assert "(see oom-review --help)" in capsys.readouterr().err
