@@ -252,7 +252,8 @@ class Search:
         """Everything below the path's last node is done."""
         path = self._path
         node = path.pop()
-        records: Iterable[Record] = _minimal(node.records) if self.por else ()
+        # Where one choice was enough nothing was merged, so little can be needless.
+        records: Iterable[Record] = _minimal(node.records) if node.done & (node.done - 1) else node.records
         if self.caching:
             self._visited[node.key] = frozenset(records)
         if node.enabled:
