@@ -39,7 +39,7 @@ from oom_review.scenario import Op
 from oom_review.schedules.driver import Exhausted, StepLimitReached
 from oom_review.schedules.uniform import UniformScheduler
 
-SEEDS = range(40)
+SEEDS = range(60)
 PACKAGES = ("kernel_model", "legacy_tifmemdie", "patched", "mainline_v6_18")
 
 
@@ -161,6 +161,7 @@ SCRIPTS = {
     "freeze and thaw": Script(
         (*THREADS, "init: fork w", "init: attach v A"),
         ("init: freeze A", "w: thaw A"),
+        start=("v", "refrigerator: freezer_lock"),
         check=thawed_is_thawed,
     ),
     "exit of a thread": Script(THREADS, ("v: exit",)),
