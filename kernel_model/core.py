@@ -82,7 +82,7 @@ def atomic_dec_return_oom_victims(k: Kernel, cur: TaskStruct) -> int:
     return k.oom_victims
 
 
-def warn_on(k: Kernel, cur: TaskStruct, condition: bool, text: str) -> None:  # noqa: FBT001 - C's argument
+def warn_on(k: Kernel, cur: TaskStruct, condition: bool, text: str) -> None:
     """WARN_ON(), include/asm-generic/bug.h."""
     if condition:
         events.warning(k, cur, text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class IllegalOperation(Exception):  # noqa: N818 - it names what was refused, as OSError's children do
+class IllegalOperation(Exception):
     """A request that no user could make: the machine is left as it was."""
 
     def __init__(self, operation: str, task: str, reason: str) -> None:
@@ -14,7 +14,7 @@ class IllegalOperation(Exception):  # noqa: N818 - it names what was refused, as
         self.reason = reason
 
 
-class ModelBug(Exception):  # noqa: N818 - the reader shall see at once whose fault it is
+class ModelBug(Exception):
     """The model broke a rule of its own: never the scenario's fault."""
 
 

@@ -73,6 +73,9 @@ DEAD = point(
     "refs:cur~",
 )
 
+# A dying namespace's init waits until only its own pids are left: one, or two if it is not the leader.
+OWN_PIDS = 2
+
 
 def exit_signals(k: Kernel, cur: TaskStruct) -> Steps[None]:
     """No signal for us any more: others shall take what was meant for the group (kernel/signal.c, exit_signals)."""
@@ -282,7 +285,7 @@ def unhash_process(p: TaskStruct) -> None:
     ns: PidNamespace | None = p.pid_ns
     while ns is not None:
         ns.tasks.remove(p)
-        if len(ns.tasks) <= 2 and ns.child_reaper is not None:
+        if len(ns.tasks) <= OWN_PIDS and ns.child_reaper is not None:
             # Source: kernel/pid.c, free_pid(); the reaper may wait for its namespace to empty.
             wake_up_process(ns.child_reaper)
         ns = ns.parent

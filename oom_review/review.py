@@ -215,16 +215,17 @@ def _then_the_rest(
     """Batch after batch, the variants in turn, until the time is up; at least one batch for each, whatever the time."""
     waiting = _batches(variants, board, first_seed)
     running: set[Future[list[Verdict]]] = set()
-    started = done = broken = 0
+    # Whole batches that are due whatever the time: one for each variant, and one for each refutation found here.
+    owed = len(variants)
+    started = done = 0
     while True:
-        while len(running) < workers and (time.monotonic() < until or started < len(variants) + broken):
+        while len(running) < workers and (owed > 0 or time.monotonic() < until):
             job = next(waiting, None)
             if job is None:
                 break
             name, ids, seed = job
-            # The first batch of a variant, and the next after a refutation, is played to its end even if the time is up.
-            limit = until if started >= len(variants) + broken else float("inf")
-            running.add(pool.submit(_watch, name, ids, seed, limit))
+            running.add(pool.submit(_watch, name, ids, seed, float("inf") if owed > 0 else until))
+            owed -= 1
             started += 1
         if not running:
             return
@@ -233,7 +234,7 @@ def _then_the_rest(
             done += 1
             for verdict in future.result():
                 board.add(verdict)
-                broken += verdict.verdict == REFUTED
+                owed = max(owed, 0) + (verdict.verdict == REFUTED)
         tell(Progress(done, started, _tried(board), "watching what ought to hold"))
 
 
