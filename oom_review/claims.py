@@ -15,8 +15,10 @@ from kernel_model import events
 from kernel_model.core import frozen
 from kernel_model.entry import USER_MODE
 from kernel_model.exit import CORE_DONE, CORE_SLEEP
+from kernel_model.locking import Lock
 from kernel_model.mm import EXIT_AIO
 from kernel_model.pid_namespace import WAIT_EMPTY
+from kernel_model.power.main import DEVICE_SLEEP
 from kernel_model.sched import (
     PF_KTHREAD,
     PF_SUSPEND_TASK,
@@ -138,12 +140,21 @@ def _no_spurious_ebusy(k: Kernel, state: Hashable, event: Event) -> tuple[Hashab
     return state, f"{k.tasks[pid].name}'s suspend fails as oom_victims is {count}, and no victim is alive"
 
 
+def _waits_for_the_sleeping_machine(p: TaskStruct) -> bool:
+    """It wants a lock whose owner waits for the power button."""
+    lock = p.at[1] if isinstance(p.at, tuple) else None
+    owner = lock.owner if isinstance(lock, Lock) else None
+    return isinstance(owner, TaskStruct) and owner.at is DEVICE_SLEEP
+
+
 def _held(k: Kernel, signal: SignalStruct) -> bool:
-    """A tracer, a dump, a pid namespace or a device holds the group: its death needs them."""
+    """A tracer, a dump, a pid namespace, a device or the sleeping machine holds the group: its death needs them."""
     threads = [p for p in k.tasks.values() if p.signal is signal and p.state != TASK_DEAD]
     for p in threads:
         at = p.at[0] if isinstance(p.at, tuple) else p.at
-        if p.state == TASK_TRACED or at in (CORE_SLEEP, CORE_DONE, EXIT_AIO, WAIT_EMPTY):
+        if p.state == TASK_TRACED or at in (CORE_SLEEP, CORE_DONE, EXIT_AIO, WAIT_EMPTY, DEVICE_SLEEP):
+            return True
+        if _waits_for_the_sleeping_machine(p):
             return True
         if (
             at is not None
@@ -298,7 +309,7 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     Claim(
         "victim-dies",
-        "a marked group dies without help from outside, unless a tracer, a dump, a pid namespace or I/O in flight holds it",
+        "a marked group dies without help from outside, unless a tracer, a dump, a pid namespace, I/O in flight or the sleeping machine holds it",
         "RFC changelog, 1st paragraph: the whole process is killed and should die",
         _expected(REFUTED, HOLDS, HOLDS),
         frozenset(),

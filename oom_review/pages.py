@@ -32,8 +32,8 @@ lives; oom_victims counts marked threads and drops at the end of exit_mm(); file
 
 Two readings are worth knowing. A task with PF_SUSPEND_TASK is not meant by the claims about devices: it is the one that
 suspends (fork hands the flag on, as in the C source, so the children of whoever froze through /dev/snapshot never freeze, in
-every variant). And a victim whose death waits for a tracer, a dump, a pid namespace or I/O in flight does not break
-victim-dies.
+every variant). And a victim whose death waits for a tracer, a dump, a pid namespace, I/O in flight, or for the power
+button (it put the machine to sleep, or wants to and waits for whoever did), does not break victim-dies.
 
 ## The refutations that concern kernels in use
 

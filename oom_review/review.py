@@ -27,9 +27,9 @@ from oom_review.search import NotReproducible, TimeIsUp, Verdict, confirm, run_m
 from oom_review.variants import load
 
 REFUTE_EXAMPLES = 4000
-RESTARTS = 6
+RESTARTS = 4
 RESTART_EXAMPLES = 300
-FEW_PREEMPTIONS = 1
+FEW_PREEMPTIONS = 2
 BATCH = 150
 LOCKSTEP_EXAMPLES = 200
 

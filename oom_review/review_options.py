@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def add_search_arguments(parser: argparse.ArgumentParser) -> None:
     """What says how to search."""
     parser.add_argument(
-        "--budget", type=_seconds, default=45.0, metavar="SECONDS", help="how long to search (45)"
+        "--budget", type=_seconds, default=55.0, metavar="SECONDS", help="how long to search (55)"
     )
     parser.add_argument(
         "--jobs", type=_count, default=None, metavar="N", help="worker processes (one a core)"
