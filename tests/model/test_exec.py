@@ -153,3 +153,13 @@ def test_a_traced_leader_tells_its_tracer(box: Box) -> None:
     assert not box["v"].hashed
     assert box["s"].ptraced == []
     assert box["s"].result == "ECHILD"
+
+
+def test_a_thread_of_init_becomes_its_leader(box: Box) -> None:
+    """x5 for init, which is nobody's child here: it stays init, and the OOM killer's exception stays with its group."""
+    box.clone("init", "i1")
+    assert box.do("execve", "i1") == ""
+    assert box["i1"].group_leader is box["i1"]
+    assert not box["init"].hashed
+    assert box["i1"].signal is box.k.init.signal
+    assert box.k.panicked == ""
