@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from oom_review.claims import CLAIMS, HOLDS, REFUTED
 from oom_review.columns import columns
 from oom_review.errors import BadInput
 from oom_review.machines.lockstep import UnexplainedDifference
+from oom_review.output import write_over_ours
 from oom_review.review import Cell, lockstep, review
 from oom_review.review import Progress as Step
 from oom_review.scenario_form import ScenarioFile, Settings
@@ -204,12 +204,7 @@ def check_directory(path: Path) -> None:
 
 def write_json(path: Path, cells: list[Cell], differences: dict[str, int]) -> None:
     """All or nothing: a reader never sees half a file."""
-    with tempfile.NamedTemporaryFile(
-        "w", dir=path.parent, prefix=path.name, delete=False, encoding="utf-8"
-    ) as out:
-        json.dump(as_data(cells, differences), out, indent=1)
-        out.write("\n")
-    Path(out.name).replace(path)
+    write_over_ours(path, json.dumps(as_data(cells, differences), indent=1) + "\n", '"claims"')
 
 
 def save_scenarios(console: Console, directory: Path, cells: list[Cell]) -> None:
