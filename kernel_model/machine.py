@@ -5,6 +5,7 @@ Nothing here chooses: whoever drives the machine says which operation is asked f
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from kernel_model.cgroup_freezer import join_list
@@ -24,6 +25,7 @@ from kernel_model.sched import (
     SIGNAL_UNKILLABLE,
     TASK_RUNNING,
     TASK_WAKEKILL,
+    TIF_SIGPENDING,
     FreezerCgroup,
     Kernel,
     MemCgroup,
@@ -36,7 +38,7 @@ from kernel_model.sched import (
     signal_pending_state,
 )
 
-LOCK, READ, KILLABLE, SLEEP, USER = Kind.LOCK, Kind.READ, Kind.KILLABLE, Kind.SLEEP, Kind.USER
+RUN, READ, KILLABLE, SLEEP, USER = Kind.RUN, Kind.READ, Kind.KILLABLE, Kind.SLEEP, Kind.USER
 
 
 NEW_NAMES = frozenset({Arg.NEW, Arg.NEW_CGROUP})
@@ -103,18 +105,19 @@ class Machine:
             return False
         if isinstance(at, PreemptionPoint):
             kind = at.kind
-            if kind == SLEEP:
-                return t.state == TASK_RUNNING or signal_pending_state(t.state, t)
-            if kind == USER:
-                return t.syscall is not None or bool(t.thread_flags & 4)
-            return True
+            if kind is SLEEP:
+                # Asked of every task at every step: no call for the many that sleep and have no signal.
+                return t.state == TASK_RUNNING or (
+                    t.thread_flags & TIF_SIGPENDING != 0 and signal_pending_state(t.state, t)
+                )
+            return kind is not USER or t.syscall is not None or t.thread_flags & TIF_SIGPENDING != 0
         kind = at[0].kind
-        if not kind:
+        if kind is RUN:
             return True
         lock: Any = at[1]
-        if lock.owner is None and (kind == READ or not lock.readers):
+        if lock.owner is None and (kind is READ or not lock.readers):
             return True
-        return kind == KILLABLE and fatal_signal_pending(t)
+        return kind is KILLABLE and fatal_signal_pending(t)
 
     def runnable_tasks(self) -> list[TaskStruct]:
         """All of them, in the order of their pids."""
@@ -122,14 +125,15 @@ class Machine:
 
     def sleepers_due(self) -> tuple[int, TaskStruct] | None:
         """The next timer: when, and whose; None if no sleep has an end."""
-        due = [(when, t.pid) for t in self.k.tasks.values() if (when := self._due(t)) is not None]
+        sleepers = [t for t in self.k.tasks.values() if t.state and (t.timer is not None or t.polling)]
+        due = [(when, t.pid) for t in sleepers if (when := self._due(t)) is not None]
         if not due:
             return None
         when, pid = min(due)
         return when, self.k.tasks[pid]
 
     def _due(self, t: TaskStruct) -> int | None:
-        if t.at is None or t.state == TASK_RUNNING or frozen(t):
+        if t.at is None or frozen(t):
             return None
         # A poller that could see something new looks again at once; others wait for their timer, killable sleeps for somebody.
         if t.polling and not t.state & TASK_WAKEKILL and t.seen_progress != self.k.progress:
@@ -249,14 +253,9 @@ class Machine:
             if not isinstance(value, int) or not OOM_SCORE_ADJ_MIN <= value <= -OOM_SCORE_ADJ_MIN:
                 raise IllegalOperation(name, who, f"{value!r} is not a number from -1000 to 1000")
             return value
-        tables: dict[Arg, dict[str, Any]] = {
-            Arg.TASK: self.names_now(),
-            Arg.CGROUP: self.k.cgroups,
-            Arg.MEMCG: self.k.memcgs,
-            Arg.SIGNAL: SIGNALS,
-        }
-        if kind in tables:
-            found = tables[kind].get(value) if isinstance(value, str) else None
+        table = self._table(kind)
+        if table is not None:
+            found = table.get(value) if isinstance(value, str) else None
             if found is None:
                 raise IllegalOperation(name, who, f"no such {kind.value}: {value!r}")
             return found
@@ -266,6 +265,16 @@ class Machine:
         if value in known or (kind, value) in self.given:
             raise IllegalOperation(name, who, f"{value!r} can't name a {kind.value}: it is taken")
         return value
+
+    def _table(self, kind: Arg) -> Mapping[str, Any] | None:
+        """What an argument of this kind names something in; None for a number or a new name."""
+        if kind is Arg.TASK:
+            return self.names_now()
+        if kind is Arg.CGROUP:
+            return self.k.cgroups
+        if kind is Arg.MEMCG:
+            return self.k.memcgs
+        return SIGNALS if kind is Arg.SIGNAL else None
 
 
 def describe(t: TaskStruct) -> str:

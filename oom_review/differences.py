@@ -112,14 +112,6 @@ def _races_with_marking(d: Divergence, pair: Pair) -> bool:
     )
 
 
-def _raises(session: Session) -> int:
-    return sum(1 for _step, e in session.history if e[0] == events.OOM_VICTIMS and e[2] > 0)
-
-
-def _seen(session: Session, kind: str) -> int:
-    return sum(1 for _step, e in session.history if e[0] == kind)
-
-
 def _between(session: Session) -> int:
     """Contexts that are inside marking or unmarking: their count is about to change."""
     points = (t.at[0] if isinstance(t.at, tuple) else t.at for t in session.machine.k.tasks.values())
@@ -130,18 +122,20 @@ def _between(session: Session) -> int:
 def books_balance(session: Session) -> str:
     """What oom_victims must be, from the marks alone; "" if it is, else the sentence that says what is wrong."""
     k = session.machine.k
-    between = _between(session)
     if k.variant.name == "legacy_tifmemdie":
-        carriers = sum(1 for t in k.tasks.values() if t.thread_flags & TIF_MEMDIE)
-        if abs(carriers - k.oom_victims) > between:
+        carriers = sum([1 for t in k.tasks.values() if t.thread_flags & TIF_MEMDIE])
+        off = abs(carriers - k.oom_victims)
+        if off and off > _between(session):
             return f"oom_victims is {k.oom_victims}, and {carriers} threads carry TIF_MEMDIE"
     elif k.variant.name == "patched":
-        groups = _seen(session, events.MARKED)
-        gone = sum(
-            1 for s in {id(t.signal): t.signal for t in k.tasks.values()}.values() if s.oom_mm and not s.live
-        )
-        if abs(_raises(session) - groups) > between:
-            return f"oom_victims was raised {_raises(session)} times for {groups} marked groups"
+        record = session.record()
+        groups = record.marked
+        if not groups and not record.raises and not k.oom_victims:
+            return ""
+        between = _between(session)
+        gone = len({id(t.signal) for t in k.tasks.values() if t.signal.oom_mm and not t.signal.live})
+        if abs(record.raises - groups) > between:
+            return f"oom_victims was raised {record.raises} times for {groups} marked groups"
         if not groups - gone - between <= k.oom_victims <= groups:
             return f"oom_victims is {k.oom_victims}, {groups} groups are marked and {gone} of them have no live thread"
     return ""
@@ -150,8 +144,8 @@ def books_balance(session: Session) -> str:
 def _counted_per_group(d: Divergence, pair: Pair) -> bool:
     return (
         d.kind == "count"
-        and _raises(pair.left) != _raises(pair.right)
-        and bool(_seen(pair.left, events.MARKED))
+        and pair.left.record().raises != pair.right.record().raises
+        and bool(pair.left.record().marked)
     )
 
 
@@ -164,9 +158,7 @@ def _count_leaks(d: Divergence, pair: Pair) -> bool:
 
 
 def _count_drops_later(d: Divergence, pair: Pair) -> bool:
-    return (
-        d.kind == "count" and bool(_seen(pair.left, events.MARKED)) and bool(_seen(pair.right, events.MARKED))
-    )
+    return d.kind == "count" and bool(pair.left.record().marked) and bool(pair.right.record().marked)
 
 
 def _fails_on_count(d: Divergence, pair: Pair) -> bool:
@@ -371,6 +363,8 @@ DIFFERENCES: tuple[Difference, ...] = (
 
 def diverge(left: Observation, right: Observation) -> list[Divergence]:
     """Everything that is not the same in two observations."""
+    if left == right:
+        return []
     found: list[Divergence] = []
     states_l = {n: s for n, s, _m in left.tasks}
     states_r = {n: s for n, s, _m in right.tasks}
@@ -402,20 +396,12 @@ def _per_task(
     return found
 
 
-def _visits(session: Session) -> dict[str, int]:
-    """How often each task entered the fridge."""
-    visits: dict[str, int] = {}
-    for _step, event in session.history:
-        if event[0] == events.FROZE:
-            name = session.machine.k.tasks[event[1]].name
-            visits[name] = visits.get(name, 0) + 1
-    return visits
-
-
 def diverge_pair(pair: Pair) -> list[Divergence]:
     """Everything that is not the same on both sides: the observations, and how often each task was frozen."""
     found = diverge(pair.left.observe(), pair.right.observe())
-    left, right = _visits(pair.left), _visits(pair.right)
+    left, right = pair.left.record().visits, pair.right.record().visits
+    if left == right:
+        return found
     for name in dict.fromkeys((*left, *right)):
         if left.get(name, 0) != right.get(name, 0):
             found.append(Divergence("fridge", name, left.get(name, 0), right.get(name, 0)))
@@ -433,6 +419,8 @@ def explain(d: Divergence, pair: Pair) -> Difference | None:
 def compare(pair: Pair) -> list[Divergence]:
     """Put every divergence down to a difference, noting it in ``pair``; returns those that remain."""
     found = diverge_pair(pair)
+    if not found:
+        return []
     unexplained: list[Divergence] = []
     order = sorted(found, key=lambda d: not any(x.root and x.explains(d, pair) for x in DIFFERENCES))
     for d in order:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any
 
 import attrs
@@ -74,30 +75,64 @@ def task_state(p: TaskStruct) -> str:
     return "user mode" if user_mode else "in the kernel"
 
 
-def observe(k: Kernel, history: list[tuple[int, tuple[Any, ...]]]) -> Observation:
-    """Everything observable, from the tasks as they are and the events since boot."""
-    counts: list[int] = []
-    pm: list[tuple[str, str, str]] = []
-    io: list[tuple[str, str, str]] = []
-    warnings: list[str] = []
-    states: list[tuple[str, str]] = []
-    for _step, event in history:
+@attrs.define(eq=False)
+class Record:
+    """What the events since boot come to: each is read once, however often somebody asks.
+
+    ``marked``: groups; ``raises`` of oom_victims; ``visits`` to the fridge by name; the rest as in Observation.
+    """
+
+    counts: list[int] = attrs.Factory(list)
+    pm: list[tuple[str, str, str]] = attrs.Factory(list)
+    io: list[tuple[str, str, str]] = attrs.Factory(list)
+    warnings: list[str] = attrs.Factory(list)
+    freezer_states: list[tuple[str, str]] = attrs.Factory(list)
+    visits: dict[str, int] = attrs.Factory(dict)
+    marked: int = 0
+    raises: int = 0
+    _read: int = 0
+
+    def read(self, k: Kernel, history: list[tuple[int, tuple[Any, ...]]]) -> None:
+        """Take in what has been added to ``history``."""
+        for _step, event in islice(history, self._read, None):
+            self._take(k, event)
+        self._read = len(history)
+
+    def _take(self, k: Kernel, event: tuple[Any, ...]) -> None:
         kind = event[0]
         if kind == events.OOM_VICTIMS:
-            counts.append(event[3])
+            self.counts.append(event[3])
+            self.raises += event[2] > 0
+        elif kind == events.FROZE:
+            name = k.tasks[event[1]].name
+            self.visits[name] = self.visits.get(name, 0) + 1
+        elif kind == events.MARKED:
+            self.marked += 1
         elif kind == events.PM_RESULT:
-            pm.append((k.tasks[event[1]].name, event[2], event[3]))
+            self.pm.append((k.tasks[event[1]].name, event[2], event[3]))
         elif kind == events.IO:
-            io.append((k.tasks[event[1]].name, event[2], event[3]))
+            self.io.append((k.tasks[event[1]].name, event[2], event[3]))
         elif kind == events.WARNING:
-            warnings.append(event[2])
+            self.warnings.append(event[2])
         elif kind == events.FREEZER_STATE:
-            states.append((event[1], event[2]))
-    tasks = tuple(
-        (p.name, task_state(p), p.signal.oom_mm is not None)
-        for p in k.tasks.values()
-        if not p.flags & PF_KTHREAD
-    )
-    return Observation(
-        tasks, tuple(counts), tuple(pm), tuple(io), tuple(warnings), tuple(states), k.pm_phase, k.panicked
-    )
+            self.freezer_states.append((event[1], event[2]))
+
+    def observe(self, k: Kernel) -> Observation:
+        """Everything observable, from the tasks as they are and the events that were read."""
+        tasks = tuple(
+            [
+                (p.name, task_state(p), p.signal.oom_mm is not None)
+                for p in k.tasks.values()
+                if not p.flags & PF_KTHREAD
+            ]
+        )
+        return Observation(
+            tasks,
+            tuple(self.counts),
+            tuple(self.pm),
+            tuple(self.io),
+            tuple(self.warnings),
+            tuple(self.freezer_states),
+            k.pm_phase,
+            k.panicked,
+        )

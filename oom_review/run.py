@@ -10,7 +10,7 @@ import attrs
 from kernel_model.machine import Machine
 from kernel_model.sched import TaskStruct, Variant
 from oom_review.claims import CLAIMS, Claim
-from oom_review.observation import Observation, observe
+from oom_review.observation import Observation, Record
 from oom_review.scenario import Op, Run, Scenario
 from oom_review.schedules.choices import follow
 from oom_review.schedules.driver import TICK, Scheduler, drive
@@ -37,6 +37,7 @@ class Session:
     violations: dict[str, Violation] = attrs.Factory(dict)
     _states: dict[str, Hashable] = attrs.Factory(dict)
     _listeners: dict[str, list[Claim]] = attrs.Factory(dict)
+    _record: Record = attrs.Factory(Record)
 
     def __attrs_post_init__(self) -> None:
         """Every claim starts afresh."""
@@ -96,7 +97,12 @@ class Session:
 
     def observe(self) -> Observation:
         """What there is to see now, and what there was."""
-        return observe(self.machine.k, self.history)
+        return self.record().observe(self.machine.k)
+
+    def record(self) -> Record:
+        """What the events so far come to."""
+        self._record.read(self.machine.k, self.history)
+        return self._record
 
 
 def play(scenario: Scenario, variant: Variant, claims: Iterable[Claim] = CLAIMS) -> Session:

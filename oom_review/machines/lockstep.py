@@ -83,13 +83,14 @@ class LockstepMachine(AlphabetMachine):
 
     def submit(self, op: Op) -> bool:
         """See AlphabetMachine: only what is possible on both sides."""
+        left, right = self.sessions
         try:
-            for session in self.sessions:
-                session.machine.check(op.name, op.task, *op.args)
+            right.machine.check(op.name, op.task, *op.args)
+            left.request(op)
         except IllegalOperation:
             return False
-        for session, recorded in zip(self.sessions, self.recorded, strict=True):
-            session.request(op)
+        right.request(op)
+        for recorded in self.recorded:
             recorded.append(op)
         self.log.append(str(op))
         self.count(f"operation {op.name}")
@@ -97,12 +98,14 @@ class LockstepMachine(AlphabetMachine):
 
     def advance(self, seed: int, kind: str, who: list[str]) -> None:
         """See AlphabetMachine: the same priorities on both sides, sometimes for a few of the tasks only."""
-        rng = random.Random(seed)
-        changes = 0 if kind == "rest" else rng.randint(0, 3)
+        changes = 0
         only = frozenset(who)
-        if kind == "portfolio" and rng.random() < SOME_ONLY:
-            names = [*self.people(), "kworker", "kswapd", "oom_reaper"]
-            only = frozenset(rng.sample(names, rng.randint(1, len(names))))
+        if kind != "rest":
+            rng = random.Random(seed)
+            changes = rng.randint(0, 3)
+            if kind == "portfolio" and rng.random() < SOME_ONLY:
+                names = [*self.people(), "kworker", "kswapd", "oom_reaper"]
+                only = frozenset(rng.sample(names, rng.randint(1, len(names))))
         self.log.append(f"run {sorted(only) or 'everybody'} with priorities {seed}, {changes} changes a task")
         for session, recorded in zip(self.sessions, self.recorded, strict=True):
             before = len(session.taken)

@@ -8,6 +8,7 @@ both kernels even where one kernel has woken a thread more.
 from __future__ import annotations
 
 import random
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from kernel_model.preempt import PreemptionPoint
@@ -19,6 +20,16 @@ if TYPE_CHECKING:
 
 VARIANT_ONLY = frozenset({"mark_oom_victim", "exit_oom_victim"})
 CLOCK = "@clock"
+# A task falls back within so many of its own steps, or never.
+HORIZON = 60
+
+
+@lru_cache(maxsize=4096)  # both machines ask, and runs to rest ask the same every time
+def _drawn(seed: int, name: str, changes: int) -> tuple[float, tuple[int, ...]]:
+    """A task's priority, and after how many of its own steps it falls back."""
+    rng = random.Random(f"{seed} {name}")
+    priority = rng.random()
+    return priority, tuple(sorted(rng.randrange(HORIZON) for _ in range(rng.randint(0, changes))))
 
 
 class NamedPriorities:
@@ -29,6 +40,8 @@ class NamedPriorities:
         self._seed = seed
         self._changes = changes
         self._only = only
+        self._met = 0
+        self._order: list[TaskStruct] = []
         self._priority: dict[str, float] = {}
         self._points: dict[str, list[int]] = {}
         self._steps: dict[str, int] = {}
@@ -36,32 +49,43 @@ class NamedPriorities:
         self._clock = self._draw_clock()
 
     def _draw_clock(self) -> float:
-        return random.Random(f"{self._seed} {CLOCK} {self._ticks}").random()
-
-    def _meet(self, name: str) -> None:
-        rng = random.Random(f"{self._seed} {name}")
-        self._priority[name] = rng.random()
-        self._points[name] = sorted(rng.randrange(60) for _ in range(rng.randint(0, self._changes)))
-        self._steps[name] = 0
+        return _drawn(self._seed, f"{CLOCK} {self._ticks}", 0)[0]
 
     def choose(self, machine: Machine, current: TaskStruct | None) -> TaskStruct | None:
         """See Scheduler."""
         del current
-        runnable = [t for t in machine.runnable_tasks() if not self._only or t.name in self._only]
-        if not runnable:
+        if self._met != len(machine.k.tasks):
+            self._meet(machine)
+        runnable = machine.runnable
+        for chosen in self._order:
+            if runnable(chosen):
+                break
+        else:
             if self._only:
                 raise Exhausted
             return None
-        for t in runnable:
-            if t.name not in self._priority:
-                self._meet(t.name)
-        chosen = max(runnable, key=lambda t: self._priority[t.name])
         if self._clock > self._priority[chosen.name] and short_sleep_due(machine):
             self._ticks += 1
             self._clock = self._draw_clock()
             return None
-        self._count(machine, chosen)
+        if chosen.name in self._points:
+            self._count(machine, chosen)
         return chosen
+
+    def _meet(self, machine: Machine) -> None:
+        """Those who were born since: tasks are never forgotten, and stand in the order of their pids."""
+        for t in [*machine.k.tasks.values()][self._met :]:
+            if not self._only or t.name in self._only:
+                self._priority[t.name], points = _drawn(self._seed, t.name, self._changes)
+                if points:
+                    self._points[t.name] = [*points]
+                    self._steps[t.name] = 0
+                self._order.append(t)
+        self._met = len(machine.k.tasks)
+        self._sort()
+
+    def _sort(self) -> None:
+        self._order.sort(key=lambda t: -self._priority[t.name])
 
     def _count(self, machine: Machine, t: TaskStruct) -> None:
         point = t.at if isinstance(t.at, PreemptionPoint) or t.at is None else t.at[0]
@@ -75,3 +99,6 @@ class NamedPriorities:
         while points and points[0] <= self._steps[name]:
             del points[0]
             self._priority[name] -= 1
+            self._sort()
+        if not points:
+            del self._points[name]

@@ -41,10 +41,14 @@ class PctScheduler:
         if not runnable:
             return None
         priority = self._priority
-        if self._clock > max(priority.get(t.pid, 1.0) for t in runnable) and short_sleep_due(machine):
-            self._clock = self._rng.random()
-            return None
-        for t in runnable:
-            if t.pid not in priority:
-                priority[t.pid] = self._rng.random()
+        new = [t for t in runnable if t.pid not in priority]
+        if not new:
+            chosen = max(runnable, key=lambda t: priority[t.pid])
+            if self._clock > priority[chosen.pid] and short_sleep_due(machine):
+                self._clock = self._rng.random()
+                return None
+            return chosen
+        # The clock never goes before somebody who has not been seen yet.
+        for t in new:
+            priority[t.pid] = self._rng.random()
         return max(runnable, key=lambda t: priority[t.pid])
