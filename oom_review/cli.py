@@ -160,25 +160,19 @@ def _draw(arguments: argparse.Namespace) -> int:
 
 
 def _explore_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.description = (
-        "Try every interleaving of a scenario's last run.  For each claim: how many distinct ends come from a run that breaks it "
-        "(POS), how many do not (NEG).  Status 1 if a limit was hit."
-    )
-    parser.add_argument("file", metavar="FILE", help="a scenario file; its last schedule is not looked at")
-    parser.add_argument(
-        "--variant", metavar="NAME", action="append", help="explore this variant (legacy and patched)"
-    )
-    parser.add_argument("--states", type=_positive, metavar="N", help="stop after so many states")
-    parser.add_argument("--seconds", type=_positive, metavar="S", help="stop after so many seconds")
+    from oom_review.explore_options import add_arguments  # noqa: PLC0415
 
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
-    return int(text)
+    add_arguments(parser)
 
 
 def _explore(arguments: argparse.Namespace) -> int:
+    from oom_review.explore_options import check  # noqa: PLC0415
+
+    check(arguments)
+    if arguments.file is None:
+        from oom_review.situations import command as situations  # noqa: PLC0415
+
+        return situations.main(arguments)
     from oom_review.explore import command  # noqa: PLC0415
 
     return command.main(arguments)
@@ -188,7 +182,9 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "review", "search for counterexamples to every claim on every variant", _review_arguments, _review
     ),
-    Command("explore", "try every interleaving of a scenario", _explore_arguments, _explore),
+    Command(
+        "explore", "try every interleaving of many situations, or of a scenario", _explore_arguments, _explore
+    ),
     Command("keep", "make a scenario file a regression of the test suite", _keep_arguments, _keep),
     Command("replay", "play a scenario file and show what happens", _replay_arguments, _replay),
     Command("report", "write one page with all verdicts and counterexamples", _report_arguments, _report),

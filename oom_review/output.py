@@ -49,6 +49,26 @@ def write_over_ours(path: Path, text: str, marker: str) -> None:
         raise BadInput(f"{path}: {error.strerror or error}") from None
 
 
+def check_directory(path: Path) -> None:
+    """Make the directory for files; raises BadInput if that can't be."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(f"{path}: {error.strerror}") from None
+    if not os.access(path, os.W_OK):
+        raise BadInput(f"{path}: can't be written")
+
+
+def new_file(directory: Path, stem: str, suffix: str) -> Path:
+    """A name that nothing has there yet."""
+    path = directory / f"{stem}{suffix}"
+    number = 2
+    while path.exists():
+        path = directory / f"{stem}-{number}{suffix}"
+        number += 1
+    return path
+
+
 def _umask() -> int:
     current = os.umask(0o022)
     os.umask(current)

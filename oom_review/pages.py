@@ -1,14 +1,16 @@
-"""The pages of docs/ that are made from the code: docs/claims.md and docs/differences.md (``python -m oom_review.pages``)."""
+"""The pages of docs/ that are made from the code: docs/claims.md, docs/differences.md, docs/situations.md (``python -m oom_review.pages``)."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from oom_review import scenario_file
 from oom_review.claims import CLAIMS, REFUTED, Claim
 from oom_review.columns import columns
 from oom_review.differences import DIFFERENCES, Difference
+from oom_review.situations.page import situations_page
 from oom_review.variants import TITLES, load
 
 MADE = "<!-- Made by `python -m oom_review.pages`; edit the code instead. -->\n"
@@ -116,7 +118,11 @@ def _difference(d: Difference) -> list[str]:
     ]
 
 
-PAGES = {"docs/claims.md": claims_page, "docs/differences.md": differences_page}
+PAGES: dict[str, Callable[[], str]] = {
+    "docs/claims.md": claims_page,
+    "docs/differences.md": differences_page,
+    "docs/situations.md": lambda: situations_page(MADE),
+}
 
 
 def main() -> int:

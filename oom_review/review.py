@@ -1,7 +1,8 @@
 """The main job: for every claim and every variant, search for a counterexample, and say what was found.
 
 Claims that are expected to be refuted are searched for one by one.  Those that are expected to hold are watched together, in as many
-seeds as the budget allows: an example that breaks none of them counts for each.
+seeds as the budget allows: an example that breaks none of them counts for each.  In between every interleaving of small situations is
+tried: that gives the bounds within which a claim holds for certain.
 """
 
 from __future__ import annotations
@@ -18,19 +19,23 @@ from typing import Any, TypeVar, cast
 import attrs
 
 from kernel_model.sched import Variant
-from oom_review.claims import CLAIMS, HOLDS, REFUTED, Claim
+from oom_review import scenario_file
+from oom_review.claims import BY_ID, CLAIMS, HOLDS, REFUTED, Claim
 from oom_review.machines.claim_machine import ClaimRefuted, claim_machine, expected
 from oom_review.machines.lockstep import lockstep_machine
 from oom_review.minimize import minimize
+from oom_review.review_bounds import Explorations, explore_quick
 from oom_review.scenario import Scenario
 from oom_review.search import NotReproducible, TimeIsUp, Verdict, confirm, run_machine, run_quietly, search
-from oom_review.variants import load
+from oom_review.situations.job import Broke
+from oom_review.variants import TITLES, load
 
 REFUTE_EXAMPLES = 4000
 RESTARTS = 4
 RESTART_EXAMPLES = 300
 FEW_PREEMPTIONS = 2
 BATCH = 150
+EXPLORING = 0.6
 LOCKSTEP_EXAMPLES = 200
 
 
@@ -46,17 +51,30 @@ class Progress:
 
 @attrs.define(frozen=True)
 class Cell:
-    """One verdict of the table, next to the one that the ledger expects."""
+    """One verdict of the table, next to the one that the ledger expects.
+
+    ``bound``: how much was explored, if anything; ``surprise``: what an exploration gave that nobody expected, or where it stopped.
+    """
 
     claim: Claim
     variant: str
     expected: str
     found: Verdict
+    bound: str = ""
+    surprise: str = ""
 
     @property
     def as_expected(self) -> bool:
         """The suite's own verdict."""
-        return self.found.verdict == self.expected
+        return self.found.verdict == self.expected and not self.surprise
+
+
+@attrs.define(frozen=True)
+class Review:
+    """All cells, and what was explored on each variant, in words."""
+
+    cells: list[Cell]
+    bounds: tuple[str, ...]
 
 
 class VariantBroke(Exception):
@@ -97,6 +115,17 @@ def _refute(variant: str, claim_id: str, seed: int) -> Verdict:
         if other.scenario is not None and _size(other.scenario) < _size(best.scenario):
             best = attrs.evolve(other, examples=first.examples)
     return best
+
+
+@_told_in_one_line
+def _shrink(variant: str, claim_id: str, text: str) -> Verdict:
+    """A worker's job: make a refutation that was found by exploring as small as the others."""
+    started = time.monotonic()
+    loaded, claim = load(variant), BY_ID[claim_id]
+    scenario = minimize(scenario_file.parse(text).scenario, loaded, claim)
+    violation = confirm(scenario, loaded, claim)
+    seconds = time.monotonic() - started
+    return Verdict(claim_id, loaded.name, REFUTED, 0, 0, seconds, 0, violation, scenario)
 
 
 def _size(scenario: Scenario) -> tuple[int, int, int]:
@@ -169,7 +198,7 @@ def review(
     jobs: int | None = None,
     first_seed: int = 0,
     tell: Callable[[Progress], None] = lambda _progress: None,
-) -> list[Cell]:
+) -> Review:
     """Review these variants for about ``budget`` seconds on ``jobs`` cores (all, by default)."""
     variants = [load(name) for name in names]
     board = _Board()
@@ -177,12 +206,23 @@ def review(
     until = time.monotonic() + budget
     with ProcessPoolExecutor(workers) as pool:
         _first_the_refutations(pool, list(zip(names, variants, strict=True)), board, first_seed, tell)
+        explored = _then_the_bounds(pool, workers, names, board, until, tell)
         _then_the_rest(pool, workers, list(zip(names, variants, strict=True)), board, until, first_seed, tell)
-    return [
-        Cell(claim, v.name, claim.expected.get(v.name, HOLDS), board.verdicts[v.name, claim.id])
+    bounds, surprises = explored.cells(names), explored.surprises()
+    cells = [
+        Cell(
+            claim,
+            v.name,
+            claim.expected.get(v.name, HOLDS),
+            board.verdicts[v.name, claim.id],
+            bounds[claim.id, v.name].bound if (claim.id, v.name) in bounds else "",
+            surprises.get((claim.id, v.name), ""),
+        )
         for claim in CLAIMS
         for v in variants
     ]
+    said = [f"{TITLES.get(name, name)}: {bound}" for name in names if (bound := explored.bound(name))]
+    return Review(cells, tuple(said))
 
 
 Named = list[tuple[str, Variant]]
@@ -201,6 +241,33 @@ def _first_the_refutations(
         board.add(verdict)
         last = f"{verdict.variant}: {verdict.claim} {verdict.verdict}"
         tell(Progress(done, len(futures), _tried(board), last))
+
+
+def _then_the_bounds(
+    pool: ProcessPoolExecutor,
+    workers: int,
+    names: list[str],
+    board: _Board,
+    until: float,
+    tell: Callable[[Progress], None],
+) -> Explorations:
+    """In a part of the time that is left; whatever it refutes that the search did not is refuted."""
+
+    def told(done: int, total: int, last: str) -> None:
+        tell(Progress(done, total, _tried(board), f"explored {last}"))
+
+    now = time.monotonic()
+    explored = explore_quick(pool, workers, names, now + EXPLORING * (until - now), told)
+    if isinstance(explored, Broke):
+        raise VariantBroke(explored.reason)
+    news = [
+        pool.submit(_shrink, variant, claim, cell.smallest.refuted[claim].scenario)
+        for (claim, variant), cell in explored.cells(names).items()
+        if cell.smallest is not None and not _refuted(board, variant, claim)
+    ]
+    for future in news:
+        board.add(future.result())
+    return explored
 
 
 def _then_the_rest(
@@ -242,7 +309,7 @@ def _batches(variants: Named, board: _Board, first_seed: int) -> Iterator[tuple[
     for seed in itertools.count(first_seed):
         idle = True
         for name, variant in variants:
-            ids = tuple(c.id for c in expected(variant, HOLDS) if not _refuted(board, variant, c))
+            ids = tuple(c.id for c in expected(variant, HOLDS) if not _refuted(board, variant.name, c.id))
             if ids:
                 idle = False
                 yield name, ids, seed
@@ -250,8 +317,8 @@ def _batches(variants: Named, board: _Board, first_seed: int) -> Iterator[tuple[
             return
 
 
-def _refuted(board: _Board, variant: Variant, claim: Claim) -> bool:
-    known = board.verdicts.get((variant.name, claim.id))
+def _refuted(board: _Board, variant: str, claim: str) -> bool:
+    known = board.verdicts.get((variant, claim))
     return known is not None and known.verdict == REFUTED
 
 

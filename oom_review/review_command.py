@@ -17,8 +17,8 @@ from oom_review.claims import CLAIMS, HOLDS, REFUTED
 from oom_review.columns import columns
 from oom_review.errors import BadInput
 from oom_review.machines.lockstep import UnexplainedDifference
-from oom_review.output import write_over_ours
-from oom_review.review import Cell, lockstep, review
+from oom_review.output import check_directory, new_file, write_over_ours
+from oom_review.review import Cell, Review, lockstep, review
 from oom_review.review import Progress as Step
 from oom_review.scenario_form import ScenarioFile, Settings
 from oom_review.variants import TITLES, load
@@ -40,10 +40,11 @@ def main(args: argparse.Namespace) -> int:
         "every counterexample below was played twice",
         highlight=False,
     )
-    cells = _with_progress(console, names, args)
+    found = _with_progress(console, names, args)
+    cells = found.cells
     console.print(table(cells, names))
     print_counterexamples(console, cells)
-    print_bounds(console, cells, names)
+    print_bounds(console, found, names)
     try:
         differences = lockstep(*LOCKSTEP, first_seed=args.seed) if set(LOCKSTEP) <= set(names) else {}
     except UnexplainedDifference as unexplained:
@@ -51,18 +52,18 @@ def main(args: argparse.Namespace) -> int:
         return 1
     print_differences(console, differences)
     if args.json:
-        write_json(Path(args.json), cells, differences)
+        write_json(Path(args.json), found, differences)
     if args.save:
         save_scenarios(console, Path(args.save), cells)
     wrong = [c for c in cells if not c.as_expected]
     for cell in wrong:
-        console.print(
-            f"UNEXPECTED: {cell.claim.id} on {cell.variant} {cell.found.verdict}, expected {cell.expected}"
-        )
+        verdict = f"{cell.found.verdict}, expected {cell.expected}"
+        said = cell.surprise if cell.found.verdict == cell.expected else verdict
+        print(f"UNEXPECTED: {cell.claim.id} on {cell.variant} {said}")
     return 1 if wrong else 0
 
 
-def _with_progress(console: Console, names: list[str], args: argparse.Namespace) -> list[Cell]:
+def _with_progress(console: Console, names: list[str], args: argparse.Namespace) -> Review:
     if not console.is_terminal:
 
         def line(step: Step) -> None:
@@ -110,11 +111,12 @@ def _verdict(cell: Cell) -> str:
     if found.verdict == REFUTED and found.scenario is not None:
         colour = "red"
         basis = f"{len(found.scenario.operations)} operations, {found.scenario.preemptions} preemptions"
-        basis += f"\nexample {found.examples}"
+        basis += f"\nexample {found.examples}" if found.examples else "\nby exploring"
     else:
         colour = "green"
         basis = f"{found.examples} examples,\n{found.examples + found.interleavings} interleavings"
-    return f"[{colour}]{found.verdict}[/{colour}]{mark}\n{basis}"
+    explored = f"\n{cell.bound}" if cell.bound else ""
+    return f"[{colour}]{found.verdict}[/{colour}]{mark}\n{basis}{explored}"
 
 
 def print_counterexamples(console: Console, cells: list[Cell]) -> None:
@@ -127,8 +129,9 @@ def print_counterexamples(console: Console, cells: list[Cell]) -> None:
         print(columns(cell.found.scenario, load(cell.variant), cell.claim.id))
 
 
-def print_bounds(console: Console, cells: list[Cell], names: list[str]) -> None:
+def print_bounds(console: Console, found: Review, names: list[str]) -> None:
     """What a verdict of ``holds`` means here."""
+    cells = found.cells
     console.print()
     for name in names:
         held = [c.found for c in cells if c.variant == name and c.found.verdict == HOLDS]
@@ -138,6 +141,8 @@ def print_bounds(console: Console, cells: list[Cell], names: list[str]) -> None:
                 f"{TITLES.get(name, name)}: where it says holds, no counterexample in {least} random programs or more",
                 highlight=False,
             )
+    for bound in found.bounds:
+        print(f"explored on {bound}")
 
 
 def print_differences(console: Console, differences: dict[str, int]) -> None:
@@ -150,7 +155,7 @@ def print_differences(console: Console, differences: dict[str, int]) -> None:
         console.print(f"{times:8} {name}", highlight=False)
 
 
-def as_data(cells: list[Cell], differences: dict[str, int] | None = None) -> dict[str, Any]:
+def as_data(found: Review, differences: dict[str, int] | None = None) -> dict[str, Any]:
     """The review for programs; ``scenario`` is the text of a scenario file, or null; ``differences`` were seen in lockstep."""
     return {
         "claims": [
@@ -165,9 +170,11 @@ def as_data(cells: list[Cell], differences: dict[str, int] | None = None) -> dic
                 "sentence": c.found.violation.sentence if c.found.violation else c.claim.sentence,
                 "seed": c.found.seed,
                 "scenario": scenario_file.dumps(_file(c)) if c.found.scenario else None,
+                "bound": c.bound or None,
             }
-            for c in cells
+            for c in found.cells
         ],
+        "bounds": list(found.bounds),
         "differences": differences or {},
     }
 
@@ -192,19 +199,9 @@ def check_target(path: Path) -> None:
         raise BadInput(f"{path}: exists, and is not the result of a review; it is left as it is")
 
 
-def check_directory(path: Path) -> None:
-    """Make the directory for scenario files; raises BadInput if that can't be."""
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BadInput(f"{path}: {error.strerror}") from None
-    if not os.access(path, os.W_OK):
-        raise BadInput(f"{path}: can't be written")
-
-
-def write_json(path: Path, cells: list[Cell], differences: dict[str, int]) -> None:
+def write_json(path: Path, found: Review, differences: dict[str, int]) -> None:
     """All or nothing: a reader never sees half a file."""
-    write_over_ours(path, json.dumps(as_data(cells, differences), indent=1) + "\n", '"claims"')
+    write_over_ours(path, json.dumps(as_data(found, differences), indent=1) + "\n", '"claims"')
 
 
 def save_scenarios(console: Console, directory: Path, cells: list[Cell]) -> None:
@@ -212,10 +209,6 @@ def save_scenarios(console: Console, directory: Path, cells: list[Cell]) -> None
     for cell in cells:
         if cell.found.scenario is None:
             continue
-        path = directory / f"{cell.claim.id}--{cell.variant}.scenario"
-        number = 2
-        while path.exists():
-            path = directory / f"{cell.claim.id}--{cell.variant}-{number}.scenario"
-            number += 1
+        path = new_file(directory, f"{cell.claim.id}--{cell.variant}", ".scenario")
         scenario_file.save(path, _file(cell))
         console.print(f"oom-review replay {path}", highlight=False, soft_wrap=True)

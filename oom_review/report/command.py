@@ -34,5 +34,5 @@ def _reviewed(arguments: argparse.Namespace) -> Review:
         print(f"{step.done}/{step.total} jobs, {step.examples} examples: {step.last}", flush=True)
 
     names = list(dict.fromkeys(load(n).name for n in arguments.variant or review_command.DEFAULT_VARIANTS))
-    cells = review(names, budget=arguments.budget, jobs=arguments.jobs, first_seed=arguments.seed, tell=tell)
-    return from_data(review_command.as_data(cells), "this review")
+    found = review(names, budget=arguments.budget, jobs=arguments.jobs, first_seed=arguments.seed, tell=tell)
+    return from_data(review_command.as_data(found), "this review")

@@ -22,7 +22,7 @@ from oom_review.errors import BadInput
 from oom_review.report import build
 from oom_review.report.players import counterpart, players
 from oom_review.report.verdicts import from_data
-from oom_review.review import Cell
+from oom_review.review import Cell, Review
 from oom_review.search import Verdict
 
 ROOT = Path(__file__).parents[2]
@@ -174,11 +174,12 @@ def test_a_counterexample_that_does_not_refute_any_more_is_said_not_to() -> None
 def test_what_a_review_writes_can_be_read() -> None:
     """The review command's own form."""
     claim = BY_ID["fridge-empties"]
-    cell = Cell(claim, "patched", "holds", Verdict(claim.id, "patched", "holds", 3, 4, 0.5))
-    read = from_data(review_command.as_data([cell]), "it")
+    cell = Cell(claim, "patched", "holds", Verdict(claim.id, "patched", "holds", 3, 4, 0.5), "9 situations")
+    read = from_data(review_command.as_data(Review([cell], ("RFC: 9 situations",))), "it")
     assert [(c.id, c.variant, c.verdict, c.examples) for c in read.claims] == [
         ("fridge-empties", "patched", "holds", 3)
     ]
+    assert (read.claims[0].bound, read.bounds) == ("9 situations", ("RFC: 9 situations",))
 
 
 def _with(**changes: Any) -> str:

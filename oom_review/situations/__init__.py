@@ -1,0 +1,1 @@
+"""Situations: for each claim a written family of bounded scenarios, in which every interleaving is tried."""

@@ -1,0 +1,380 @@
+"""The families: for each claim the situations in which it is explored, and in which of them it is refuted on which variant.
+
+Not every combination: each family has what its claim depends on, and the sentence says what that is.  ``refuted`` names variants by
+letters, as the tables of the tests do: L is legacy_tifmemdie, R is patched (the RFC), N is mainline_v6_18.  ``quick`` marks those
+that `oom-review review` explores too.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from oom_review.claims import HOLDS, REFUTED
+from oom_review.situations.situation import Situation
+
+LETTERS = {"L": "legacy_tifmemdie", "R": "patched", "N": "mainline_v6_18"}
+
+
+@attrs.define(frozen=True)
+class Row:
+    """A situation of a family; ``refuted`` names the variants on which the claim is refuted in it."""
+
+    situation: Situation
+    refuted: frozenset[str]
+    quick: bool
+
+
+@attrs.define(frozen=True)
+class Family:
+    """Where a claim is explored, and why there."""
+
+    claim: str
+    why: str
+    rows: tuple[Row, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the situations."""
+        return tuple(row.situation.name for row in self.rows)
+
+    def expected(self, situation: str, variant: str) -> str:
+        """The verdict in that situation; variants that nobody knows are to keep every claim."""
+        row = next(row for row in self.rows if row.situation.name == situation)
+        return REFUTED if variant in row.refuted else HOLDS
+
+
+def at(refuted: str = "", *, quick: bool = False, **values: Any) -> Row:
+    """A row, by what its situation has beyond the plain values."""
+    return Row(Situation(**values), frozenset(LETTERS[letter] for letter in refuted), quick)
+
+
+_FRIDGE_EMPTIES = Family(
+    "fridge-empties",
+    "Who is in the fridge when the OOM killer comes, or on the way into it, by which freezer; the marked thread is the only "
+    "one that legacy thaws, so that the number of threads that are alive decides.",
+    (
+        at(freezer="frozen", quick=True),
+        at("L", threads=2, freezer="frozen", quick=True),
+        at("L", threads=3, freezer="frozen"),
+        at("L", threads=4, freezer="frozen"),
+        at(threads=2, leader="long-gone", freezer="frozen", quick=True),
+        at("L", threads=3, leader="long-gone", freezer="frozen"),
+        at("L", threads=2, oom="global", freezer="frozen"),
+        at("L", threads=2, parent="frozen", freezer="frozen"),
+        at("L", threads=2, traced="leader", freezer="frozen"),
+        at("L", threads=2, traced="all", freezer="frozen"),
+        at("L", threads=2, racing="second-oom", freezer="frozen"),
+        at(freezer="freezing"),
+        at(racing="thaw", freezer="frozen"),
+        at(freezer="frozen", pm="suspend"),
+        at("L", threads=2, freezer="frozen", pm="suspend"),
+        at("L", threads=2, freezer="frozen", pm="snapshot"),
+        at("L", threads=2, oom="self", pm="suspend", quick=True),
+        at("L", threads=2, oom="self", pm="snapshot"),
+    ),
+)
+
+_COUNTED_ONCE = Family(
+    "counted-once-per-group",
+    "How often a group can be marked: whoever charges or allocates while it dies marks itself, once a thread in legacy.",
+    (
+        at(quick=True),
+        at(threads=2, quick=True),
+        at(threads=3),
+        at(threads=4),
+        at(oom="self", threads=2, early_ticks=1),
+        at("LN", oom="self", threads=2, racing="second-oom", quick=True),
+        at("LN", oom="self", threads=3, racing="second-oom"),
+        at(oom="self", threads=2, racing="exit_group"),
+        at(oom="self", threads=2, leader="first"),
+        at(oom="self", threads=2, leader="last"),
+        at(racing="second-oom"),
+        at(oom="global", racing="second-oom"),
+        at(oom="global", threads=2),
+        at(threads=2, freezer="frozen"),
+        at(threads=2, racing="exit_group"),
+        at(sharer="clone-vm"),
+    ),
+)
+
+_COUNT_RETURNS = Family(
+    "count-returns",
+    "In which order the threads end, and who wants to see the leader as a zombie: exit_notify() of the RFC finds the last thread "
+    "by that.",
+    (
+        at(quick=True),
+        at("R", threads=2, quick=True),
+        at("R", threads=3),
+        at("R", threads=4),
+        at("R", threads=2, leader="first"),
+        at("R", threads=2, leader="last"),
+        at("R", threads=3, leader="last"),
+        at("R", threads=2, leader="long-gone", quick=True),
+        at("R", threads=3, leader="long-gone"),
+        at("R", threads=4, leader="long-gone"),
+        at(parent="waits", quick=True),
+        at("R", threads=2, parent="waits"),
+        at("R", threads=2, parent="frozen"),
+        at(threads=2, parent="ignores", quick=True),
+        at(threads=2, parent="nocldwait"),
+        at(threads=3, parent="ignores"),
+        at(parent="dies"),
+        at("R", traced="leader", quick=True),
+        at("R", threads=2, traced="one-thread"),
+        at("R", threads=2, traced="all"),
+        at("R", traced="leader", racing="tracer-waits"),
+        at("R", traced="leader", racing="tracer-dies"),
+        at("R", oom="self", threads=2, early_ticks=1),
+        at("R", oom="self", threads=2, early_ticks=2),
+        at("R", oom="global", threads=2),
+        at(racing="exec"),
+        at("R", racing="clone"),
+        at("R", threads=2, freezer="frozen", pm="suspend"),
+    ),
+)
+
+_NEVER_NEGATIVE = Family(
+    "count-never-negative",
+    "All that could drop the count twice: several marks, several last threads, a leader that is released by somebody else.",
+    (
+        at(quick=True),
+        at(threads=2, quick=True),
+        at(threads=3),
+        at(threads=4),
+        at(oom="self", threads=2, racing="second-oom", quick=True),
+        at(oom="self", threads=3, racing="second-oom"),
+        at(threads=2, leader="first"),
+        at(threads=3, leader="last"),
+        at(threads=2, parent="waits"),
+        at(threads=2, parent="ignores", quick=True),
+        at(threads=3, parent="ignores"),
+        at(threads=2, parent="nocldwait"),
+        at(parent="dies"),
+        at(traced="leader", racing="tracer-waits"),
+        at(traced="leader", racing="tracer-dies"),
+        at(threads=2, traced="all"),
+        at(racing="second-oom"),
+        at(racing="exec"),
+        at(threads=2, racing="exit_group"),
+        at(threads=2, freezer="frozen"),
+    ),
+)
+
+_DISABLED_QUIET = Family(
+    "disabled-means-quiet",
+    "Suspend and SNAPSHOT_FREEZE against a victim on its way out; a victim that brings the OOM about itself is late, and a timer "
+    "that runs out early lets suspend catch it anywhere.",
+    (
+        at("LN", oom="self", pm="suspend", quick=True),
+        at("LN", oom="self", pm="snapshot", quick=True),
+        at("LN", oom="self", pm="suspend", early_ticks=1),
+        at("LN", oom="self", threads=2, pm="suspend", quick=True),
+        at("LN", oom="self", threads=2, pm="snapshot"),
+        at("LN", oom="global", pm="suspend", early_ticks=1),
+        at(pm="suspend"),
+        at(pm="snapshot"),
+        at(oom="global", pm="suspend"),
+        at(oom="global", pm="snapshot"),
+        at(pm="suspend", parent="waits"),
+        at(freezer="frozen", pm="suspend"),
+        at(threads=2, freezer="frozen", pm="suspend"),
+        at(threads=2, freezer="frozen", pm="snapshot"),
+    ),
+)
+
+_SUSPENDED_QUIET = Family(
+    "suspended-means-quiet",
+    "The same, with both passes: freeze_kernel_threads() waits for whoever freezes, and a mainline victim does not.",
+    (
+        at("N", oom="self", pm="suspend", early_ticks=1, quick=True),
+        at(oom="self", pm="suspend", quick=True),
+        at(oom="self", threads=2, pm="suspend"),
+        at(oom="global", pm="suspend", early_ticks=1),
+        at(pm="suspend"),
+        at(oom="global", pm="suspend"),
+        at(pm="suspend", parent="waits"),
+        at(freezer="frozen", pm="suspend", quick=True),
+        at(threads=2, freezer="frozen", pm="suspend"),
+    ),
+)
+
+_NO_SPURIOUS_EBUSY = Family(
+    "no-spurious-ebusy",
+    "Suspend against a victim whose count may leak: by its threads, its leader and its parent.",
+    (
+        at(oom="self", pm="suspend", quick=True),
+        at(oom="self", threads=2, pm="suspend"),
+        at("R", threads=2, leader="long-gone", pm="suspend", quick=True),
+        at("R", threads=2, freezer="frozen", pm="suspend"),
+        at("R", threads=2, pm="suspend"),
+        at(threads=2, parent="ignores", pm="suspend"),
+        at("R", traced="leader", pm="suspend"),
+        at(pm="suspend"),
+        at(pm="suspend", parent="waits"),
+        at("R", threads=2, leader="long-gone", pm="snapshot"),
+        at(oom="global", pm="snapshot"),
+    ),
+)
+
+_VICTIM_DIES = Family(
+    "victim-dies",
+    "All that may keep a thread from its death: both fridges, a frozen or dead parent, exec and exit_group on the way, fork.",
+    (
+        at(quick=True),
+        at(freezer="frozen", quick=True),
+        at("L", threads=2, freezer="frozen", quick=True),
+        at("L", threads=3, freezer="frozen"),
+        at("L", threads=4, freezer="frozen"),
+        at(threads=2, leader="long-gone", freezer="frozen", quick=True),
+        at("L", threads=2, traced="all", freezer="frozen"),
+        at(freezer="freezing"),
+        at("L", threads=2, freezer="frozen", pm="suspend"),
+        at("L", threads=2, oom="self", pm="suspend"),
+        at(parent="frozen"),
+        at(threads=2, parent="frozen"),
+        at(parent="dies"),
+        at(traced="leader"),
+        at(threads=2, traced="one-thread"),
+        at(traced="leader", racing="tracer-dies"),
+        at(threads=2, leader="first"),
+        at(racing="exec"),
+        at(threads=2, racing="exit_group"),
+        at(racing="clone"),
+        at(racing="second-oom"),
+    ),
+)
+
+_NEVER_MARKED = Family(
+    "never-marked-while-disabled",
+    "Whoever may mark a victim, against whoever disables the OOM killer: two marks, each way to the OOM killer.",
+    (
+        at(oom="self", pm="suspend", quick=True),
+        at(oom="self", pm="snapshot", quick=True),
+        at(oom="self", pm="suspend", early_ticks=1),
+        at(oom="self", threads=2, racing="second-oom", pm="suspend"),
+        at(pm="suspend"),
+        at(pm="snapshot"),
+        at(oom="global", pm="suspend"),
+        at(oom="global", pm="snapshot"),
+        at(threads=2, freezer="frozen", pm="suspend"),
+        at(threads=2, freezer="frozen", pm="snapshot"),
+    ),
+)
+
+_FORK_CANNOT_ESCAPE = Family(
+    "fork-cannot-escape",
+    "copy_process() against the kill: a new thread, a new process, and a thread that execs, in and out of the fridge.",
+    (
+        at(racing="clone", quick=True),
+        at(racing="fork", quick=True),
+        at(oom="global", racing="clone"),
+        at(oom="self", threads=2, racing="clone"),
+        at(oom="self", threads=2, racing="fork"),
+        at(threads=2, racing="fork"),
+        at(oom="self", threads=2, racing="exec"),
+        at(racing="exec", quick=True),
+        at(sharer="clone-vm", quick=True),
+        at(threads=2, leader="long-gone", racing="clone"),
+    ),
+)
+
+_NO_IO_AFTER = Family(
+    "no-io-after-io-context",
+    "Each way out: killed, exit_group, the leader first or last, exec; alone and in company.",
+    (
+        at(quick=True),
+        at(threads=2, quick=True),
+        at(threads=3),
+        at(threads=2, leader="first"),
+        at(threads=2, leader="last"),
+        at(racing="exit_group", quick=True),
+        at(threads=2, racing="exit_group"),
+        at(racing="exec"),
+        at(threads=2, parent="waits"),
+        at(oom="self", pm="suspend", quick=True),
+        at(traced="leader", racing="tracer-waits"),
+        at(sharer="clone-vm"),
+    ),
+)
+
+_BYSTANDERS_STAY = Family(
+    "bystanders-stay",
+    "Who sits in the same fridge: a frozen parent, a process that shares the mm; and who thaws or freezes meanwhile.",
+    (
+        at(parent="frozen", quick=True),
+        at(parent="frozen", freezer="frozen", quick=True),
+        at(threads=2, parent="frozen", freezer="frozen", quick=True),
+        at(sharer="clone-vm", freezer="frozen", quick=True),
+        at(threads=2, sharer="clone-vm", freezer="frozen"),
+        at(oom="global", sharer="clone-vm", freezer="frozen"),
+        at(racing="thaw", freezer="frozen"),
+        at(freezer="frozen", pm="suspend"),
+        at(threads=2, freezer="frozen", pm="snapshot"),
+        at(threads=2, traced="leader", freezer="frozen"),
+    ),
+)
+
+_MM_PIN = Family(
+    "mm-pin-balanced",
+    "Who marks first and who is the last user of the mm: two OOMs, exec under the mark, a process that shares the mm, reapers of all kinds.",
+    (
+        at(quick=True),
+        at(oom="self", threads=2, racing="second-oom", quick=True),
+        at(oom="self", threads=3, racing="second-oom"),
+        at(racing="second-oom"),
+        at(oom="global", racing="second-oom"),
+        at(racing="exec", quick=True),
+        at(oom="self", threads=2, racing="exec"),
+        at(racing="exit_group"),
+        at(parent="waits", quick=True),
+        at(threads=2, parent="ignores"),
+        at(threads=2, parent="waits"),
+        at(traced="leader", racing="tracer-waits"),
+        at(sharer="clone-vm"),
+        at(threads=2, freezer="frozen"),
+    ),
+)
+
+_SHARERS_LEAVE = Family(
+    "sharers-leave",
+    "A process that shares the victim's mm, in the fridge with it or outside; no variant thaws it.",
+    (
+        at(sharer="clone-vm", quick=True),
+        at("LRN", sharer="clone-vm", freezer="frozen", quick=True),
+        at("LRN", threads=2, sharer="clone-vm", freezer="frozen"),
+        at("LRN", oom="global", sharer="clone-vm", freezer="frozen"),
+        at("LRN", sharer="clone-vm", freezer="frozen", pm="suspend"),
+    ),
+)
+
+FAMILIES: dict[str, Family] = {
+    family.claim: family
+    for family in (
+        _FRIDGE_EMPTIES,
+        _COUNTED_ONCE,
+        _COUNT_RETURNS,
+        _NEVER_NEGATIVE,
+        _DISABLED_QUIET,
+        _SUSPENDED_QUIET,
+        _NO_SPURIOUS_EBUSY,
+        _VICTIM_DIES,
+        _NEVER_MARKED,
+        _FORK_CANNOT_ESCAPE,
+        _NO_IO_AFTER,
+        _BYSTANDERS_STAY,
+        _MM_PIN,
+        _SHARERS_LEAVE,
+    )
+}
+
+SITUATIONS: dict[str, Situation] = {
+    row.situation.name: row.situation for family in FAMILIES.values() for row in family.rows
+}
+"""Every one of them by its name, each once, however many claims it bears on."""
+
+QUICK: tuple[str, ...] = tuple(
+    dict.fromkeys(row.situation.name for family in FAMILIES.values() for row in family.rows if row.quick)
+)
+"""The small ones that a review explores."""

@@ -1,0 +1,119 @@
+"""One job: every interleaving of one situation on one variant; and what came of it, as it is stored."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from typing import Any
+
+import attrs
+import cattrs
+
+from oom_review import scenario_file
+from oom_review.claims import HOLDS, REFUTED
+from oom_review.explore.explorer import BOUNDED, explore
+from oom_review.explore.search import Limits
+from oom_review.scenario_form import ScenarioFile, Settings
+from oom_review.situations.families import SITUATIONS
+from oom_review.situations.script import scenario
+from oom_review.variants import load
+
+
+@attrs.define(frozen=True)
+class Job:
+    """What to explore, and where to stop (None: nowhere)."""
+
+    situation: str
+    variant: str
+    states: int | None = None
+    seconds: int | None = None
+
+    def __str__(self) -> str:
+        """For people."""
+        return f"{self.situation} on {self.variant}"
+
+
+@attrs.define(frozen=True)
+class Refutation:
+    """A broken claim: the sentence, and the text of a scenario file that shows it."""
+
+    sentence: str
+    scenario: str
+
+
+@attrs.define(frozen=True)
+class Outcome:
+    """What a job found.  ``bounded`` is empty, or says where it stopped."""
+
+    job: Job
+    states: int
+    transitions: int
+    ends: int
+    elapsed: float
+    bounded: str
+    refuted: dict[str, Refutation]
+
+    def verdict(self, claim: str) -> str:
+        """HOLDS, REFUTED or BOUNDED."""
+        if claim in self.refuted:
+            return REFUTED
+        return BOUNDED if self.bounded else HOLDS
+
+
+@attrs.define(frozen=True)
+class Broke:
+    """The variant's own code raised: what, and where, in one line."""
+
+    reason: str
+
+
+def run(job: Job) -> Outcome | Broke:
+    """A worker's job."""
+    try:
+        return _explored(job)
+    except Exception as error:  # noqa: BLE001 - a stranger's variant may raise anything
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        what = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        return Broke(
+            f"variant {job.variant!r} broke at {last.filename}:{last.lineno}: {what} ({job.situation})"
+        )
+
+
+def _explored(job: Job) -> Outcome:
+    situation = SITUATIONS[job.situation]
+    variant = load(job.variant)
+    started = time.monotonic()
+    limits = Limits(job.states, job.seconds)
+    result = explore(scenario(situation), variant, limits=limits, early_ticks=situation.early_ticks)
+    refuted = {}
+    for claim, verdict in result.verdicts.items():
+        if verdict.verdict == REFUTED:
+            assert verdict.witness is not None
+            made_by = Settings(
+                title=situation.name, claim=claim, variant=variant.name, strategy="every interleaving"
+            )
+            text = scenario_file.dumps(ScenarioFile(verdict.witness, made_by))
+            refuted[claim] = Refutation(verdict.sentence, text)
+    return Outcome(
+        job,
+        result.counts.states,
+        result.counts.transitions,
+        len(result.finals),
+        round(time.monotonic() - started, 3),
+        result.bounded,
+        refuted,
+    )
+
+
+def as_data(outcome: Outcome) -> dict[str, Any]:
+    """For a file."""
+    data: dict[str, Any] = cattrs.unstructure(outcome)
+    return data
+
+
+_CONVERTER = cattrs.Converter(forbid_extra_keys=True)
+
+
+def from_data(data: object) -> Outcome:
+    """The outcome again; raises what cattrs raises for anything else."""
+    return _CONVERTER.structure(data, Outcome)

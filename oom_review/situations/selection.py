@@ -1,0 +1,36 @@
+"""Which situations: by the words of the command line.  An empty selection is a mistake."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+
+from oom_review.claims import BY_ID
+from oom_review.errors import BadInput
+from oom_review.situations.dimensions import MAX_THREADS
+from oom_review.situations.families import FAMILIES, SITUATIONS
+from oom_review.situations.situation import Situation
+
+
+def select(patterns: list[str], claims: list[str], threads: int | None) -> list[Situation]:
+    """All that match one of the patterns, are in the family of one of the claims and have no more threads; raises BadInput."""
+    unknown = [c for c in claims if c not in BY_ID]
+    if unknown:
+        raise BadInput(f"no such claim: {unknown[0]!r}; there are: {', '.join(BY_ID)}")
+    if threads is not None and not 1 <= threads <= MAX_THREADS:
+        raise BadInput(f"--threads {threads}: victims have 1 to {MAX_THREADS} threads")
+    for pattern in patterns:
+        if not any(fnmatchcase(name, pattern) for name in SITUATIONS):
+            raise BadInput(f"no such situation: {pattern!r} (oom-review explore --list names them all)")
+    wanted = {name for claim in claims or FAMILIES for name in FAMILIES[claim].names}
+    chosen = [
+        s
+        for name, s in SITUATIONS.items()
+        if name in wanted
+        and (not patterns or any(fnmatchcase(name, p) for p in patterns))
+        and (threads is None or s.threads <= threads)
+    ]
+    if not chosen:
+        raise BadInput(
+            "no situation is in all of what was asked for (oom-review explore --list names them all)"
+        )
+    return chosen

@@ -1,0 +1,68 @@
+"""The table of an exploration, and the witnesses under it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from oom_review import scenario_file
+from oom_review.claims import CLAIMS, HOLDS, REFUTED, Claim
+from oom_review.columns import columns
+from oom_review.output import new_file
+from oom_review.situations.job import Outcome
+from oom_review.situations.verdicts import Explored
+from oom_review.variants import TITLES, load
+
+COLOURS = {HOLDS: "green", REFUTED: "red"}
+
+
+def table(cells: Sequence[Explored], variants: Sequence[str]) -> Table:
+    """Claims down, variants across; under each verdict its bound."""
+    made = Table(show_lines=True)
+    made.add_column("claim", no_wrap=True)
+    for name in variants:
+        made.add_column(TITLES.get(name, name))
+    for claim in CLAIMS:
+        row = {c.variant: c for c in cells if c.claim is claim}
+        if row:
+            made.add_row(claim.id, *(_cell(row[v]) if v in row else "" for v in variants))
+    return made
+
+
+def _cell(cell: Explored) -> str:
+    colour = COLOURS.get(cell.verdict, "yellow")
+    return f"[{colour}]{cell.verdict}[/{colour}]\n{cell.bound}"
+
+
+def print_refutations(cells: Iterable[Explored], directory: Path | None) -> None:
+    """For each the smallest situation that shows it, and the command that replays it if there is a directory for files."""
+    refuted = [c for c in cells if c.verdict == REFUTED]
+    for cell in refuted:
+        assert cell.smallest is not None
+        title = TITLES.get(cell.variant, cell.variant)
+        print(f"{cell.claim.id} is refuted on {title}: {cell.smallest.job.situation}")
+        if directory is not None:
+            path = new_file(directory, f"{cell.claim.id}--{cell.variant}", ".scenario")
+            scenario_file.save(path, scenario_file.parse(cell.smallest.refuted[cell.claim.id].scenario))
+            print(f"    oom-review replay {path} --variant {cell.variant}")
+    if refuted and directory is None:
+        print("--save DIR writes a scenario file for each, and says how to replay it")
+
+
+def print_unexpected(console: Console, wrong: Iterable[tuple[Claim, Outcome, str]]) -> None:
+    """What nobody expected, and for the first refutation of a claim on a variant the interleaving."""
+    seen = set()
+    for claim, outcome, expected in wrong:
+        key = (claim.id, outcome.job.variant)
+        if claim.id in outcome.refuted and key not in seen:
+            console.print()
+            scenario = scenario_file.parse(outcome.refuted[claim.id].scenario).scenario
+            print(columns(scenario, load(outcome.job.variant), claim.id))
+        seen.add(key)
+        print(
+            f"UNEXPECTED: {claim.id} on {outcome.job.variant} {outcome.verdict(claim.id)} in {outcome.job.situation}, "
+            f"expected {expected}"
+        )

@@ -1,0 +1,100 @@
+"""From the outcomes of many jobs to a verdict on each claim, with the bound within which it holds; and what nobody expected."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import attrs
+
+from oom_review.claims import CLAIMS, HOLDS, REFUTED, Claim
+from oom_review.explore.explorer import BOUNDED
+from oom_review.situations.families import FAMILIES, SITUATIONS
+from oom_review.situations.job import Outcome
+from oom_review.situations.script import scenario
+
+
+@attrs.define(frozen=True)
+class Explored:
+    """The verdict on one claim on one variant, from the situations of the claim's family that were to be explored.
+
+    ``bound`` says how much was explored, or where it stopped; a refutation has the smallest situation that shows it.
+    """
+
+    claim: Claim
+    variant: str
+    verdict: str
+    bound: str
+    smallest: Outcome | None = None
+
+
+def verdicts(
+    wanted: Sequence[str],
+    variants: Sequence[str],
+    outcomes: Iterable[Outcome],
+    claims: Iterable[Claim] = CLAIMS,
+) -> list[Explored]:
+    """Of each of these claims that these situations bear on, or that was broken in one of them."""
+    by_variant: dict[str, dict[str, Outcome]] = {v: {} for v in variants}
+    for outcome in outcomes:
+        by_variant[outcome.job.variant][outcome.job.situation] = outcome
+    found = []
+    for claim in claims:
+        family = [name for name in wanted if name in FAMILIES[claim.id].names]
+        row = [_explored(claim, v, family, by_variant[v]) for v in variants]
+        found += [e for e in row if family or e.verdict == REFUTED]
+    return found
+
+
+def _explored(claim: Claim, variant: str, family: Sequence[str], outcomes: dict[str, Outcome]) -> Explored:
+    broken = [o for o in outcomes.values() if claim.id in o.refuted]
+    if broken:
+        smallest = min(
+            broken, key=lambda o: (len(scenario(SITUATIONS[o.job.situation]).operations), o.states)
+        )
+        bound = f"refuted in {len(broken)} of {_count(len(outcomes), 'situation')}"
+        return Explored(claim, variant, REFUTED, bound, smallest)
+    stopped = [o.bounded for name in family if name in outcomes and (o := outcomes[name]).bounded]
+    left = sum(name not in outcomes for name in family)
+    if stopped or left:
+        reasons = [f"{stopped[0]} in {len(stopped)}"] if stopped else []
+        reasons += [f"{left} not explored"] if left else []
+        return Explored(
+            claim, variant, BOUNDED, f"bounded: {'; '.join(reasons)} of {_count(len(family), 'situation')}"
+        )
+    return Explored(claim, variant, HOLDS, bound_of(outcomes[name] for name in family))
+
+
+def bound_of(outcomes: Iterable[Outcome]) -> str:
+    """How much was explored, where nothing was left out."""
+    explored = list(outcomes)
+    threads = max((SITUATIONS[o.job.situation].threads for o in explored), default=0)
+    states = f"{sum(o.states for o in explored):,}".replace(",", " ")
+    return f"all interleavings of {_count(len(explored), 'situation')}, up to {_count(threads, 'thread')}, {states} states"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def unexpected(outcomes: Iterable[Outcome]) -> list[tuple[Claim, Outcome, str]]:
+    """Each verdict that is not the one that the families and the ledger expect, with the expected one."""
+    return [
+        (claim, outcome, expected)
+        for outcome in outcomes
+        for claim in CLAIMS
+        if (expected := _not_as_expected(claim, outcome))
+    ]
+
+
+def _not_as_expected(claim: Claim, outcome: Outcome) -> str:
+    """The expected verdict if the outcome gives another one; a limit gives none."""
+    verdict = outcome.verdict(claim.id)
+    family = FAMILIES[claim.id]
+    if outcome.job.situation in family.names:
+        expected = family.expected(outcome.job.situation, outcome.job.variant)
+    elif claim.expected.get(outcome.job.variant, HOLDS) == REFUTED:
+        # The family says where; elsewhere it may be broken or not.
+        return ""
+    else:
+        expected = HOLDS
+    return expected if verdict not in (expected, BOUNDED) else ""
