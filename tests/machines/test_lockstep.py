@@ -18,6 +18,8 @@ from kernel_model.sched import Kernel, TaskStruct
 from oom_review import failure
 from oom_review.differences import DIFFERENCES, Difference
 from oom_review.machines.lockstep import UnexplainedDifference, lockstep_machine, lockstep_play
+from oom_review.scenario import Op, Run, Scenario
+from oom_review.schedules.gaps import Gaps
 from oom_review.search import run_quietly
 
 LEFT, RIGHT = legacy_tifmemdie.VARIANT, patched.VARIANT
@@ -55,6 +57,40 @@ def test_each_difference_has_an_example(difference: Difference) -> None:
     pair, remaining = lockstep_play(difference.example, LEFT, RIGHT)
     assert remaining == []
     assert difference.id in pair.parted
+
+
+def test_kernel_threads_that_only_the_left_freezes() -> None:
+    """A hibernation fails on both sides: on the right for the count, on the left later, when it has frozen kswapd already."""
+    scenario = Scenario(
+        (
+            Op("clone_newpid", "init", ("p1",)),
+            Run(),
+            Op("clone_vm", "p1", ("p2",)),
+            Run(),
+            Op("hibernate", "init"),
+            Run(
+                Gaps(
+                    (
+                        (13, "p1"),
+                        (7, "@tick"),
+                        (14, "p2"),
+                        (1, "@tick"),
+                        (1, "init"),
+                        (13, "p2"),
+                        (1, "@tick"),
+                        (1, "init"),
+                    ),
+                    65,
+                )
+            ),
+            Op("alloc", "kworker"),
+            Run(Gaps(((4, "@tick"), (17, "init")))),
+        )
+    )
+    pair, remaining = lockstep_play(scenario, LEFT, RIGHT)
+    assert (remaining, pair.parted) == ([], {"suspend-fails-on-the-count": 1})
+    assert pair.left.observe().pm == pair.right.observe().pm == (("init", "hibernate", "EBUSY"),)
+    assert (pair.left.record().visits["kswapd"], pair.right.record().visits.get("kswapd")) == (1, None)
 
 
 def test_a_kernel_does_not_differ_from_itself() -> None:
