@@ -17,6 +17,7 @@ from kernel_model.sched import (
     FreezerCgroup,
     Kernel,
     TaskStruct,
+    list_del_rcu,
 )
 
 WRITE = lock("freezer_change_state", "freezer_mutex", "*")
@@ -187,7 +188,7 @@ def join_list(p: TaskStruct, cgroup: FreezerCgroup) -> None:
 
 def leave_list(p: TaskStruct) -> None:
     """css_set_lock held."""
-    p.cgroup.tasks = [t for t in p.cgroup.tasks if t is not p]
+    p.cgroup.tasks = list_del_rcu(p.cgroup.tasks, p)
     p.on_cgroup_list = False
 
 
@@ -214,7 +215,7 @@ def cgroup_exit(k: Kernel, cur: TaskStruct) -> Steps[None]:
     acquire(cur, k.css_set_lock)
     leave_list(cur)
     if cur.memcg is not None:
-        cur.memcg.tasks = [t for t in cur.memcg.tasks if t is not cur]
+        cur.memcg.tasks = list_del_rcu(cur.memcg.tasks, cur)
     release(cur, k.css_set_lock)
 
 

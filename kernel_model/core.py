@@ -6,7 +6,6 @@ from kernel_model import events
 from kernel_model.sched import (
     PF_FROZEN,
     TASK_NORMAL,
-    TASK_RUNNING,
     Kernel,
     MmStruct,
     SignalStruct,
@@ -14,18 +13,14 @@ from kernel_model.sched import (
 )
 
 
-def wake_up_state(p: TaskStruct, state: int) -> bool:
-    """Make ``p`` runnable if it sleeps in one of these states; say whether it did."""
-    if not p.state & state:
-        return False
-    p.state = TASK_RUNNING
-    p.timer = None
-    return True
+def wake_up_state(p: TaskStruct, state: int) -> None:
+    """Source: kernel/sched/core.c, wake_up_state()."""
+    p.try_to_wake_up(state)
 
 
-def wake_up_process(p: TaskStruct) -> bool:
+def wake_up_process(p: TaskStruct) -> None:
     """Source: kernel/sched/core.c, wake_up_process()."""
-    return wake_up_state(p, TASK_NORMAL)
+    p.try_to_wake_up(TASK_NORMAL)
 
 
 def wake_up_all(waiters: list[TaskStruct]) -> None:

@@ -29,6 +29,7 @@ from kernel_model.sched import (
     MmStruct,
     PidNamespace,
     TaskStruct,
+    list_del_rcu,
     same_thread_group,
     signal_group_exit,
     signal_pending,
@@ -280,12 +281,11 @@ def unhash_process(p: TaskStruct) -> None:
     p.hashed = False
     if thread_group_leader(p):
         p.real_parent.children.remove(p)
-    # A new list: whoever walks the old one under RCU still sees it whole.
-    signal.threads = [t for t in signal.threads if t is not p]
+    signal.threads = list_del_rcu(signal.threads, p)
     ns: PidNamespace | None = p.pid_ns
     while ns is not None:
         ns.tasks.remove(p)
-        if len(ns.tasks) <= OWN_PIDS and ns.child_reaper is not None:
+        if ns.has_at_most(OWN_PIDS) and ns.child_reaper is not None:
             # Source: kernel/pid.c, free_pid(); the reaper may wait for its namespace to empty.
             wake_up_process(ns.child_reaper)
         ns = ns.parent

@@ -36,7 +36,7 @@ from kernel_model.page_alloc import (
 from kernel_model.power import main as power
 from kernel_model.preempt import Steps, lock, point
 from kernel_model.ptrace import ptrace_attach, ptrace_detach, ptrace_resume, ptrace_setoptions
-from kernel_model.sched import FreezerCgroup, Kernel, MemCgroup, TaskStruct
+from kernel_model.sched import FreezerCgroup, Kernel, MemCgroup, TaskStruct, list_del_rcu
 from kernel_model.signal import do_send_sig_info
 from kernel_model.wait import do_wait
 
@@ -211,7 +211,7 @@ def _memcg_attach(_k: Kernel, target: TaskStruct, memcg: MemCgroup) -> Call:
         for p in target.signal.threads:
             if p.on_cgroup_list and p.memcg is not memcg:
                 if p.memcg is not None:
-                    p.memcg.tasks = [t for t in p.memcg.tasks if t is not p]
+                    p.memcg.tasks = list_del_rcu(p.memcg.tasks, p)
                 p.memcg = memcg
                 memcg.tasks.append(p)
         release(cur, k.css_set_lock)

@@ -154,6 +154,11 @@ class SignalStruct:
     oom_mm: MmStruct | None = None
     oom_score_adj: int = 0
 
+    def empty_but_for(self, p: TaskStruct) -> bool:
+        """No thread but this one is on the list."""
+        threads = self.threads
+        return len(threads) == 0 or (len(threads) == 1 and threads[0] is p)
+
 
 @attrs.define(eq=False, slots=True, repr=False)
 class PidNamespace:
@@ -164,6 +169,10 @@ class PidNamespace:
     child_reaper: TaskStruct | None = None
     tasks: list[TaskStruct] = attrs.Factory(list)
     disabled: bool = False
+
+    def has_at_most(self, pids: int) -> bool:
+        """So few tasks are left."""
+        return len(self.tasks) <= pids
 
 
 @attrs.define(eq=False, slots=True, repr=False)
@@ -241,6 +250,12 @@ class TaskStruct:
     def __repr__(self) -> str:
         """The name that scenarios use."""
         return self.name
+
+    def try_to_wake_up(self, state: int) -> None:
+        """Make the task runnable if it sleeps in one of these states (kernel/sched/core.c)."""
+        if self.state & state:
+            self.state = TASK_RUNNING
+            self.timer = None
 
 
 @attrs.define(frozen=True, slots=True, eq=False)
@@ -321,6 +336,13 @@ def signal_group_exit(sig: SignalStruct) -> bool:
     return bool(sig.flags & SIGNAL_GROUP_EXIT) or sig.group_exit_task is not None
 
 
+def list_del_rcu(tasks: list[TaskStruct], p: TaskStruct) -> list[TaskStruct]:
+    """A new list without ``p``: whoever walks the old one under RCU still sees it whole (include/linux/rculist.h)."""
+    new = tasks.copy()
+    new.remove(p)
+    return new
+
+
 def next_process(k: Kernel, p: TaskStruct | None) -> TaskStruct | None:
     """The hashed leader, zombies included, after ``p``, or the first: one step of a walk that sees who is born meanwhile.
 
@@ -342,8 +364,7 @@ def thread_group_leader(p: TaskStruct) -> bool:
 
 def thread_group_empty(p: TaskStruct) -> bool:
     """No other thread of the group is hashed (include/linux/sched.h)."""
-    threads = p.signal.threads
-    return len(threads) == 0 or (len(threads) == 1 and threads[0] is p)
+    return p.signal.empty_but_for(p)
 
 
 def delay_group_leader(p: TaskStruct) -> bool:
@@ -363,11 +384,12 @@ def signal_pending(p: TaskStruct) -> bool:
 
 def fatal_signal_pending(p: TaskStruct) -> bool:
     """SIGKILL is in the thread's own set (include/linux/sched.h); the shared set does not count."""
-    return bool(p.thread_flags & TIF_SIGPENDING) and SIGKILL in p.pending
+    # The set first: to a task that nobody killed, the freezer's signal makes no difference here.
+    return SIGKILL in p.pending and bool(p.thread_flags & TIF_SIGPENDING)
 
 
 def signal_pending_state(state: int, p: TaskStruct) -> bool:
     """A sleep in this state would end at once (include/linux/sched.h)."""
-    if not state & (TASK_INTERRUPTIBLE | TASK_WAKEKILL) or not p.thread_flags & TIF_SIGPENDING:
+    if not state & TASK_INTERRUPTIBLE and (not state & TASK_WAKEKILL or SIGKILL not in p.pending):
         return False
-    return bool(state & TASK_INTERRUPTIBLE) or SIGKILL in p.pending
+    return bool(p.thread_flags & TIF_SIGPENDING)

@@ -26,6 +26,7 @@ VARIANT_TOUCHES: dict[tuple[str, str], tuple[str, ...]] = {
         "sighand:parent(leader(p))",
         "exiting:group(parent(leader(p)))",
         "wait:parent(leader(p))",
+        "wait:cur?",
         "ptrace:group(parent(leader(p)))",
         "ptrace:leader(p)",
         "oom_mm:p",

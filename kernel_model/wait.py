@@ -75,8 +75,7 @@ def scan(cur: TaskStruct, *, wall: bool) -> tuple[TaskStruct | None, bool]:
 
 def do_wait(k: Kernel, cur: TaskStruct, *, wall: bool) -> Steps[TaskStruct | str]:
     """The reaped task, or ECHILD, or ERESTARTSYS for a signal (kernel/exit.c, do_wait)."""
-    queue = cur.signal.wait_chldexit
-    queue.append(cur)
+    cur.signal.wait_chldexit.append(cur)
     while True:
         yield SCAN, k.tasklist_lock
         cur.state = TASK_INTERRUPTIBLE
@@ -94,7 +93,7 @@ def do_wait(k: Kernel, cur: TaskStruct, *, wall: bool) -> Steps[TaskStruct | str
             break
         yield SLEEP
     cur.state = TASK_RUNNING
-    queue.remove(cur)
+    cur.signal.wait_chldexit.remove(cur)
     return result
 
 
