@@ -6,7 +6,7 @@ import argparse
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -66,10 +66,11 @@ def _claims(situation: Situation) -> list[str]:
 
 @attrs.define
 class Exploration:
-    """Jobs, what is known of them, and which workers died over theirs."""
+    """Jobs, what is known of them, and which workers died over theirs; ``answer`` is what a worker does."""
 
     jobs: Sequence[Job]
     results: Results | None
+    answer: Callable[[Job], Outcome | Broke] = run
     outcomes: dict[Job, Outcome] = attrs.Factory(dict)
     lost: list[Job] = attrs.Factory(list)
 
@@ -81,7 +82,7 @@ class Exploration:
                 self.outcomes[job] = known
         todo = sorted((j for j in self.jobs if j not in self.outcomes), key=_size, reverse=True)
         progress = Progress(len(self.jobs), sum(map(_size, todo)), len(self.outcomes))
-        answers = run_all(run, todo, workers or os.cpu_count() or 1)
+        answers = run_all(self.answer, todo, workers or os.cpu_count() or 1)
         with closing(answers), shown(Console(), progress) as tell:
             for answer in answers:
                 if answer is not None:

@@ -58,12 +58,12 @@ RACING = {
 
 DIMENSIONS: dict[str, dict[str, str]] = {
     "oom": OOM,
+    "pm": PM,
+    "freezer": FREEZER,
     "leader": LEADER,
     "parent": PARENT,
     "traced": TRACED,
-    "freezer": FREEZER,
-    "pm": PM,
     "sharer": SHARER,
     "racing": RACING,
 }
-"""All but the number of threads."""
+"""All but the numbers, in the order of names and sentences."""

@@ -90,4 +90,5 @@ def _size(s: Situation) -> float:
     size = float(ONE_THREAD * THREAD ** (alive - 1) * TICK**s.early_ticks)
     for dimension in DIMENSIONS:
         size *= GROWTH.get(getattr(s, dimension), 1)
-    return size
+    # A second thread that charges finds the victim dying already.
+    return size / 5 if s.oom == "self" and s.racing == "second-oom" else size

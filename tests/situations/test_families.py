@@ -18,7 +18,7 @@ from oom_review.situations.verdicts import unexpected
 from oom_review.variants import load
 
 VARIANTS = tuple(LETTERS.values())
-SMALL = 700
+SMALL = 600
 EACH = pytest.mark.parametrize("situation", SITUATIONS.values(), ids=lambda s: s.name)
 
 
