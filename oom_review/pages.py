@@ -22,8 +22,9 @@ variant. Verdicts rest only on what a user or a driver could see: who is alive, 
 changes, what suspend returned, each device access with the phase in which it happened. `make review` finds them anew;
 the test suite asserts each of them, refutations as strictly as successes.
 
-`holds` means: no counterexample in as many random programs as the review reports, each under many interleavings; `oom-review
-explore FILE` tries all interleavings of one scenario. `refuted` means: the scenario below, which anybody can replay.
+`holds` means: no counterexample in all interleavings of the claim's situations ([situations.md](situations.md); `oom-review explore`
+tries all of them, a review the small ones), nor in as many random programs as the review reports, each under many interleavings.
+`refuted` means: the scenario below, which anybody can replay.
 
 The verdicts for the two kernels of 2016 are those that the review of the RFC led us to expect; the faithful model gave no
 other. For mainline they are our findings. The variant `mainline_v6_18` is our base (Linux v4.8 with what became v4.9's OOM

@@ -13,7 +13,7 @@ import os
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from typing import Any, TypeVar, cast
 
 import attrs
@@ -35,7 +35,7 @@ RESTARTS = 4
 RESTART_EXAMPLES = 300
 FEW_PREEMPTIONS = 2
 BATCH = 150
-EXPLORING = 0.6
+EXPLORING = 0.5
 LOCKSTEP_EXAMPLES = 200
 
 
@@ -244,7 +244,7 @@ def _first_the_refutations(
 
 
 def _then_the_bounds(
-    pool: ProcessPoolExecutor,
+    pool: Executor,
     workers: int,
     names: list[str],
     board: _Board,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 
 import attrs
 
@@ -54,7 +54,7 @@ class Explorations:
 
 
 def explore_quick(
-    pool: ProcessPoolExecutor,
+    pool: Executor,
     workers: int,
     variants: Iterable[str],
     until: float,
