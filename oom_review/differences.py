@@ -11,7 +11,6 @@ from collections.abc import Callable
 
 import attrs
 
-from kernel_model import events
 from kernel_model.preempt import PreemptionPoint
 from kernel_model.sched import PF_KTHREAD, PF_SUSPEND_TASK, TIF_MEMDIE, TaskStruct
 from oom_review.observation import DEAD, IN_FRIDGE, Observation
@@ -74,7 +73,7 @@ def _leaves_fridge(d: Divergence, pair: Pair) -> bool:
     if d.kind != "task" or not _marked(d, pair) or d.left != IN_FRIDGE or d.right == IN_FRIDGE:
         return False
     pid = pair.right.machine.names_now()[d.subject].pid
-    return any(e[0] == events.THAWED and e[2] == pid and e[3] for _step, e in pair.right.history)
+    return pid in pair.right.record().thawed
 
 
 def _never_freezes(d: Divergence, pair: Pair) -> bool:
@@ -162,7 +161,7 @@ def _count_drops_later(d: Divergence, pair: Pair) -> bool:
 
 
 def _fails_on_count(d: Divergence, pair: Pair) -> bool:
-    if not any(e[0] == events.DISABLE_FAILED and e[2] > 0 for _s, e in pair.right.history):
+    if not pair.right.record().gave_up:
         return False
     return d.kind in ("pm", "phase", "task") or _kthread_froze_on_the_left(d, pair)
 

@@ -79,7 +79,8 @@ def task_state(p: TaskStruct) -> str:
 class Record:
     """What the events since boot come to: each is read once, however often somebody asks.
 
-    ``marked``: groups; ``raises`` of oom_victims; ``visits`` to the fridge by name; the rest as in Observation.
+    ``marked``: groups; ``raises`` of oom_victims; ``visits`` to the fridge by name; ``thawed``: pids of those whom the OOM killer
+    let out of it; ``gave_up``: oom_killer_disable() did, as the count was not 0; the rest as in Observation.
     """
 
     counts: list[int] = attrs.Factory(list)
@@ -90,6 +91,8 @@ class Record:
     visits: dict[str, int] = attrs.Factory(dict)
     marked: int = 0
     raises: int = 0
+    thawed: set[int] = attrs.Factory(set)
+    gave_up: bool = False
     _read: int = 0
 
     def read(self, k: Kernel, history: list[tuple[int, tuple[Any, ...]]]) -> None:
@@ -108,6 +111,10 @@ class Record:
             self.visits[name] = self.visits.get(name, 0) + 1
         elif kind == events.MARKED:
             self.marked += 1
+        elif kind == events.THAWED and event[3]:
+            self.thawed.add(event[2])
+        elif kind == events.DISABLE_FAILED and event[2] > 0:
+            self.gave_up = True
         elif kind == events.PM_RESULT:
             self.pm.append((k.tasks[event[1]].name, event[2], event[3]))
         elif kind == events.IO:

@@ -2,17 +2,26 @@
 
 Whoever does something, and to whom, is drawn as a number and taken modulo who is there, whatever the state: that shrinks well.  What
 is not possible in the state at hand is left out.  A few rules put together what seldom comes together by chance.
+
+A draw costs Hypothesis as much as ten steps of a machine cost us, so that a rule's choices are drawn together where they can be.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import product
+from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from oom_review.scenario import Op
 
-WHO = st.integers(0, 11)
+WHO = range(12)
+ANYBODY = st.sampled_from(WHO)
 SEED = st.integers(0, 2**32 - 1)
+# Hypothesis prefers small numbers to those above.
+EQUALLY_LIKELY = 256
 
 BIRTHS = (
     "clone",
@@ -54,6 +63,15 @@ SHARERS = ("", "clone_vm", "clone_sighand")
 PLACES = ("nowhere", "M", "A", "frozen")
 RIVALS = ("dump", "suspend", "hibernate", "snapshot_freeze", "alloc", "exit_group", "execve", "exit", "wait")
 ALLOCATORS = ("kworker", "kswapd")
+# One rival in a race, or nobody.
+RIVAL = (*RIVALS, *[""] * (16 - len(RIVALS)))
+
+
+def together(*choices: Iterable[Any]) -> st.SearchStrategy[tuple[Any, ...]]:
+    """One of each, in a single draw."""
+    combinations = [*product(*choices)]
+    assert len(combinations) <= EQUALLY_LIKELY
+    return st.sampled_from(combinations)
 
 
 class AlphabetMachine(RuleBasedStateMachine):
@@ -103,9 +121,10 @@ class AlphabetMachine(RuleBasedStateMachine):
 
     # Rules (their names matter to the shrinker: simple ones come early in the alphabet)
 
-    @rule(kind=st.sampled_from(BIRTHS), parent=WHO)
-    def a_birth(self, kind: str, parent: int) -> None:
+    @rule(drawn=together(BIRTHS, WHO))
+    def a_birth(self, drawn: tuple[str, int]) -> None:
         """Somebody clones, forks or vforks."""
+        kind, parent = drawn
         self.birth(kind, self.person(parent))
 
     @rule()
@@ -118,20 +137,16 @@ class AlphabetMachine(RuleBasedStateMachine):
         """Run under a schedule of the portfolio, often not to the end."""
         self.advance(seed, "portfolio", [])
 
-    @rule(first=WHO, second=WHO)
-    def a_turn(self, first: int, second: int) -> None:
+    @rule(drawn=together(WHO, WHO))
+    def a_turn(self, drawn: tuple[int, int]) -> None:
         """Only two of them run, the first one first."""
+        first, second = drawn
         self.advance(0, "turn", [self.person(first), self.person(second)])
 
-    @rule(
-        kind=st.sampled_from(LEADERS),
-        threads=st.integers(1, 4),
-        sharer=st.sampled_from(SHARERS),
-        place=st.sampled_from(PLACES),
-        parent=WHO,
-    )
-    def b_process(self, kind: str, threads: int, sharer: str, place: str, parent: int) -> None:
+    @rule(drawn=together(LEADERS, range(1, 5), SHARERS, PLACES), parent=ANYBODY)
+    def b_process(self, drawn: tuple[str, int, str, str], parent: int) -> None:
         """A whole process: born, with threads, perhaps with a second process in its mm, perhaps frozen."""
+        kind, threads, sharer, place = drawn
         self.settle()
         leader = self.birth(kind, self.person(parent))
         self.settle()
@@ -151,10 +166,11 @@ class AlphabetMachine(RuleBasedStateMachine):
             self.submit(Op("freeze", "init", ("A",)))
             self.settle()
 
-    @rule(killer=st.integers(0, 4), others=st.lists(st.sampled_from(RIVALS), max_size=3), who=WHO, seed=SEED)
-    def b_race(self, killer: int, others: list[str], who: int, seed: int) -> None:
+    @rule(drawn=together(range(5), RIVAL), others=together(RIVAL, RIVAL), who=ANYBODY, seed=SEED)
+    def b_race(self, drawn: tuple[int, str], others: tuple[str, str], who: int, seed: int) -> None:
         """An OOM kill, and what races with it, all at once."""
-        for i, name in enumerate(others):
+        killer, other = drawn
+        for i, name in enumerate(filter(None, (other, *others))):
             rival = self.person(who + i) if name in POWER else self.child(who + i)
             self.submit(Op("kill", rival, (rival, "ABRT")) if name == "dump" else Op(name, rival))
         if killer < len(ALLOCATORS):
@@ -165,15 +181,10 @@ class AlphabetMachine(RuleBasedStateMachine):
             self.submit(Op("alloc", self.child(who + killer)))
         self.advance(seed, "portfolio", [])
 
-    @rule(
-        name=st.sampled_from(MEMORY),
-        threads=st.integers(2, 4),
-        sysrq=st.booleans(),
-        power=st.sampled_from(("", *POWER[:3])),
-        seed=SEED,
-    )
-    def b_crowd(self, name: str, threads: int, sysrq: bool, power: str, seed: int) -> None:
+    @rule(drawn=together(MEMORY, range(2, 5), (False, True), ("", *POWER[:3])), seed=SEED)
+    def b_crowd(self, drawn: tuple[str, int, bool, str], seed: int) -> None:
         """The threads of a process in the memory cgroup run out of memory together, perhaps while the system suspends."""
+        name, threads, sysrq, power = drawn
         self.settle()
         leader = self.birth("fork", "init")
         self.settle()
@@ -191,47 +202,52 @@ class AlphabetMachine(RuleBasedStateMachine):
             self.submit(Op("sysrq_f"))
         self.advance(seed, "portfolio", [])
 
-    @rule(name=st.sampled_from(PLAIN), who=WHO)
-    def c_plain(self, name: str, who: int) -> None:
+    @rule(drawn=together(PLAIN, WHO))
+    def c_plain(self, drawn: tuple[str, int]) -> None:
         """A system call without arguments."""
+        name, who = drawn
         self.submit(Op(name, self.child(who)))
 
-    @rule(name=st.sampled_from(MEMORY), who=WHO, kthread=st.integers(0, 2))
-    def d_memory(self, name: str, who: int, kthread: int) -> None:
+    @rule(drawn=together(range(3), MEMORY, WHO))
+    def d_memory(self, drawn: tuple[int, str, int]) -> None:
         """Somebody, or a kernel thread, allocates until the OOM killer runs."""
+        kthread, name, who = drawn
         if kthread < len(ALLOCATORS):
             self.submit(Op("alloc", ALLOCATORS[kthread]))
         else:
             self.submit(Op(name, self.person(who)))
 
-    @rule(cgroup=st.sampled_from(CGROUPS), who=WHO, whom=WHO)
-    def e_attach(self, cgroup: str, who: int, whom: int) -> None:
+    @rule(drawn=together(CGROUPS, WHO), whom=ANYBODY)
+    def e_attach(self, drawn: tuple[str, int], whom: int) -> None:
         """Move a process to a freezer cgroup."""
+        cgroup, who = drawn
         self.submit(Op("attach", self.person(who), (self.child(whom), cgroup)))
 
-    @rule(
-        name=st.sampled_from(("freeze", "thaw", "read_state")), cgroup=st.sampled_from(CGROUPS[:2]), who=WHO
-    )
-    def e_freezer(self, name: str, cgroup: str, who: int) -> None:
+    @rule(drawn=together(("freeze", "thaw", "read_state"), CGROUPS[:2], WHO))
+    def e_freezer(self, drawn: tuple[str, str, int]) -> None:
         """Write or read freezer.state."""
+        name, cgroup, who = drawn
         self.submit(Op(name, self.person(who), (cgroup,)))
 
-    @rule(make=st.booleans(), who=WHO)
-    def e_mkdir(self, make: bool, who: int) -> None:
+    @rule(drawn=together((False, True), WHO))
+    def e_mkdir(self, drawn: tuple[bool, int]) -> None:
         """Make or remove a freezer cgroup."""
+        make, who = drawn
         if make:
             self.submit(Op("mkdir", self.person(who), ("A/C", "A")))
         else:
             self.submit(Op("rmdir", self.person(who), ("A/C",)))
 
-    @rule(who=WHO, whom=WHO)
-    def e_memcg(self, who: int, whom: int) -> None:
+    @rule(drawn=together(WHO, WHO))
+    def e_memcg(self, drawn: tuple[int, int]) -> None:
         """Move a process to the memory cgroup."""
+        who, whom = drawn
         self.submit(Op("memcg_attach", self.person(who), (self.child(whom), "M")))
 
-    @rule(who=WHO, whom=WHO, value=st.sampled_from((1000, 0, -1000)))
-    def e_score(self, who: int, whom: int, value: int) -> None:
+    @rule(drawn=together((1000, 0, -1000), WHO), whom=ANYBODY)
+    def e_score(self, drawn: tuple[int, int], whom: int) -> None:
         """Write oom_score_adj."""
+        value, who = drawn
         self.submit(Op("oom_score_adj", self.person(who), (self.child(whom), value)))
 
     @rule(name=st.sampled_from(EVENTS))
@@ -239,26 +255,30 @@ class AlphabetMachine(RuleBasedStateMachine):
         """The keyboard or a device."""
         self.submit(Op(name))
 
-    @rule(who=WHO, whom=WHO, sig=st.sampled_from(SIGNALS), thread=st.booleans())
-    def g_kill(self, who: int, whom: int, sig: str, thread: bool) -> None:
+    @rule(drawn=together(SIGNALS, (False, True), WHO), whom=ANYBODY)
+    def g_kill(self, drawn: tuple[str, bool, int], whom: int) -> None:
         """A signal to a process or a thread."""
+        sig, thread, who = drawn
         self.submit(Op("tgkill" if thread else "kill", self.person(who), (self.child(whom), sig)))
 
-    @rule(name=st.sampled_from(POWER), who=WHO)
-    def h_power(self, name: str, who: int) -> None:
+    @rule(drawn=together(POWER, WHO))
+    def h_power(self, drawn: tuple[str, int]) -> None:
         """Suspend, hibernate, or the snapshot device."""
+        name, who = drawn
         self.submit(Op(name, self.person(who)))
 
-    @rule(who=WHO, whom=WHO, events=st.booleans())
-    def i_funeral(self, who: int, whom: int, events: bool) -> None:
+    @rule(drawn=together((False, True), WHO), whom=ANYBODY)
+    def i_funeral(self, drawn: tuple[bool, int], whom: int) -> None:
         """A tracer of another process waits for its tracee's death."""
+        events, who = drawn
         tracer, tracee = self.person(who), self.child(whom)
         self.submit(Op("ptrace_seize_exit" if events else "ptrace_seize", tracer, (tracee,)))
         self.settle()
         self.submit(Op("wait_all", tracer))
         self.submit(Op("exit_group", tracee))
 
-    @rule(name=st.sampled_from(TRACE), who=WHO, whom=WHO)
-    def i_trace(self, name: str, who: int, whom: int) -> None:
+    @rule(drawn=together(TRACE, WHO), whom=ANYBODY)
+    def i_trace(self, drawn: tuple[str, int], whom: int) -> None:
         """The tracer's requests."""
+        name, who = drawn
         self.submit(Op(name, self.person(who), (self.child(whom),)))

@@ -64,6 +64,7 @@ class LockstepMachine(AlphabetMachine):
         self.pair = Pair(Session(Machine(left), ()), Session(Machine(right), ()))
         self.log: list[str] = []
         self.recorded: tuple[list[Op | tuple[str, ...]], ...] = ([], [])
+        self.at_rest = False
 
     @property
     def sessions(self) -> tuple[Session, Session]:
@@ -90,6 +91,7 @@ class LockstepMachine(AlphabetMachine):
         except IllegalOperation:
             return False
         right.request(op)
+        self.at_rest = False
         for recorded in self.recorded:
             recorded.append(op)
         self.log.append(str(op))
@@ -98,6 +100,8 @@ class LockstepMachine(AlphabetMachine):
 
     def advance(self, seed: int, kind: str, who: list[str]) -> None:
         """See AlphabetMachine: the same priorities on both sides, sometimes for a few of the tasks only."""
+        if self.at_rest:
+            return
         changes = 0
         only = frozenset(who)
         if kind != "rest":
@@ -112,14 +116,16 @@ class LockstepMachine(AlphabetMachine):
             drive(session.machine, NamedPriorities(seed, changes, only), self._on_step(session))
             recorded.append(tuple(session.taken[before:]))
         self._compare()
+        # Until somebody asks for something no run would take a step, and no comparison see anything new.
+        self.at_rest = kind == "rest"
 
     def _on_step(self, session: Session) -> OnStep:
-        points = self.points
+        taken, met = session.on_step, self.points.add
 
         def on_step(task: TaskStruct | None) -> None:
-            session.on_step(task)
-            if task is not None and task.at is not None:
-                points.add(task.at if isinstance(task.at, PreemptionPoint) else task.at[0])
+            taken(task)
+            if task is not None and (at := task.at) is not None:
+                met(at if isinstance(at, PreemptionPoint) else at[0])
 
         return on_step
 

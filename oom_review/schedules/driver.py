@@ -66,11 +66,11 @@ def drive(
     ``on_step`` is told of each step after it: the task that took it, or None for the clock.
     """
     current: TaskStruct | None = None
-    step = machine.step
+    step, choose = machine.step, scheduler.choose
     steps = 0
     while steps < limit:
         try:
-            chosen = scheduler.choose(machine, current)
+            chosen = choose(machine, current)
         except Exhausted:
             return steps
         if chosen is None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from kernel_model.preempt import PreemptionPoint
 from oom_review.schedules.driver import Exhausted, short_sleep_due
+from oom_review.schedules.ranking import Ranking
 
 if TYPE_CHECKING:
     from kernel_model.machine import Machine
@@ -40,9 +41,7 @@ class NamedPriorities:
         self._seed = seed
         self._changes = changes
         self._only = only
-        self._met = 0
-        self._order: list[TaskStruct] = []
-        self._priority: dict[str, float] = {}
+        self._ranking = Ranking(self._meet)
         self._points: dict[str, list[int]] = {}
         self._steps: dict[str, int] = {}
         self._ticks = 0
@@ -51,20 +50,24 @@ class NamedPriorities:
     def _draw_clock(self) -> float:
         return _drawn(self._seed, f"{CLOCK} {self._ticks}", 0)[0]
 
+    def _meet(self, t: TaskStruct) -> float | None:
+        if self._only and t.name not in self._only:
+            return None
+        priority, points = _drawn(self._seed, t.name, self._changes)
+        if points:
+            self._points[t.name] = [*points]
+            self._steps[t.name] = 0
+        return priority
+
     def choose(self, machine: Machine, current: TaskStruct | None) -> TaskStruct | None:
         """See Scheduler."""
         del current
-        if self._met != len(machine.k.tasks):
-            self._meet(machine)
-        runnable = machine.runnable
-        for chosen in self._order:
-            if runnable(chosen):
-                break
-        else:
+        chosen = self._ranking.first(machine)
+        if chosen is None:
             if self._only:
                 raise Exhausted
             return None
-        if self._clock > self._priority[chosen.name] and short_sleep_due(machine):
+        if self._clock > self._ranking.priority(chosen) and short_sleep_due(machine):
             self._ticks += 1
             self._clock = self._draw_clock()
             return None
@@ -72,24 +75,10 @@ class NamedPriorities:
             self._count(machine, chosen)
         return chosen
 
-    def _meet(self, machine: Machine) -> None:
-        """Those who were born since: tasks are never forgotten, and stand in the order of their pids."""
-        for t in [*machine.k.tasks.values()][self._met :]:
-            if not self._only or t.name in self._only:
-                self._priority[t.name], points = _drawn(self._seed, t.name, self._changes)
-                if points:
-                    self._points[t.name] = [*points]
-                    self._steps[t.name] = 0
-                self._order.append(t)
-        self._met = len(machine.k.tasks)
-        self._sort()
-
-    def _sort(self) -> None:
-        self._order.sort(key=lambda t: -self._priority[t.name])
-
     def _count(self, machine: Machine, t: TaskStruct) -> None:
-        point = t.at if isinstance(t.at, PreemptionPoint) or t.at is None else t.at[0]
-        if point is None or point.function in VARIANT_ONLY:
+        assert t.at is not None
+        point = t.at if isinstance(t.at, PreemptionPoint) else t.at[0]
+        if point.function in VARIANT_ONLY:
             return
         if point.function == "thaw_task" and machine.k.oom_lock.owner is t:
             return
@@ -98,7 +87,6 @@ class NamedPriorities:
         points = self._points[name]
         while points and points[0] <= self._steps[name]:
             del points[0]
-            self._priority[name] -= 1
-            self._sort()
+            self._ranking.change(t, self._ranking.priority(t) - 1)
         if not points:
             del self._points[name]

@@ -10,6 +10,7 @@ import random
 from typing import TYPE_CHECKING
 
 from oom_review.schedules.driver import short_sleep_due
+from oom_review.schedules.ranking import Ranking
 
 if TYPE_CHECKING:
     from kernel_model.machine import Machine
@@ -17,12 +18,12 @@ if TYPE_CHECKING:
 
 
 class PctScheduler:
-    """Priorities are drawn when a task is first seen; ``depth`` is d, ``steps`` the guess for k."""
+    """Priorities are drawn when a task is born; ``depth`` is d, ``steps`` the guess for k."""
 
     def __init__(self, rng: random.Random, depth: int, steps: int) -> None:
         """All randomness comes from ``rng``."""
         self._rng = rng
-        self._priority: dict[int, float] = {}
+        self._ranking = Ranking(lambda _t: rng.random())
         self._changes = sorted(rng.randrange(max(1, steps)) for _ in range(depth - 1))
         self._count = 0
         self._lowest = 0.0
@@ -36,19 +37,9 @@ class PctScheduler:
             del self._changes[0]
             if current is not None:
                 self._lowest -= 1
-                self._priority[current.pid] = self._lowest
-        runnable = machine.runnable_tasks()
-        if not runnable:
+                self._ranking.change(current, self._lowest)
+        chosen = self._ranking.first(machine)
+        if chosen is not None and self._clock > self._ranking.priority(chosen) and short_sleep_due(machine):
+            self._clock = self._rng.random()
             return None
-        priority = self._priority
-        new = [t for t in runnable if t.pid not in priority]
-        if not new:
-            chosen = max(runnable, key=lambda t: priority[t.pid])
-            if self._clock > priority[chosen.pid] and short_sleep_due(machine):
-                self._clock = self._rng.random()
-                return None
-            return chosen
-        # The clock never goes before somebody who has not been seen yet.
-        for t in new:
-            priority[t.pid] = self._rng.random()
-        return max(runnable, key=lambda t: priority[t.pid])
+        return chosen

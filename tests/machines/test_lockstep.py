@@ -101,6 +101,29 @@ def test_a_kernel_does_not_differ_from_itself() -> None:
             assert (pair.parted, remaining) == ({}, [])
 
 
+def test_two_kernels_at_rest_are_left_alone_until_somebody_asks_for_something() -> None:
+    """No run of any kind would take a step; after a request, even one that waits for others, there are runs again."""
+    machine = lockstep_machine(LEFT, RIGHT)()
+    machine.settle()
+    assert machine.submit(Op("fork", "init", ("p1",)))
+    machine.advance(0, "turn", ["kworker"])
+    assert not machine.sessions[0].machine.names_now().get("p1")
+    machine.settle()
+    so_far = [list(recorded) for recorded in machine.recorded]
+    machine.settle()
+    machine.advance(7, "portfolio", [])
+    machine.advance(0, "turn", ["init", "p1"])
+    assert not machine.submit(Op("fork", "nobody", ("p2",)))
+    machine.settle()
+    assert [list(recorded) for recorded in machine.recorded] == so_far
+    for session in machine.sessions:
+        assert not session.machine.runnable_tasks()
+        assert session.machine.sleepers_due() is None
+    assert machine.submit(Op("exit", "p1"))
+    machine.settle()
+    assert [session.observe().state("p1") for session in machine.sessions] == ["zombie", "zombie"]
+
+
 def never_freezing(k: Kernel, p: TaskStruct) -> bool:
     """freezing_slow_path() that exempts everybody: a mistake that has nothing to do with the RFC."""
     del k, p
