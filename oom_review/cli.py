@@ -12,7 +12,7 @@ import attrs
 
 from oom_review.errors import BadInput
 
-OK, FAILED, BAD_INPUT = 0, 1, 2
+OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 
 @attrs.define(frozen=True)
@@ -205,7 +205,7 @@ def parser() -> argparse.ArgumentParser:
     top = Parser(
         prog="oom-review",
         description="Compare two semantics of Linux OOM victims, claim by claim and interleaving by interleaving.",
-        epilog="Exit status: 0 all is as it should be, 1 it is not, 2 bad input.",
+        epilog="Exit status: 0 all is as it should be, 1 it is not, 2 bad input, 130 interrupted.",
     )
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for command in COMMANDS:
@@ -223,6 +223,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BadInput as error:
         print(f"oom-review: {error}", file=sys.stderr)
         return BAD_INPUT
+    except KeyboardInterrupt:
+        print("oom-review: interrupted", file=sys.stderr)
+        return INTERRUPTED
     except BrokenPipeError:
         # The reader went away: nothing more to say, not even at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

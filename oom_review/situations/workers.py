@@ -6,6 +6,7 @@ import multiprocessing
 import signal
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
+from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, Generic, TypeVar
@@ -46,7 +47,12 @@ def run_all(answer: Callable[[J], A], jobs: Iterable[J], count: int) -> Generato
     def start(job: J) -> None:
         ours, theirs = context.Pipe()
         process = context.Process(target=_serve, args=(answer, theirs), daemon=True)
-        process.start()
+        # Ctrl-C goes to the whole group: whoever gave the jobs says what happens then, however far the worker is.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         # Without a copy of the other end here, the death of the worker ends the pipe.
         theirs.close()
         ours.send(job)
@@ -90,11 +96,7 @@ def _end(worker: _Worker[J]) -> None:
 
 
 def _serve(answer: Callable[[Any], Any], connection: Connection[Any, Any]) -> None:
-    # Ctrl-C goes to the whole group; whoever gave the jobs says what happens then.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    while True:
-        try:
-            job = connection.recv()
-        except EOFError:
-            return
-        connection.send(answer(job))
+    # The end of the pipe is the end of whoever gave the jobs.
+    with suppress(EOFError, BrokenPipeError):
+        while True:
+            connection.send(answer(connection.recv()))

@@ -113,12 +113,13 @@ def test_interrupted_it_says_how_to_go_on(tmp_path: Path) -> None:
     ]
     globs = [word for end in some for word in ("--situation", f"memcg-oom/threads={end}")]
     words = [sys.executable, "-m", "oom_review", "explore", *globs, "--jobs", "1"]
+    pipe = subprocess.PIPE
     with subprocess.Popen(
-        words, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        words, cwd=tmp_path, stdout=pipe, stderr=pipe, text=True, start_new_session=True
     ) as process:
         assert process.stdout is not None
         first = process.stdout.readline()
-        process.send_signal(signal.SIGINT)
+        os.killpg(process.pid, signal.SIGINT)
         _rest, errors = process.communicate()
     assert first.startswith("1/")
     assert process.returncode == 130
