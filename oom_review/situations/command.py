@@ -151,14 +151,13 @@ def _words(args: argparse.Namespace) -> list[str]:
 def _report(
     args: argparse.Namespace, situations: list[Situation], variants: list[str], exploration: Exploration
 ) -> int:
-    console = Console()
     outcomes = list(exploration.outcomes.values())
     claims = [c for c in CLAIMS if not args.claim or c.id in args.claim]
     cells = verdicts([s.name for s in situations], variants, outcomes, claims)
-    console.print(table(cells, variants))
+    Console().print(table(cells, variants))
     print_refutations(cells, Path(args.save) if args.save else None)
     wrong = unexpected(outcomes)
-    print_unexpected(console, wrong)
+    print_unexpected(wrong)
     bounded = [c for c in cells if c.verdict == BOUNDED]
     stopped = [o for o in outcomes if o.bounded]
     if stopped or exploration.lost:

@@ -28,6 +28,10 @@ oom-review explore --situation '*/suspend*' --threads 1
 oom-review explore --resume results.jsonl        # keep what is finished; go on there after Ctrl-C
 ```
 
+A results file has a header (format version, project version, a digest of the sources of model, claims and exploration) and a line of
+JSON for each finished job, with the verdicts, the counts, the digest of the variant's sources and a scenario file for each
+refutation. It is no use once these sources have changed, and then it is refused.
+
 `oom-review review` explores the {len(QUICK)} small ones that are printed in bold, as far as its budget allows.
 
 ## Dimensions

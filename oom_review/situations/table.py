@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
-from oom_review import scenario_file
+from oom_review import failure, scenario_file
 from oom_review.claims import CLAIMS, HOLDS, REFUTED, Claim
-from oom_review.columns import columns
 from oom_review.output import new_file
 from oom_review.situations.job import Outcome
 from oom_review.situations.verdicts import Explored
@@ -52,17 +50,16 @@ def print_refutations(cells: Iterable[Explored], directory: Path | None) -> None
         print("--save DIR writes a scenario file for each, and says how to replay it")
 
 
-def print_unexpected(console: Console, wrong: Iterable[tuple[Claim, Outcome, str]]) -> None:
-    """What nobody expected, and for the first refutation of a claim on a variant the interleaving."""
+def print_unexpected(wrong: Iterable[tuple[Claim, Outcome, str]]) -> None:
+    """What nobody expected; the first refutation of a claim on a variant leaves a file, and shows the interleaving."""
     seen = set()
     for claim, outcome, expected in wrong:
-        key = (claim.id, outcome.job.variant)
-        if claim.id in outcome.refuted and key not in seen:
-            console.print()
+        variant = outcome.job.variant
+        if claim.id in outcome.refuted and (claim.id, variant) not in seen:
+            seen.add((claim.id, variant))
             scenario = scenario_file.parse(outcome.refuted[claim.id].scenario).scenario
-            print(columns(scenario, load(outcome.job.variant), claim.id))
-        seen.add(key)
+            print(f"\n{failure.account(scenario, load(variant), claim.id, strategy='every interleaving')}")
+        verdict = outcome.verdict(claim.id)
         print(
-            f"UNEXPECTED: {claim.id} on {outcome.job.variant} {outcome.verdict(claim.id)} in {outcome.job.situation}, "
-            f"expected {expected}"
+            f"UNEXPECTED: {claim.id} on {variant} {verdict} in {outcome.job.situation}, expected {expected}"
         )

@@ -13,7 +13,7 @@ import pytest
 
 import patched
 from oom_review import scenario_file
-from oom_review.claims import BY_ID, REFUTED
+from oom_review.claims import BY_ID, HOLDS, REFUTED
 from oom_review.cli import main
 from oom_review.run import play
 from oom_review.situations import command
@@ -21,6 +21,7 @@ from oom_review.situations.families import FAMILIES, SITUATIONS
 from oom_review.situations.job import Broke, Job, Outcome, run
 from oom_review.situations.progress import Progress
 from oom_review.situations.results import Results
+from oom_review.situations.table import print_unexpected
 from oom_review.situations.verdicts import unexpected, verdicts
 from oom_review.variants import load
 
@@ -214,6 +215,23 @@ def test_what_nobody_expected_is_an_error_in_both_directions() -> None:
     cells = verdicts([GONE], ["patched"], [stopped])
     assert {c.verdict for c in cells} == {"bounded"}
     assert all(c.claim.id in BY_ID for c in cells)
+
+
+def test_an_unexpected_refutation_leaves_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As every failure does: the interleaving, the command that replays it, and what was expected."""
+    monkeypatch.setenv("OOM_REVIEW_FAILURES", str(tmp_path))
+    outcome = run(Job(GONE, "patched"))
+    assert isinstance(outcome, Outcome)
+    print_unexpected([(BY_ID["count-returns"], outcome, HOLDS)] * 2)
+    output = capsys.readouterr().out
+    assert output.count("oom_victims stays 1") == 1
+    assert (
+        output.count(f"oom-review replay {tmp_path}/count-returns--patched.scenario --variant patched") == 1
+    )
+    assert output.count(f"UNEXPECTED: count-returns on patched refuted in {GONE}, expected holds") == 2
+    assert (tmp_path / "count-returns--patched.scenario").is_file()
 
 
 def test_progress_says_how_far_it_is() -> None:
