@@ -28,6 +28,7 @@ from oom_review.review_bounds import Explorations, explore_quick
 from oom_review.scenario import Scenario
 from oom_review.search import NotReproducible, TimeIsUp, Verdict, confirm, run_machine, run_quietly, search
 from oom_review.situations.job import Broke
+from oom_review.situations.verdicts import Explored
 from oom_review.variants import TITLES, load
 
 REFUTE_EXAMPLES = 4000
@@ -209,20 +210,23 @@ def review(
         explored = _then_the_bounds(pool, workers, names, board, until, tell)
         _then_the_rest(pool, workers, list(zip(names, variants, strict=True)), board, until, first_seed, tell)
     bounds, surprises = explored.cells(names), explored.surprises()
-    cells = [
-        Cell(
-            claim,
-            v.name,
-            claim.expected.get(v.name, HOLDS),
-            board.verdicts[v.name, claim.id],
-            bounds[claim.id, v.name].bound if (claim.id, v.name) in bounds else "",
-            surprises.get((claim.id, v.name), ""),
-        )
-        for claim in CLAIMS
-        for v in variants
-    ]
+    cells = []
+    for claim in CLAIMS:
+        for v in variants:
+            key = (claim.id, v.name)
+            found = board.verdicts[v.name, claim.id]
+            bound = _bound(found, bounds.get(key))
+            expected = claim.expected.get(v.name, HOLDS)
+            cells.append(Cell(claim, v.name, expected, found, bound, surprises.get(key, "")))
     said = [f"{TITLES.get(name, name)}: {bound}" for name in names if (bound := explored.bound(name))]
     return Review(cells, tuple(said))
+
+
+def _bound(found: Verdict, explored: Explored | None) -> str:
+    """What holds in all that was explored is no bound of a claim that is refuted elsewhere."""
+    if explored is None or (found.verdict == REFUTED and explored.verdict != REFUTED):
+        return ""
+    return explored.bound
 
 
 Named = list[tuple[str, Variant]]

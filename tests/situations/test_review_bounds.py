@@ -104,6 +104,19 @@ def test_what_exploring_no_longer_refutes_is_a_surprise() -> None:
     }
 
 
+def test_what_is_refuted_has_no_bound_within_which_it_holds() -> None:
+    """Unless exploring refutes it too: then it says how often."""
+    cells = explored().cells(["patched"])
+    search = Verdict("victim-dies", "patched", REFUTED, 3, 4, 0.5)
+    assert review._bound(search, cells["victim-dies", "patched"]) == ""
+    assert review._bound(search, None) == ""
+    assert review._bound(search, cells["count-returns", "patched"]) == "refuted in 1 of 2 situations"
+    holds = attrs.evolve(search, verdict=HOLDS)
+    assert review._bound(holds, cells["victim-dies", "patched"]).startswith(
+        "all interleavings of 1 situation"
+    )
+
+
 def test_the_table_and_the_json_have_the_bound() -> None:
     """Under the verdict, and by cell."""
     cell = Cell(
