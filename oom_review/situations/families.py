@@ -72,6 +72,7 @@ _FRIDGE_EMPTIES = Family(
         at("L", threads=2, freezer="frozen", pm="suspend"),
         at("L", threads=2, freezer="frozen", pm="snapshot"),
         at("L", threads=2, oom="self", pm="suspend", quick=True),
+        at("L", threads=3, oom="self", pm="suspend"),
         at("L", threads=2, oom="self", pm="snapshot"),
     ),
 )
@@ -171,6 +172,7 @@ _DISABLED_QUIET = Family(
         at("LN", oom="self", pm="snapshot", quick=True),
         at("LN", oom="self", pm="suspend", early_ticks=1),
         at("LN", oom="self", threads=2, pm="suspend", quick=True),
+        at("LN", oom="self", threads=3, pm="suspend"),
         at("LN", oom="self", threads=2, pm="snapshot"),
         at("LN", oom="global", pm="suspend", early_ticks=1),
         at(pm="suspend"),
@@ -192,6 +194,7 @@ _SUSPENDED_QUIET = Family(
         at("N", oom="self", pm="suspend", early_ticks=1, quick=True),
         at(oom="self", pm="suspend", quick=True),
         at(oom="self", threads=2, pm="suspend"),
+        at(oom="self", threads=3, pm="suspend"),
         at(oom="global", pm="suspend", early_ticks=1),
         at(pm="suspend"),
         at(oom="global", pm="suspend"),
@@ -207,6 +210,7 @@ _NO_SPURIOUS_EBUSY = Family(
     (
         at(oom="self", pm="suspend", quick=True),
         at(oom="self", threads=2, pm="suspend"),
+        at(oom="self", threads=3, pm="suspend"),
         at("R", threads=2, leader="long-gone", pm="suspend", quick=True),
         at("R", threads=2, freezer="frozen", pm="suspend"),
         at("R", threads=2, pm="suspend"),
@@ -234,6 +238,7 @@ _VICTIM_DIES = Family(
         at(freezer="freezing"),
         at("L", threads=2, freezer="frozen", pm="suspend"),
         at("L", threads=2, oom="self", pm="suspend"),
+        at("L", threads=3, oom="self", pm="suspend"),
         at(parent="frozen"),
         at(threads=2, parent="frozen"),
         at(parent="dies"),
@@ -254,6 +259,7 @@ _NEVER_MARKED = Family(
     (
         at(oom="self", pm="suspend", quick=True),
         at(oom="self", pm="snapshot", quick=True),
+        at(oom="self", threads=3, pm="suspend"),
         at(oom="self", pm="suspend", early_ticks=1),
         at(oom="self", threads=2, racing="second-oom", pm="suspend"),
         at(pm="suspend"),
