@@ -55,7 +55,10 @@ def search(
     shrink: bool = True,
     mix: Mix = PORTFOLIO,
 ) -> Verdict:
-    """Try ``max_examples`` examples, or until the monotonic clock says ``until``; shrink what breaks the claim."""
+    """Try ``max_examples`` examples, or until the monotonic clock says ``until``; shrink what breaks the claim.
+
+    Programs that kill nobody are tried, and do not count towards ``max_examples``.
+    """
     started = time.monotonic()
     machine = claim_machine(variant, (claim,), mix)
     found: ClaimRefuted | None = None

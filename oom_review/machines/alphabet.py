@@ -60,7 +60,8 @@ SIGNALS = ("KILL", "TERM", "ABRT", "STOP", "CONT")
 CGROUPS = ("A", "A/B", "/")
 LEADERS = ("fork", "fork", "fork", "clone_newpid")
 SHARERS = ("", "clone_vm", "clone_sighand")
-PLACES = ("nowhere", "M", "A", "frozen")
+# Whom the freezer holds when the OOM killer comes is what all this is about: more often than anything else.
+PLACES = ("nowhere", "M", "A", "frozen", "frozen")
 RIVALS = ("dump", "suspend", "hibernate", "snapshot_freeze", "alloc", "exit_group", "execve", "exit", "wait")
 ALLOCATORS = ("kworker", "kswapd")
 # One rival in a race, or nobody.

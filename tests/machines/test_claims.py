@@ -12,7 +12,7 @@ import patched
 from kernel_model.sched import Variant
 from oom_review import failure
 from oom_review.claims import BY_ID, CLAIMS, HOLDS, REFUTED, Claim
-from oom_review.machines.claim_machine import ClaimRefuted, claim_machine, expected
+from oom_review.machines.claim_machine import INTERLEAVINGS, ClaimRefuted, claim_machine, expected
 from oom_review.minimize import droppable, minimize
 from oom_review.search import search
 
@@ -81,3 +81,11 @@ def test_a_claim_that_holds_is_not_refuted_by_searching_for_it() -> None:
     found = search(patched.VARIANT, BY_ID["count-never-negative"], max_examples=20)
     assert (found.verdict, found.scenario, found.violation) == (HOLDS, None, None)
     assert found.examples >= 20
+
+
+@pytest.mark.parametrize("first_seed", range(3))
+def test_programs_that_kill_nobody_do_not_count(first_seed: int) -> None:
+    """A search for so many examples has tried other interleavings of as many programs in which somebody may die."""
+    found = search(patched.VARIANT, BY_ID["count-never-negative"], max_examples=20, first_seed=first_seed)
+    assert found.interleavings >= 20 * INTERLEAVINGS
+    assert found.examples * INTERLEAVINGS > found.interleavings
