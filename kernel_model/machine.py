@@ -178,6 +178,19 @@ class Machine:
             t.seen_progress = self.k.progress
         return True
 
+    def may_expire(self, t: TaskStruct) -> bool:
+        """The task sleeps until a time, or until it looks again."""
+        return t.state != TASK_RUNNING and not frozen(t) and (t.timer is not None or t.polling)
+
+    def expire(self, t: TaskStruct) -> None:
+        """Let a sleep that has an end come to it before the others rest; the clock stands still."""
+        if not self.may_expire(t):
+            raise ModelBug(f"{t.name} does not sleep until a time, at {describe(t)}")
+        if t.polling:
+            t.seen_progress = self.k.progress
+        t.timer = None
+        t.state = TASK_RUNNING
+
     # Requests
 
     def request(self, name: str, task: str | None = None, *args: str | int) -> None:

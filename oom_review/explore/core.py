@@ -10,7 +10,7 @@ import legacy_tifmemdie
 import mainline_v6_18
 import patched
 from oom_review.claims import REFUTED
-from oom_review.explore import Limits, explore
+from oom_review.explore import Bounds, Limits, explore
 from oom_review.scenario import Op, Run, Scenario
 
 VARIANTS = {
@@ -44,10 +44,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--variant", choices=sorted(VARIANTS), nargs="+", default=["legacy", "patched"])
     parser.add_argument("--seconds", type=float, help="give up after so many for each line")
     parser.add_argument("--states", type=int, help="give up after so many for each line")
-    for reduction in ("caching", "por", "symmetry"):
+    for reduction in ("caching", "por", "symmetry", "whole-walks"):
         parser.add_argument(
-            f"--no-{reduction}", dest=reduction, action="store_false", help=f"switch off {reduction}"
+            f"--no-{reduction}",
+            dest=reduction.replace("-", "_"),
+            action="store_false",
+            help=f"switch off {reduction}",
         )
+    parser.add_argument(
+        "--short-sleeps", action="store_true", help="short sleeps may end while others can still run"
+    )
     args = parser.parse_args(arguments)
     if min(args.threads) < 1:
         parser.error(f"--threads {min(args.threads)}: a group has at least one thread")
@@ -62,9 +68,13 @@ def main(arguments: list[str] | None = None) -> int:
             result = explore(
                 core_situation(n),
                 VARIANTS[variant],
-                caching=args.caching,
-                por=args.por,
-                symmetry=args.symmetry,
+                bounds=Bounds(
+                    caching=args.caching,
+                    por=args.por,
+                    symmetry=args.symmetry,
+                    whole_walks=args.whole_walks,
+                    short_sleeps=args.short_sleeps,
+                ),
                 limits=limits,
             )
             seconds = time.perf_counter() - start

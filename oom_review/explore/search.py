@@ -290,7 +290,7 @@ def _race(node: Node, q: int, before: int) -> None:
     if q in node.enabled:
         node.add(q)
         return
-    if not before >> q & 1:
+    if not before:
         return  # q's very next step, which can't be taken here: not a race, the choice enables it
     candidates = [r for r in node.enabled if before >> r & 1 and r != node.choice]
     if any(node.done >> r & 1 or r in node.todo for r in candidates):

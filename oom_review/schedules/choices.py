@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 @attrs.define(frozen=True)
 class Choices:
-    """``names``: who takes each step, a task or @tick; the run ends after the last."""
+    """``names``: who takes each step, a task or @tick; the run ends after the last.
+
+    A task that sleeps until a time, or until it looks again, may be named too: its sleep ends there, and it takes its step.
+    """
 
     names: tuple[str, ...] = ()
 
@@ -56,7 +59,7 @@ class ChoiceScheduler:
         wanted = machine.names_now().get(name)
         if wanted is None:
             raise self._diverged(machine, name, "no such task")
-        if not machine.runnable(wanted):
+        if not machine.runnable(wanted) and (machine.k.panicked or not machine.may_expire(wanted)):
             raise self._diverged(machine, name, f"{name} can't run")
         return wanted
 

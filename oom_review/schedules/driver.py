@@ -77,6 +77,8 @@ def drive(
             if not machine.tick():
                 return steps
         else:
+            if chosen.state and not machine.runnable(chosen):
+                machine.expire(chosen)
             step(chosen)
             current = chosen
         steps += 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 MAX_THREADS = 4
-MAX_TICKS = 2
 
 OOM = {
     "memcg": "another process charges past the limit of their memory cgroup",
@@ -55,6 +54,10 @@ RACING = {
     "tracer-waits": "the tracer waits for it",
     "tracer-dies": "the tracer exits meanwhile",
 }
+SLEEPS = {
+    "at-rest": "",
+    "any-time": "short sleeps, and those of tasks that look again and again, may end at any time",
+}
 
 DIMENSIONS: dict[str, dict[str, str]] = {
     "oom": OOM,
@@ -65,5 +68,6 @@ DIMENSIONS: dict[str, dict[str, str]] = {
     "traced": TRACED,
     "sharer": SHARER,
     "racing": RACING,
+    "sleeps": SLEEPS,
 }
-"""All but the numbers, in the order of names and sentences."""
+"""All but the number of threads, in the order of names and sentences."""

@@ -11,7 +11,7 @@ import cattrs
 
 from oom_review import scenario_file
 from oom_review.claims import HOLDS, REFUTED
-from oom_review.explore.explorer import BOUNDED, explore
+from oom_review.explore.explorer import BOUNDED, Bounds, explore
 from oom_review.explore.search import Limits
 from oom_review.scenario_form import ScenarioFile, Settings
 from oom_review.situations.families import SITUATIONS
@@ -84,7 +84,8 @@ def _explored(job: Job) -> Outcome:
     variant = load(job.variant)
     started = time.monotonic()
     limits = Limits(job.states, job.seconds)
-    result = explore(scenario(situation), variant, limits=limits, early_ticks=situation.early_ticks)
+    bounds = Bounds(short_sleeps=situation.sleeps == "any-time")
+    result = explore(scenario(situation), variant, limits=limits, bounds=bounds)
     refuted = {}
     for claim, verdict in result.verdicts.items():
         if verdict.verdict == REFUTED:

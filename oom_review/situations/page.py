@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from oom_review.claims import CLAIMS, HOLDS
-from oom_review.situations.dimensions import DIMENSIONS, MAX_THREADS, MAX_TICKS
+from oom_review.situations.dimensions import DIMENSIONS, MAX_THREADS
 from oom_review.situations.families import FAMILIES, QUICK, SITUATIONS, Family
 from oom_review.variants import TITLES
 
@@ -18,8 +18,9 @@ row says on which variants exploring refutes the claim there, and any other outc
 verdict of `holds` was explored in is said with it: "all interleavings of 9 situations, up to 2 threads, 31 204 states". An
 exploration that hits a limit yields "bounded: stopped at ...", and never counts as holds.
 
-In all of them the clock moves only when nobody can run, but for those that say `early-ticks`: there that many timers may run
-out at any moment. The machine that suspends sleeps on at the end; nobody presses the power button.
+In all of them a time-out comes only when nobody can run, but for those that say `sleeps=any-time`: there a sleep of up to 200 ms, or of
+a task that looks again and again, may end at any moment, unless it would look in vain. The freezer's walks over all threads of the
+system, or of a group, are one step each: docs/model.md says why nothing depends on it. The machine that suspends sleeps on at the end; nobody presses the power button.
 
 ```
 oom-review explore --list                        # all {len(SITUATIONS)}, with the claims they bear on
@@ -39,7 +40,6 @@ refutation. It is no use once these sources have changed, and then it is refused
 | dimension | value | what it says |
 |---|---|---|
 | `threads` | 1 to {MAX_THREADS} | of the victim |
-| `early-ticks` | 0 to {MAX_TICKS} | how many timers may run out before everybody rests |
 """
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from oom_review.situations.dimensions import DIMENSIONS, MAX_THREADS, MAX_TICKS
+from oom_review.situations.dimensions import DIMENSIONS, MAX_THREADS
 
 
 @attrs.define(frozen=True)
@@ -20,12 +20,11 @@ class Situation:
     pm: str = "none"
     sharer: str = "none"
     racing: str = "nothing"
-    early_ticks: int = 0
+    sleeps: str = "at-rest"
 
     def __attrs_post_init__(self) -> None:
         """Only what the dimensions know."""
         assert 1 <= self.threads <= MAX_THREADS
-        assert 0 <= self.early_ticks <= MAX_TICKS
         for dimension, values in DIMENSIONS.items():
             assert getattr(self, dimension) in values, (dimension, getattr(self, dimension))
 
@@ -37,8 +36,6 @@ class Situation:
             value = getattr(self, dimension)
             if dimension != "oom" and value != next(iter(values)):
                 words.append(value if dimension == "pm" else f"{dimension}={value}")
-        if self.early_ticks:
-            words.append(f"early-ticks={self.early_ticks}")
         return "/".join(words)
 
     @property
@@ -46,12 +43,7 @@ class Situation:
         """What it is, in words."""
         said = [values[getattr(self, dimension)] for dimension, values in DIMENSIONS.items()]
         first = "one thread" if self.threads == 1 else f"{self.threads} threads"
-        clock = [
-            "",
-            "one timer may run out before everybody rests",
-            "two timers may run out before everybody rests",
-        ]
-        return "; ".join([f"a victim of {first}", *filter(None, [*said, clock[self.early_ticks]])])
+        return "; ".join([f"a victim of {first}", *filter(None, said)])
 
     @property
     def size(self) -> float:
@@ -81,13 +73,14 @@ GROWTH = {
     "thaw": 40,
     "tracer-waits": 3,
     "tracer-dies": 30,
+    "any-time": 8,
 }
-ONE_THREAD, THREAD, TICK = 90, 7, 10
+ONE_THREAD, THREAD = 90, 7
 
 
 def _size(s: Situation) -> float:
     alive = s.threads - (s.leader == "long-gone")
-    size = float(ONE_THREAD * THREAD ** (alive - 1) * TICK**s.early_ticks)
+    size = float(ONE_THREAD * THREAD ** (alive - 1))
     for dimension in DIMENSIONS:
         size *= GROWTH.get(getattr(s, dimension), 1)
     # A second thread that charges finds the victim dying already.

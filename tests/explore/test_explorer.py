@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import attrs
 import pytest
 from generated import scenario
 
@@ -11,44 +12,65 @@ import patched
 from kernel_model.errors import IllegalOperation
 from kernel_model.sched import Variant
 from oom_review.claims import HOLDS, REFUTED
-from oom_review.explore import Limits, Result, compare, explore
+from oom_review.explore import Bounds, Limits, Result, compare, explore
 from oom_review.explore.core import core_situation, main
-from oom_review.explore.explorer import BOUNDED
+from oom_review.explore.explorer import BOUNDED, by_repetition
 from oom_review.run import play
 from oom_review.scenario import Op, Run, Scenario
 
 VARIANTS = (legacy_tifmemdie.VARIANT, patched.VARIANT, mainline_v6_18.VARIANT)
-SMALL = Limits(states=800)
+SMALL = Limits(states=20_000)
+FEW = 800
 
 
 def outcome(result: Result) -> tuple[object, object]:
     return set(result.finals), {claim: verdict.verdict for claim, verdict in result.verdicts.items()}
 
 
-def everything(seed: int) -> Result | None:
-    """All interleavings with only states remembered; None for a scenario that is too large or not possible."""
+def everything(seed: int, bounds: Bounds) -> Result | None:
+    """All interleavings, with nothing reduced but that states are remembered; None for what is too large or not possible."""
     try:
-        result = explore(scenario(seed), VARIANTS[seed % 3], por=False, symmetry=False, limits=SMALL)
+        result = explore(
+            scenario(seed), VARIANTS[seed % 3], limits=SMALL, bounds=attrs.evolve(bounds, por=False)
+        )
     except IllegalOperation:
         return None
     return None if result.bounded else result
 
 
-@pytest.mark.parametrize("seed", range(70))
-def test_no_reduction_loses_an_end_or_a_verdict(seed: int) -> None:
-    """Ends and verdicts are the same with and without partial-order reduction and symmetry, and no reduction adds states."""
-    full = everything(seed)
+@pytest.mark.parametrize("short_sleeps", [False, True], ids=["sleep", "wake"])
+@pytest.mark.parametrize("seed", range(150))
+def test_no_reduction_loses_an_end_or_a_verdict(seed: int, short_sleeps: bool) -> None:
+    """Ends and verdicts are the same with and without partial-order reduction and whole walks, and no reduction adds states."""
+    plain = Bounds(whole_walks=False, short_sleeps=short_sleeps)
+    full = everything(seed, plain)
     if full is None:
         return
-    for por, symmetry in ((True, False), (False, True), (True, True)):
-        reduced = explore(full.scenario, VARIANTS[seed % 3], por=por, symmetry=symmetry)
+    for por, whole_walks in ((True, False), (False, True), (True, True)):
+        bounds = attrs.evolve(plain, por=por, whole_walks=whole_walks)
+        reduced = explore(full.scenario, VARIANTS[seed % 3], bounds=bounds)
         assert outcome(reduced) == outcome(full)
         assert reduced.counts.states <= full.counts.states
 
 
+@pytest.mark.parametrize("seed", range(0, 150, 2))
+def test_recorded_steps_are_the_kernels(seed: int) -> None:
+    """Repeating steps on fresh machines and looking up recorded ones meet the same states, ends and verdicts."""
+    full = everything(seed, Bounds(whole_walks=False))
+    if full is None or full.counts.states > FEW:
+        return
+    bounds = Bounds(por=False, symmetry=False)
+    repeated = by_repetition(full.scenario, VARIANTS[seed % 3], Limits(), bounds)
+    assert outcome(repeated) == outcome(full)
+    reduced = by_repetition(full.scenario, VARIANTS[seed % 3], Limits(), Bounds())
+    assert outcome(reduced) == outcome(full)
+
+
 def test_enough_scenarios_are_small_enough() -> None:
-    """The test above does not pass by skipping: most of its scenarios are explored in full."""
-    assert sum(everything(seed) is not None for seed in range(0, 70, 3)) >= 8
+    """The tests above do not pass by skipping: most of their scenarios are explored in full."""
+    sizes = [result.counts.states for seed in range(0, 150, 3) if (result := everything(seed, Bounds()))]
+    assert len(sizes) >= 30
+    assert sum(FEW // 10 < size <= FEW for size in sizes) >= 5
 
 
 def test_without_caching_every_interleaving_is_tried() -> None:
@@ -56,7 +78,7 @@ def test_without_caching_every_interleaving_is_tried() -> None:
     setup = (Op("fork", "init", ("v",)), Run())
     small = Scenario((*setup, Op("exit", "v"), Op("kill", "init", ("v", "TERM")), Run()))
     expected = outcome(explore(small, patched.VARIANT))
-    assert outcome(explore(small, patched.VARIANT, caching=False)) == expected
+    assert outcome(explore(small, patched.VARIANT, bounds=Bounds(caching=False))) == expected
 
 
 @pytest.mark.parametrize("variant", [legacy_tifmemdie.VARIANT, patched.VARIANT], ids=lambda v: v.name)
@@ -130,7 +152,7 @@ def test_early_ticks_add_ends() -> None:
     """A timer that ends early is one more thing that can happen, and never one less."""
     items = (Op("fork", "init", ("s",)), Run(), Op("suspend", "s"), Run())
     plain = explore(Scenario(items), patched.VARIANT)
-    early = explore(Scenario(items), patched.VARIANT, early_ticks=1)
+    early = explore(Scenario(items), patched.VARIANT, bounds=Bounds(early_ticks=1))
     assert set(plain.finals) <= set(early.finals)
     assert early.counts.states > plain.counts.states
 
@@ -140,7 +162,7 @@ def test_every_run_is_explored() -> None:
     items = (Op("fork", "init", ("v",)), Run(), Op("exit", "v"), Run(), Op("wait", "init"), Run())
     last, every = (
         explore(Scenario(items), patched.VARIANT),
-        explore(Scenario(items), patched.VARIANT, every_run=True),
+        explore(Scenario(items), patched.VARIANT, bounds=Bounds(every_run=True)),
     )
     assert set(last.finals) <= set(every.finals)
     assert every.counts.states > last.counts.states
@@ -172,7 +194,7 @@ def test_a_trylock_sees_who_holds_the_lock() -> None:
     """Two suspends at once: one, the other or both one after the other get through, in every order, reduced or not."""
     items = (Op("fork", "init", ("s",)), Run(), Op("snapshot_freeze", "s"), Op("suspend", "init"), Run())
     full, reduced = (
-        explore(Scenario(items), patched.VARIANT, por=por, limits=Limits(states=6000))
+        explore(Scenario(items), patched.VARIANT, limits=Limits(states=6000), bounds=Bounds(por=por))
         for por in (False, True)
     )
     assert not full.bounded

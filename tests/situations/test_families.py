@@ -9,7 +9,7 @@ from kernel_model.sched import TASK_DEAD, TaskStruct
 from oom_review.claims import BY_ID, REFUTED
 from oom_review.run import Session, play
 from oom_review.scenario import Run, Scenario
-from oom_review.situations.dimensions import DIMENSIONS, MAX_THREADS, MAX_TICKS
+from oom_review.situations.dimensions import DIMENSIONS, MAX_THREADS
 from oom_review.situations.families import FAMILIES, LETTERS, QUICK, SITUATIONS
 from oom_review.situations.job import Job, Outcome, run
 from oom_review.situations.script import scenario
@@ -27,7 +27,6 @@ def test_every_value_of_every_dimension_occurs() -> None:
     for dimension, values in DIMENSIONS.items():
         assert {getattr(s, dimension) for s in SITUATIONS.values()} == set(values), dimension
     assert {s.threads for s in SITUATIONS.values()} == set(range(1, MAX_THREADS + 1))
-    assert {s.early_ticks for s in SITUATIONS.values()} == set(range(MAX_TICKS + 1))
     freezers = {(s.freezer != "none", s.pm != "none") for s in SITUATIONS.values()}
     assert len(freezers) == 4, "the cgroup freezer, the PM freezer, both, none"
 

@@ -1,0 +1,133 @@
+"""What claims and finals need of a run, remembered under names, so that a step notes what it asks of the past and adds to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any
+
+from kernel_model import events
+from kernel_model.sched import Kernel
+from oom_review.claims import CLAIMS, Claim
+from oom_review.explore.final import QUIET_PHASES, Final, History, final
+from oom_review.explore.recorded.commuting import WRITE
+from oom_review.explore.recorded.fields import RAW, Name
+from oom_review.explore.recorded.recorder import Recorder
+from oom_review.run import Session
+
+_LISTS = {
+    events.OOM_VICTIMS: "counts",
+    events.PM_RESULT: "pm",
+    events.WARNING: "warnings",
+    events.FREEZER_STATE: "freezer_states",
+}
+
+
+class Observer:
+    """Shows recorded steps' events to the claims."""
+
+    def __init__(self, session: Session, common_names: Mapping[int, str]) -> None:
+        """``session`` has played the set-up; ``common_names`` of threads that nothing tells apart (symmetry.py)."""
+        self.common_names = common_names
+        self.new_memory: Callable[[], None] = lambda: None
+        self.start: dict[Name, Hashable] = {}
+        self._listeners: dict[str, list[Claim]] = {}
+        for claim, state in zip(session.claims, session.monitor_states(), strict=True):
+            for kind in claim.kinds:
+                self._listeners.setdefault(kind, []).append(claim)
+            if isinstance(state, frozenset):
+                for item in state:
+                    name = ("claim", claim.id, item if isinstance(item, int) else item[1])
+                    known = self.start.get(name, frozenset())
+                    assert isinstance(known, frozenset)
+                    self.start[name] = known | {item}
+            else:
+                self.start["claim", claim.id] = state
+        history = History()
+        for _step, event in session.history:
+            history.take(event)
+        for field in _LISTS.values():
+            self.start["history", field] = getattr(history, field)
+        self.start.update({("io", pid): phases for pid, phases in history.io.items()})
+        self._groups: dict[str, set[Name]] = {c.id: set() for c in CLAIMS}
+        for name in self.start:
+            if name[0] == "claim" and len(name) == 3:
+                self._groups[str(name[1])].add(name)
+
+    def see(self, k: Kernel, r: Recorder) -> list[tuple[str, str]]:
+        """The step's events; the claims that they break, with sentences."""
+        broken: list[tuple[str, str]] = []
+        happened = RAW(k, "events")
+        for event in happened:
+            for claim in self._listeners.get(event[0], ()):
+                name = self._name(claim, event)
+                before = r.recall(name, claim.start)
+                state, sentence = claim.on_event(k, before, event)
+                r.remember(name, state)
+                if sentence:
+                    broken.append((claim.id, sentence))
+            self._history(event, r)
+        happened.clear()
+        return broken
+
+    def _name(self, claim: Claim, event: tuple[Any, ...]) -> Name:
+        """What a claim remembers of one task or group is a memory of its own."""
+        if not isinstance(claim.start, frozenset):
+            return "claim", claim.id
+        name = "claim", claim.id, event[1]
+        if name not in self._groups[claim.id]:
+            self._groups[claim.id].add(name)
+            self.new_memory()
+        return name
+
+    @staticmethod
+    def _history(event: tuple[Any, ...], r: Recorder) -> None:
+        field = _LISTS.get(event[0])
+        if field is not None:
+            item: Any = event[3] if field == "counts" else event[2] if field == "warnings" else event[1:]
+            if field == "pm":
+                item = event[1:4]
+            elif field == "freezer_states":
+                item = event[1:3]
+            name: Name = ("history", field)
+            known = r.recall(name, ())
+            assert isinstance(known, tuple)
+            r.remember(name, (*known, item))
+        elif event[0] == events.IO and event[3] in QUIET_PHASES:
+            name = ("io", event[1])
+            phases = r.recall(name, frozenset())
+            assert isinstance(phases, frozenset)
+            r.remember(name, phases | {event[3]})
+
+    def changed(self, name: Name) -> list[tuple[tuple[object, ...], int]]:
+        """Who adds to the past in which order can be seen."""
+        return [(name, WRITE)]
+
+    def rest(self, k: Kernel, r: Recorder) -> list[tuple[str, str]]:
+        """Nothing moves any more: what the claims say of the machine at rest."""
+        broken = []
+        for claim in CLAIMS:
+            sentence = claim.at_rest(k, self._whole(claim, r))
+            if sentence:
+                broken.append((claim.id, sentence))
+        return broken
+
+    def _whole(self, claim: Claim, r: Recorder) -> Hashable:
+        if not isinstance(claim.start, frozenset):
+            return r.recall(("claim", claim.id), claim.start)
+        whole: frozenset[Hashable] = frozenset()
+        for name in sorted(self._groups[claim.id], key=str):
+            part = r.recall(name, frozenset())
+            assert isinstance(part, frozenset)
+            whole |= part
+        return whole
+
+    def final(self, k: Kernel, r: Recorder) -> Final:
+        """What is kept of the run."""
+        known: list[Any] = [r.recall(("history", field), ()) for field in _LISTS.values()]
+        history = History(*known)
+        for pid in RAW(k, "tasks"):
+            phases = r.recall(("io", pid), frozenset())
+            assert isinstance(phases, frozenset)
+            if phases:
+                history.io[pid] = phases
+        return final(k, history, self.common_names)

@@ -1,0 +1,223 @@
+"""Depth-first search over all interleavings of recorded steps: visited states, and dynamic partial-order reduction.
+
+A state first tries one task, and others only when a race below shows that their order mattered (Flanagan and Godefroid, POPL 2005).
+The races of a part that was visited before are found from its summary (Yang, Chen, Gopalakrishnan and Kirby, SPIN 2008).  A summary
+has for each task, and for each set of tasks whose steps must come before, all that such steps touch, and what is certain to be touched
+before them: joined so that a race may be seen where there is none, and none is missed.
+
+When nobody can run, time passes: nothing commutes with that, so that a summary ends there.  A cycle of states within one such stretch
+would let a summary miss something: then the search says so.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import attrs
+
+from oom_review.explore.final import Final
+from oom_review.explore.recorded.commuting import READ, UPDATE, WRITE
+from oom_review.explore.recorded.sleepers import Sleepers
+from oom_review.explore.recorded.steps import MOVE_ON, State, Steps
+from oom_review.explore.search import Counts, Cycle, LimitReached, Limits
+
+Found = Callable[[str, str, list[int]], None]
+Ended = Callable[[Final, list[int]], None]
+Summary = dict[tuple[int, int], tuple[int, int]]
+"""By task and the tasks whose steps come before (bits): what is touched, and what is certainly touched before."""
+
+
+@attrs.define(eq=False, slots=True)
+class Node:
+    """A state on the path from the start."""
+
+    state: State
+    enabled: tuple[int, ...]
+    todo: list[int]
+    done: int = 0
+    choice: int = MOVE_ON
+    own: int = 0
+    enemy: int = 0
+    summary: Summary = attrs.Factory(dict)
+
+    def add(self, pid: int) -> None:
+        """This task has to be tried here too."""
+        if not self.done >> pid & 1 and pid not in self.todo:
+            self.todo.append(pid)
+
+
+class Search:
+    """One search."""
+
+    def __init__(
+        self,
+        steps: Steps,
+        sleepers: Sleepers,
+        *,
+        por: bool,
+        limits: Limits,
+        found: Found,
+        ended: Ended,
+    ) -> None:
+        """``found`` is told of each broken claim, ``ended`` of each end, with the choices that lead there."""
+        self._steps = steps
+        self._sleepers = sleepers
+        self._por = por
+        self._limits = limits
+        self._found = found
+        self._ended = ended
+        self.counts = Counts(executions=1)
+        self._visited: dict[State, Summary | None] = {}
+        self._path: list[Node] = []
+        self._choices: list[int] = []
+        self._size = len(steps.places)
+        self._deadline = None if limits.seconds is None else time.monotonic() + limits.seconds
+
+    def run(self) -> None:
+        """Explore everything; raises LimitReached or Cycle."""
+        path = self._path
+        self._enter(self._steps.start(), MOVE_ON)
+        while path:
+            node = path[-1]
+            choice = self._next(node)
+            if choice is None:
+                self._leave()
+            else:
+                self._go(node, choice)
+
+    @staticmethod
+    def _next(node: Node) -> int | None:
+        while node.todo:
+            choice = node.todo.pop(0)
+            if not node.done >> choice & 1:
+                return choice
+        return None
+
+    def _grow(self) -> None:
+        """New slots came up: all states get them."""
+        padded = self._steps.padded
+        self._size = len(self._steps.places)
+        self._visited = {padded(state): summary for state, summary in self._visited.items()}
+        for node in self._path:
+            node.state = padded(node.state)
+
+    def _go(self, node: Node, choice: int) -> None:
+        steps = self._steps
+        choices = self._choices
+        leaf = steps.leaf(choice, node.state, choices)
+        if len(steps.places) > self._size:
+            self._grow()
+        self.counts.transitions += 1
+        node.choice = choice
+        node.done |= 1 << choice
+        if leaf.broken:
+            for claim, sentence in leaf.broken:
+                self._found(claim, sentence, [*choices, choice])
+        if not leaf.yes:
+            if leaf.final is not None:
+                self._ended(leaf.final, list(choices))
+            return
+        node.own, node.enemy = leaf.own, leaf.enemy
+        if choice != MOVE_ON:
+            guard = self._sleepers.guard(choice, node.state, choices)
+            if guard:
+                node.own |= guard
+                node.enemy |= guard * (UPDATE | WRITE) // READ
+        state = steps.after(node.state, leaf)
+        choices.append(choice)
+        if state in self._visited:
+            self.counts.pruned_by_cache += 1
+            if self._por and choice != MOVE_ON:
+                self._disabled(node, self._sleepers.enabled(state, choices))
+                summary = self._visited[state]
+                if summary is None:
+                    raise Cycle
+                absorb(node, summary)
+            choices.pop()
+            return
+        self.counts.executions += bool(node.done & (node.done - 1))
+        self._enter(state, choice)
+        if self._por and choice != MOVE_ON:
+            self._disabled(node, self._path[-1].enabled)
+
+    @staticmethod
+    def _disabled(node: Node, now: tuple[int, ...] | list[int]) -> None:
+        """Who can't go on after the node's choice has to go first, too."""
+        for pid in node.enabled:
+            if pid != node.choice and pid not in now:
+                node.add(pid)
+
+    def _enter(self, state: State, last: int) -> None:
+        counts = self.counts
+        counts.states += 1
+        if self._limits.states is not None and counts.states > self._limits.states:
+            raise LimitReached(f"{self._limits.states} states")
+        if self._deadline is not None and not counts.states & 63 and time.monotonic() > self._deadline:
+            raise LimitReached(f"{self._limits.seconds} seconds")
+        enabled = tuple(self._sleepers.enabled(state, self._choices))
+        if len(self._steps.places) > self._size:
+            self._grow()
+        if len(state) < self._size:
+            state = self._steps.padded(state)
+        self._visited[state] = None
+        if not enabled:
+            todo = [MOVE_ON]
+        elif not self._por:
+            todo = list(enabled)
+        else:
+            todo = [last if last in enabled else enabled[-1]]
+        node = Node(state, enabled, todo)
+        if self._por:
+            for pid, guard in self._sleepers.waiting(state, self._choices, enabled):
+                join(node.summary, (pid, 0), guard, 0)
+        self._path.append(node)
+
+    def _leave(self) -> None:
+        """Everything below the path's last node is done."""
+        path = self._path
+        node = path.pop()
+        self.counts.pruned_by_order += max(0, len(node.enabled) - node.done.bit_count())
+        self._visited[node.state] = node.summary
+        if path:
+            self._choices.pop()
+            if self._por and path[-1].choice != MOVE_ON:
+                absorb(path[-1], node.summary)
+
+
+def absorb(node: Node, below: Summary) -> None:
+    """Learn from what is below the node's last choice: races add choices here, the rest goes further up."""
+    p, own, enemy = node.choice, node.own, node.enemy
+    bit = 1 << p
+    summary = node.summary
+    join(summary, (p, 0), own, 0)
+    for (q, before), (touched, touched_before) in below.items():
+        if q == p or before & bit or enemy & touched_before:
+            join(summary, (q, before | bit), touched, touched_before | own)
+        elif enemy & touched:
+            join(summary, (q, before | bit), touched, touched_before | own)
+            race(node, q, before)
+        else:
+            join(summary, (q, before), touched, touched_before)
+
+
+def join(summary: Summary, key: tuple[int, int], touched: int, touched_before: int) -> None:
+    """One more step of the same kind."""
+    known = summary.get(key)
+    summary[key] = (
+        (touched, touched_before) if known is None else (known[0] | touched, known[1] & touched_before)
+    )
+
+
+def race(node: Node, q: int, before: int) -> None:
+    """The node's last choice races with a step of ``q`` below: try first what can lead there."""
+    if q in node.enabled:
+        node.add(q)
+        return
+    if not before:
+        return  # q's very next step, which can't be taken here: the choice enables it, or nobody here does
+    candidates = [r for r in node.enabled if before >> r & 1 and r != node.choice]
+    if any(node.done >> r & 1 or r in node.todo for r in candidates):
+        return
+    for r in candidates[:1] or node.enabled:
+        node.add(r)

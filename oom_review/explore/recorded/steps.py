@@ -1,0 +1,402 @@
+"""The steps of a scenario's explored run, from states that are tuples of numbers.
+
+A state has a slot for each field that some step changes, for each context, and for what the observer remembers; a slot holds the
+number of a code.  Steps that are not in the table are taken by the real machine, which is led to the state first, and recorded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+from kernel_model.machine import Machine
+from kernel_model.preempt import POINTS, PreemptionPoint, Yield
+from kernel_model.sched import TaskStruct, Variant
+from oom_review.explore.recorded.codes import Coder
+from oom_review.explore.recorded.commuting import READ, Commuting
+from oom_review.explore.recorded.fields import FIELDS, RAW, REAL, Kind, Name, name_of
+from oom_review.explore.recorded.observer import Observer
+from oom_review.explore.recorded.recorder import Entry, Part, Recorder, answer
+from oom_review.explore.recorded.table import Key, Leaf, Place, Table, Test
+from oom_review.scenario import Op
+
+MOVE_ON = 0
+"""The choice of nobody: time passes."""
+
+State = tuple[int, ...]
+ABSENT = ("absent",)
+
+# A walk of the freezer over all tasks, or over a group, with the lock held that keeps its tasks: taken as one step.
+WALKS = frozenset(
+    {
+        point
+        for (function, step), point in POINTS.items()
+        if function in ("freeze_task", "thaw_task")
+        or (function, step) == ("try_to_freeze_tasks", "freezer_should_skip(p)?")
+    }
+)
+# What decides whether a task can run, beside the locks.
+_OF_EVERYBODY = (
+    "at",
+    "state",
+    "thread_flags",
+    "pending",
+    "syscall",
+    "flags",
+    "timer",
+    "polling",
+    "seen_progress",
+)
+
+
+class Steps:
+    """All steps of one variant after one set-up."""
+
+    def __init__(
+        self, variant: Variant, setup: list[Op | int], observer: Observer, *, whole_walks: bool
+    ) -> None:
+        """``setup`` is replayed on each fresh machine."""
+        self._variant = variant
+        self._setup = setup
+        self.observer = observer
+        self._walks = WALKS if whole_walks else frozenset[PreemptionPoint]()
+        self.numbers: dict[Hashable, int] = {}
+        self.codes: list[Hashable] = []
+        self.slots: dict[Place, int] = {}
+        self.places: list[Place] = []
+        self.defaults: list[int] = []
+        self.table = Table(self._project)
+        self.commuting = Commuting()
+        self.recorded = 0
+        self.restarts = 0
+        self._news: list[int] = []
+        observer.new_memory = lambda: self.table.forget(("move on",))
+        self._false = self.number(False)
+        self._true = self.number(True)
+        self._state: State = ()
+        self.restart()
+        self._from_the_start = self._everything()
+        self.pids: list[int] = []
+        coder = Coder(self._machine.k)
+        for t in self._machine.k.tasks.values():
+            self._welcome(t.pid, t, coder)
+
+    # Numbers and slots
+
+    def number(self, code: Hashable) -> int:
+        """The number of a code."""
+        found = self.numbers.get(code)
+        if found is None:
+            found = self.numbers[code] = len(self.codes)
+            self.codes.append(code)
+        return found
+
+    def _project(self, value: int, part: Part) -> Hashable:
+        code: Any = self.codes[value]
+        if part is None:
+            return value
+        return code & part if isinstance(part, int) else answer(part, code)
+
+    def slot(self, place: Place, default: Hashable) -> int:
+        """The slot of a place; a place that first changes now had its value in all states before."""
+        found = self.slots.get(place)
+        if found is None:
+            found = self.slots[place] = len(self.places)
+            self.places.append(place)
+            self.defaults.append(self.number(default))
+            if place[-1] == "seen_progress":
+                self._news.append(found)
+            self.table.changes(place)
+        return found
+
+    def padded(self, state: State) -> State:
+        """With the slots that came later."""
+        return state + tuple(self.defaults[len(state) :])
+
+    def start(self) -> State:
+        """The state in which the run begins."""
+        return tuple(self.defaults)
+
+    def _welcome(self, pid: int, t: TaskStruct | None, coder: Coder) -> None:
+        """What decides whether a task can run always has a slot; ``t`` is None for a task that is yet to be born."""
+        if pid in self.pids:
+            return
+        self.slot(("context", pid), ABSENT if t is None else coder.context(t))
+        for name in _OF_EVERYBODY:
+            self.slot((("task", pid), name), ABSENT if t is None else field_code(t, name, coder))
+        self.pids.append(pid)
+
+    def _everything(self) -> frozenset[Name]:
+        """The names of all structures that are there at the start."""
+        names: set[Name] = set()
+        seen: set[int] = set()
+        todo: list[Any] = [self._machine.k]
+        while todo:
+            x = todo.pop()
+            if id(x) in seen:
+                continue
+            seen.add(id(x))
+            if type(x) in (list, tuple):
+                todo += x
+            elif type(x) is dict:
+                todo += x.values()
+            elif type(x) in FIELDS:
+                names.add(name_of(x, type(x)))
+                todo += [RAW(x, name) for name in FIELDS[type(x)]]
+                todo += locals_of(x) if isinstance(x, TaskStruct) else []
+        return frozenset(names)
+
+    # The machine
+
+    def restart(self) -> None:
+        """A fresh machine where the explored run begins."""
+        self._machine = machine = Machine(self._variant)
+        self._path: list[int] = []
+        tasks = machine.k.tasks
+        for item in self._setup:
+            if isinstance(item, Op):
+                machine.request(item.name, item.task, *item.args)
+            elif item == MOVE_ON:
+                machine.tick()
+            else:
+                machine.step(tasks[item])
+        machine.k.events.clear()
+
+    def _lead(self, path: list[int]) -> None:
+        """Bring the machine to where these choices lead."""
+        done = len(self._path)
+        if path[:done] != self._path:
+            self.restart()
+            self.restarts += 1
+            done = 0
+        machine = self._machine
+        for choice in path[done:]:
+            if choice == MOVE_ON:
+                machine.tick()
+            else:
+                take(machine, machine.k.tasks[choice], self._walks)
+            self._path.append(choice)
+        machine.k.events.clear()
+
+    # Steps
+
+    def key(self, pid: int, state: State) -> Key:
+        """Whose tree."""
+        return ("move on",) if pid == MOVE_ON else (pid, state[self.slots["context", pid]])
+
+    def leaf(self, pid: int, state: State, path: list[int]) -> Leaf:
+        """What the choice does in this state, to which ``path`` leads; the state may have to be padded afterwards."""
+        found = self.table.find(self.key(pid, state), state)
+        return self._record(pid, state, path) if found is None else found
+
+    def after(self, state: State, leaf: Leaf) -> State:
+        """The next state."""
+        new = list(state)
+        for slot, value in leaf.sets:
+            new[slot] = value
+        for slot, mask, bits, known in leaf.bits:
+            old = new[slot]
+            value_now = known.get(old)
+            if value_now is None:
+                code = self.codes[old]
+                assert isinstance(code, int)
+                value_now = known[old] = self.number(code & ~mask | bits)
+            new[slot] = value_now
+        if leaf.progress:
+            for slot in self._news:
+                new[slot] = self._false
+        return tuple(new)
+
+    def _record(self, pid: int, state: State, path: list[int]) -> Leaf:
+        self.recorded += 1
+        self._lead(path)
+        self._state = state
+        machine = self._machine
+        k = machine.k
+        progress = k.progress
+        leaf = Leaf()
+        with Recorder(k, self._remembered) as r:
+            r.adopt(k)
+            if pid == MOVE_ON:
+                self._pass_time(machine, r, leaf)
+            else:
+                t = k.tasks[pid]
+                for value in locals_of(t):
+                    r.adopt(value)
+                r.adopt(t)
+                take(machine, t, self._walks)
+                leaf.broken = tuple(self.observer.see(k, r))
+                r.started.append(t)
+            self._path.append(pid)
+            leaf.progress = RAW(k, "progress") != progress
+            written = self._written(r)
+        self._note(self.key(pid, state), r, written, leaf)
+        return leaf
+
+    def _pass_time(self, machine: Machine, r: Recorder, leaf: Leaf) -> None:
+        """The clock moves to the next timer; or nothing moves any more."""
+        tasks = machine.k.tasks.values()
+        for t in tasks:
+            r.tests.append((("context", RAW(t, "pid")), None))
+            r.adopt(t)
+            _ = t.timer
+        r.started += [t for t in tasks if RAW(t, "context") is not None]
+        leaf.yes = machine.tick()
+        if not leaf.yes:
+            leaf.broken = tuple(self.observer.rest(machine.k, r))
+            leaf.final = self.observer.final(machine.k, r)
+
+    def _remembered(self, name: Name, initial: Hashable) -> Hashable:
+        slot = self.slots.get(name)
+        if slot is None:
+            return self.observer.start.get(name, initial)
+        code = self.codes[self._state[slot] if slot < len(self._state) else self.defaults[slot]]
+        return initial if code is ABSENT else code
+
+    # What a recorded step did
+
+    def _written(self, r: Recorder) -> dict[Place, Hashable]:
+        """Codes by place, and all fields of structures that are new."""
+        coder = r.coder
+        written: dict[Place, Hashable] = {}
+        for t in dict.fromkeys(r.started):
+            written["context", RAW(t, "pid")] = coder.context(t)
+        for e in r.entries.values():
+            name = e.place[1]
+            value = RAW(e.x, name)
+            if e.kind == Kind.WORD:
+                after: Hashable = int(value)
+            elif e.kind == Kind.NEWS:
+                after = bool(value == RAW(r.k, "progress"))
+            elif e.written or e.kind in (Kind.LIST, Kind.CONTAINER, Kind.TIMER):
+                after = r.code(name, e.kind, value)
+            else:
+                after = e.before
+            written[e.place] = after
+        for name, (_before, now) in r.remembered.items():
+            written[name] = now
+        return written
+
+    def _newborn(self, r: Recorder) -> dict[Place, Hashable]:
+        """All fields of the structures that the step made."""
+        coder = r.coder
+        made: dict[Place, Hashable] = {}
+        seen: set[int] = set()
+        while todo := [(key, found) for key, found in coder.met.items() if key not in seen]:
+            for key, (x, cls) in todo:
+                seen.add(key)
+                name = name_of(x, cls)
+                slot = self.slots.get(("exists", name))
+                if name in self._from_the_start or (slot is not None and self._state[slot] == self._true):
+                    continue
+                made["exists", name] = True
+                made.update({(name, field): field_code(x, field, coder) for field in FIELDS[cls]})
+                if isinstance(x, TaskStruct):
+                    made["context", RAW(x, "pid")] = coder.context(x)
+                    self._welcome(RAW(x, "pid"), None, coder)
+        return made
+
+    def _note(self, key: Key, r: Recorder, written: dict[Place, Hashable], leaf: Leaf) -> None:
+        """Fill the leaf and put it into the table."""
+        made = self._newborn(r)
+        new_names = {place[1] for place in made if place[0] == "exists"}
+        by_place = {e.place: e for e in r.entries.values()}
+        own = enemy = reads = 0
+        touched: list[tuple[tuple[object, ...], int]] = []
+        sets: list[tuple[int, int]] = []
+        bits: list[tuple[int, int, int, dict[int, int]]] = []
+        for place, after in written.items():
+            e = by_place.get(place)
+            if e is not None and e.place[0] in new_names:
+                continue
+            if e is None:
+                before = self._before(place, r)
+                if place[0] != "context":
+                    touched.append((place, READ))
+                    if before != after:
+                        touched += self.observer.changed(place)
+            else:
+                before = e.before
+                touched += self.commuting.of(e, after) if e.kind != Kind.NEWS else []
+            if before == after:
+                continue
+            if e is not None and e.kind == Kind.WORD:
+                assert isinstance(after, int)
+                bits.append((self.slot(place, before), e.dirty, after & e.dirty, {}))
+            elif e is not None and e.kind == Kind.NEWS and leaf.progress:
+                self.slot(place, before)
+            else:
+                default = (
+                    before
+                    if e is not None or place[0] == "context"
+                    else self.observer.start.get(place, ABSENT)
+                )
+                sets.append((self.slot(place, default), self.number(after)))
+        sets += [(self.slot(place, ABSENT), self.number(after)) for place, after in made.items()]
+        for place, way in touched:
+            o, n = self.commuting.touch(place, way)
+            own |= o
+            enemy |= n
+            reads |= self.commuting.touch(place, READ)[0]
+        leaf.own, leaf.enemy, leaf.reads = own, enemy, reads
+        leaf.sets, leaf.bits = tuple(sets), tuple(bits)
+        self.table.add(key, self._tests(key, r), leaf)
+
+    def _before(self, place: Place, r: Recorder) -> Hashable:
+        if place in r.remembered:
+            return r.remembered[place][0]
+        slot = self.slots.get(place)
+        return ABSENT if slot is None or slot >= len(self._state) else self.codes[self._state[slot]]
+
+    def _tests(self, key: Key, r: Recorder) -> list[Test]:
+        state = self._state
+        tests: list[Test] = []
+        for what, part in r.tests:
+            place = what.place if isinstance(what, Entry) else what
+            slot = self.slots.get(place)
+            if slot is None:
+                self.table.constant(place, key)
+            else:
+                tests.append((slot, part, state[slot] if slot < len(state) else self.defaults[slot]))
+        return tests
+
+
+def take(machine: Machine, t: TaskStruct, walks: frozenset[PreemptionPoint]) -> int:
+    """One step, after the end of a sleep if the task sleeps; a walk to its end.  Returns the steps of the machine."""
+    if not machine.runnable(t):
+        machine.expire(t)
+    machine.step(t)
+    count = 1
+    while t.held and at_point(t.at) in walks and machine.runnable(t):
+        machine.step(t)
+        count += 1
+    return count
+
+
+def field_code(x: Any, name: str, coder: Coder) -> Hashable:
+    """A field's value as a code, without recording."""
+    recorder = Recorder(coder.k, lambda _name, initial: initial)
+    recorder.coder = coder
+    cls = REAL.get(type(x), type(x))
+    kind = FIELDS[cls][name]
+    value = RAW(x, name)
+    if kind == Kind.WORD:
+        return int(value)
+    if kind == Kind.NEWS:
+        return bool(value == RAW(coder.k, "progress"))
+    return recorder.code(name, kind, value)
+
+
+def locals_of(t: TaskStruct) -> list[Any]:
+    """All that a context's suspended frames hold."""
+    found: list[Any] = []
+    generator: Any = RAW(t, "context")
+    while generator is not None:
+        found += generator.gi_frame.f_locals.values()
+        generator = generator.gi_yieldfrom
+    return found
+
+
+def at_point(at: Yield | None) -> PreemptionPoint | None:
+    """The preemption point, without its operand."""
+    return at if isinstance(at, PreemptionPoint) or at is None else at[0]
