@@ -12,6 +12,7 @@ import attrs
 import patched
 from kernel_model.machine import Machine
 from kernel_model.preempt import Kind, PreemptionPoint
+from kernel_model.sched import TASK_RUNNING
 from oom_review.run import Session
 from oom_review.scenario import Op
 from oom_review.schedules.driver import Scheduler, drive
@@ -31,6 +32,7 @@ class ToyTask:
     name: str
     program: list[PreemptionPoint]
     done: int = 0
+    state: int = TASK_RUNNING
 
     @property
     def at(self) -> PreemptionPoint | None:
