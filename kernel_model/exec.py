@@ -24,6 +24,7 @@ from kernel_model.sched import (
 )
 from kernel_model.signal import wake_up_parent, zap_other_threads
 
+ALONE = point("de_thread", "thread_group_empty(tsk)?", "*")
 ZAP = lock("de_thread", "siglock: zap_other_threads", "*")
 WAIT_THREADS = lock("de_thread", "siglock: notify_count?", "*")
 SLEEP_THREADS = sleep("de_thread", "wait for the other threads", "*")
@@ -56,6 +57,7 @@ def execve(k: Kernel, cur: TaskStruct) -> Steps[str]:
 
 def de_thread(k: Kernel, cur: TaskStruct) -> Steps[str]:
     """Be alone in the group, and its leader (fs/exec.c, de_thread)."""
+    yield ALONE
     if thread_group_empty(cur):
         return ""
     signal = cur.signal

@@ -42,6 +42,7 @@ from kernel_model.wait import do_wait
 
 Call = Callable[[Kernel, TaskStruct], Steps[Any]]
 
+SIBLING = point("copy_process", "CLONE_PARENT: SIGNAL_UNKILLABLE?", "*")
 SET_HANDLER = lock("do_sigaction", "siglock: SIGCHLD's handler", "*")
 SCORE_ADJ = point("oom_score_adj_write", "for all that share the mm", "*")
 SUBREAPER = point("prctl", "PR_SET_CHILD_SUBREAPER", "*")
@@ -94,8 +95,10 @@ def _clone(flags: int, exit_signal: int = sched.SIGCHLD) -> Callable[[Kernel, st
 
 
 def _fork(k: Kernel, cur: TaskStruct, args: CloneArgs) -> Steps[str]:
-    if args.flags & sched.CLONE_PARENT and cur.signal.flags & sched.SIGNAL_UNKILLABLE:
-        return "EINVAL"
+    if args.flags & sched.CLONE_PARENT:
+        yield SIBLING
+        if cur.signal.flags & sched.SIGNAL_UNKILLABLE:
+            return "EINVAL"
     if (yield from do_fork(k, cur, args)) is not None:
         return ""
     return "ENOMEM" if cur.pid_ns.disabled else "ERESTARTNOINTR"

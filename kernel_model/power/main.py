@@ -15,6 +15,7 @@ DEVICES = point("dpm_suspend", "devices are suspended", "phase?", "wakeup?", "st
 DEVICE_SLEEP = sleep("suspend_enter", "asleep until somebody wakes the machine", "state:cur?", "wakeup?")
 DEVICES_UP = point("dpm_resume", "devices work again", "phase?")
 IMAGE = point("swsusp_write", "the image is being written", "*")
+SNAPSHOT_OWNER = point("snapshot_ioctl", "SNAPSHOT_UNFREEZE: frozen by this process?", "*")
 SYSTEM_SLEEP = lock("lock_system_sleep", "pm_mutex", "*")
 
 
@@ -100,6 +101,7 @@ def snapshot_freeze(k: Kernel, cur: TaskStruct) -> Steps[str]:
 
 def snapshot_unfreeze(k: Kernel, cur: TaskStruct) -> Steps[str]:
     """SNAPSHOT_UNFREEZE of /dev/snapshot (kernel/power/user.c)."""
+    yield SNAPSHOT_OWNER
     yield from snapshot_release(k, cur)
     return ""
 

@@ -81,6 +81,21 @@ def test_killed_while_it_waits(box: Box, others: tuple[str, ...]) -> None:
     assert all(box[n].at is None for n in ("v", "t1", "t2"))
 
 
+def test_killed_before_it_looks_whether_it_is_alone(box: Box) -> None:
+    """x1: the others of a killed group can be gone when the caller looks; then nothing tells it, and it gets a new mm."""
+    mm = box["v"].mm
+    box.ask("execve", "v")
+    box.step("v")
+    box.ask("kill", "s", "v", "KILL")
+    for name in ("s", "t1", "t2"):
+        box.alone(name)
+    box.until("v", "get_signal")
+    assert box["v"].result == ""
+    assert box["v"].mm is not mm
+    box.rest()
+    assert box["v"].at is None
+
+
 def test_two_execs_race(box: Box) -> None:
     """x2: signal_group_exit() sends the second one home with EAGAIN."""
     box.ask("execve", "t1")
