@@ -13,8 +13,6 @@ USER_MODE = user(
     "state:cur",
     "memory",
     "wait:cur?",
-    "alone:cur",
-    "snapshot",
     "sighand:all",
 )
 
@@ -26,7 +24,10 @@ def user_mode(k: Kernel, cur: TaskStruct) -> Steps[None]:
     """The life of a user task: system calls, and signals on the way back (do_syscall_64, exit_to_usermode_loop)."""
     while True:
         yield USER_MODE
-        call, cur.syscall = cur.syscall, None
+        # A signal that finds the task in user mode comes before its next instruction: the system call begins after it.
+        call = None
+        if not cur.thread_flags & TIF_SIGPENDING:
+            call, cur.syscall = cur.syscall, None
         if call is not None:
             cur.result = yield from call(k, cur)
         while cur.state != TASK_DEAD and cur.thread_flags & TIF_SIGPENDING:

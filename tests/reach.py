@@ -42,8 +42,13 @@ class Until:
 
 
 def stands_at(name: str, point: PreemptionPoint) -> Until:
-    """The thread goes on alone until it stands at this point."""
-    return Until(lambda k: any(p.name == name and p.at is point for p in k.tasks.values()), name)
+    """The thread goes on alone until it stands at this point, be it with an operand."""
+
+    def reached(k: Kernel) -> bool:
+        at = next(p.at for p in k.tasks.values() if p.name == name)
+        return point is (at[0] if isinstance(at, tuple) else at)
+
+    return Until(reached, name)
 
 
 @attrs.define(frozen=True)

@@ -20,10 +20,12 @@ from kernel_model.locking import acquire, release
 from kernel_model.oom_kill import DISABLE_CHECK, DISABLE_LOCK, DISABLE_SLEEP, oom_killer_disable
 from kernel_model.page_alloc import RETRY
 from kernel_model.power import process
-from kernel_model.power.process import try_to_freeze_tasks
+from kernel_model.power.process import BEGIN, try_to_freeze_tasks
 from kernel_model.preempt import Steps
+from kernel_model.ptrace_stop import EVENT_EXIT
 from kernel_model.sched import (
     FREEZE_TIMEOUT,
+    SIGKILL,
     TASK_RUNNING,
     TASK_UNINTERRUPTIBLE,
     TIF_MEMDIE,
@@ -31,6 +33,7 @@ from kernel_model.sched import (
     TaskStruct,
     Variant,
 )
+from kernel_model.signal import SEND_SIG
 from legacy_tifmemdie.oom_kill import DEC
 from oom_review.scenario import Op, Run
 from oom_review.schedules.driver import TICK
@@ -290,7 +293,8 @@ def test_s28_reaper_runs_while_disabled(variant: Variant) -> None:
 @every_kernel
 def test_s29_tail_of_an_unhashed_thread(variant: Variant) -> None:
     """S29: a sub-thread is off the lists in its own exit_notify(): the freezer can be done before it is TASK_DEAD, not earlier."""
-    items = Victim(threads=2).build() + ask("t1", "exit") + ask(INIT, "snapshot_freeze") + ANY
+    exits = (*ask("t1", "exit"), stands_at("t1", EVENT_EXIT))
+    items = Victim(threads=2).build() + exits + ask(INIT, "snapshot_freeze") + ANY
 
     def project(s: WatchedSession) -> tuple[str, ...]:
         words = []
@@ -329,21 +333,40 @@ def test_s30_no_victim_while_disabled(variant: Variant) -> None:
     assert set(failed) == {False}
 
 
+def signalled_while_it_freezes(signal: str) -> Items:
+    """Both calls have begun: the sender freezes after its own, so the signal is there before oom_killer_disable() waits."""
+    sends = (*ask(INIT, "kill", "disabler", signal), stands_at(INIT, SEND_SIG))
+    return (*sends, *ask("disabler", "suspend"), stands_at("disabler", BEGIN), *ANY)
+
+
+def signalled_while_it_waits(signal: str) -> Items:
+    """The signal is sent when oom_killer_disable() sleeps, by the one task that does not freeze: it inherited PF_SUSPEND_TASK."""
+    waits = (*ask("disabler", "suspend"), Until(lambda k: asleep(k) == ["disabler"]))
+    sent = Until(lambda k: any(SIGKILL in p.pending for p in k.oom_victims_wait), "exempt")
+    return (*waits, *ask("exempt", "kill", "disabler", signal), sent, *ANY)
+
+
+def asleep(k: Kernel) -> list[str]:
+    """Who waits for the last victim."""
+    return [p.name for p in k.oom_victims_wait if p.at is DISABLE_SLEEP]
+
+
 @pytest.mark.parametrize("signal", ["KILL", "TERM"])
+@pytest.mark.parametrize("signalled", [signalled_while_it_freezes, signalled_while_it_waits])
 @every_kernel
-def test_s30_disabler_is_signalled(variant: Variant, signal: str) -> None:
+def test_s30_disabler_is_signalled(variant: Variant, signalled: Callable[[str], Items], signal: str) -> None:
     """S30: a signal for whoever waits in oom_killer_disable() ends the wait: -EBUSY at once, and the OOM killer is on again."""
-    held = (
-        Victim(traced="leader", attach="ptrace_seize_exit").build() + do(INIT, "fork", "disabler") + OOM + ANY
-    )
-    attempt = ask("disabler", "suspend") + ask(INIT, "kill", "disabler", signal) + ANY
-    items = (*held, Look("stopped"), *attempt, Look("tried"))
+    exempt = do(INIT, "snapshot_freeze") + do(INIT, "fork", "exempt") + do(INIT, "snapshot_unfreeze")
+    victim = Victim(traced="leader", attach="ptrace_seize_exit").build()
+    held = exempt + victim + do(INIT, "fork", "disabler") + OOM + ANY
+    items = (*held, Look("stopped"), *signalled(signal), Look("tried"))
 
     def project(s: WatchedSession) -> tuple[object, ...]:
         quick = took(s, "stopped", "tried") < FREEZE_TIMEOUT
         return suspends(s), causes(s), quick, s.machine.k.oom_killer_disabled, fate(s, "disabler"), count(s)
 
-    assert set(outcomes(items, variant, project)) == {(("EBUSY",), (DISABLE_FAILED,), True, False, "dead", 1)}
+    ended = (("ok", "EBUSY"), (DISABLE_FAILED,), True, False, "dead", 1)
+    assert set(outcomes(items, variant, project)) == {ended}
 
 
 INVARIANTS = {"count-never-negative", "count-returns", "disabled-means-quiet", "fridge-empties"}

@@ -16,8 +16,10 @@ import kernel_model
 import legacy_tifmemdie
 import mainline_v6_18
 import patched
+from kernel_model.entry import USER_MODE
 from kernel_model.errors import IllegalOperation
 from kernel_model.machine import Machine
+from kernel_model.operations import OPERATIONS, Arg
 from kernel_model.preempt import POINTS
 from oom_review.explore.access import Accesses, parse, scope
 from oom_review.explore.core import core_situation
@@ -25,7 +27,8 @@ from oom_review.explore.dependence import Objects
 from oom_review.explore.identity import WALKED, Identity
 from oom_review.explore.narrow import NARROW
 from oom_review.explore.watch import UndeclaredAccess, Watch, WatchedAccesses, watching
-from oom_review.scenario import Op, Scenario
+from oom_review.run import play
+from oom_review.scenario import Op, Run, Scenario
 
 VARIANTS = (legacy_tifmemdie.VARIANT, patched.VARIANT, mainline_v6_18.VARIANT)
 
@@ -62,6 +65,25 @@ def test_blocks_touch_what_their_points_declare(block: int) -> None:
     with watching() as watch:
         steps = sum(watched(seed, watch) for seed in range(20 * block, 20 * block + 20))
     assert steps > 300
+
+
+@pytest.mark.parametrize("name", [n for n, o in OPERATIONS.items() if o.by != "event"])
+def test_system_calls_begin_without_touching_more_than_user_mode_declares(name: str) -> None:
+    """A signal may come between the begin of any system call and its first access that others could tell apart."""
+    values: dict[Arg, str | int] = {
+        Arg.TASK: "v",
+        Arg.CGROUP: "A",
+        Arg.MEMCG: "M",
+        Arg.SIGNAL: "TERM",
+        Arg.NUMBER: 1,
+    }
+    values |= {Arg.NEW: "n", Arg.NEW_CGROUP: "C"}
+    machine = play(Scenario((Op("fork", "init", ("v",)), Run())), patched.VARIANT).machine
+    machine.request(name, "init", *(values[kind] for kind in OPERATIONS[name].args))
+    init = machine.k.init
+    with watching() as watch:
+        WatchedAccesses(Objects(), watch).step(machine, init)
+    assert init.at is not USER_MODE
 
 
 def test_the_watch_notices(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,6 +55,35 @@ def test_a_killed_thread_freezes_before_it_dequeues(box: Box) -> None:
     assert box["v"].flags & PF_SIGNALED
 
 
+def test_a_signal_in_user_mode_comes_before_the_next_system_call(box: Box) -> None:
+    """A call that is only asked for begins after the signal's handling, and never if that is fatal."""
+    box.ask("io_submit", "v")
+    box.ask("kill", "s", "v", "STOP")
+    box.alone("s")
+    box.rest()
+    assert box["v"].state == TASK_STOPPED
+    assert not box.k.aio
+    box.do("kill", "s", "v", "CONT")
+    assert box.user_mode("v")
+    assert box.k.aio == [box["v"].mm]
+    box.ask("io_submit", "s")
+    box.ask("kill", "init", "s", "KILL")
+    box.alone("init")
+    box.rest()
+    assert box["s"].at is None
+    assert box["s"].mm not in box.k.aio
+    assert box.k.aio == [box["v"].mm]
+
+
+def test_a_signal_comes_after_the_system_call_that_has_begun(box: Box) -> None:
+    """What has left user mode does its work first, although it has not touched anything yet."""
+    box.ask("io_submit", "v")
+    box.step("v")
+    box.do("kill", "s", "v", "STOP")
+    assert box["v"].state == TASK_STOPPED
+    assert box.k.aio == [box["v"].mm]
+
+
 def test_sigkill_first_then_the_lowest_and_the_own_set_first(box: Box) -> None:
     """Dequeue order; TIF_SIGPENDING goes with the last one."""
     v = box["v"]
