@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kernel_model.sched import TASK_DEAD
+
 if TYPE_CHECKING:
     from kernel_model.sched import Kernel, SignalStruct, TaskStruct
 
@@ -86,7 +88,7 @@ def pm_phase(k: Kernel, phase: str) -> None:
 
 def disable_failed(k: Kernel, cur: TaskStruct) -> None:
     """oom_killer_disable() gave up while the count was this; is anybody alive whom it might have counted?"""
-    alive = any(p.signal.oom_mm is not None and p.at is not None for p in k.tasks.values())
+    alive = any(p.signal.oom_mm is not None and not p.state & TASK_DEAD for p in k.tasks.values())
     k.events.append((DISABLE_FAILED, cur.pid, k.oom_victims, alive))
 
 

@@ -113,6 +113,8 @@ def put_signal_struct(k: Kernel, signal: SignalStruct) -> None:
 
 def io_complete(k: Kernel) -> None:
     """The devices finish what was in flight; whoever waits in exit_aio goes on."""
+    if not k.aio:
+        return
     for mm in k.aio:
         mm.aio_in_flight = False
     k.aio = []

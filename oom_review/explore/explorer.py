@@ -103,6 +103,7 @@ def by_recording(scenario: Scenario, variant: Variant, limits: Limits, bounds: B
         por=bounds.por,
         short_sleeps=bounds.short_sleeps,
         whole_walks=bounds.whole_walks,
+        symmetry=bounds.symmetry,
         limits=limits,
         found=notes.found,
         ended=notes.ended,

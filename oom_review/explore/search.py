@@ -74,6 +74,7 @@ class Counts:
     pruned_by_cache: int = 0
     pruned_by_order: int = 0
     pruned_by_sleep: int = 0
+    pruned_by_symmetry: int = 0
 
 
 @attrs.define(frozen=True)

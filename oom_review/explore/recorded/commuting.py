@@ -1,11 +1,14 @@
-"""Which steps commute, from what they did to each field: four ways to touch a place, as sets of bits.
+"""Which steps commute, from what they did to each field: three ways to touch a place, as sets of bits.
 
 READ sees a value; UPDATE changes it so that updates commute (a count, a bit that is set, a wake-up, an element that is taken away);
-WRITE is any other change; IDLE is an update that found nothing to do.  READ and READ commute, UPDATE and UPDATE, and IDLE with
-everything but WRITE.
+WRITE is any other change.  READ and READ commute, and UPDATE and UPDATE.  An update that found nothing to do has read that another
+was there before it.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any
 
 from kernel_model.exit import OWN_PIDS
 from kernel_model.sched import (
@@ -23,10 +26,10 @@ from oom_review.explore.recorded.fields import COUNTS, LAST_ONE, Kind
 from oom_review.explore.recorded.recorder import ALL, Entry, answer
 from oom_review.explore.recorded.table import Place
 
-READ, UPDATE, WRITE, IDLE = 1, 2, 4, 8
-_ENEMIES = {READ: UPDATE | WRITE, UPDATE: READ | WRITE, WRITE: READ | UPDATE | WRITE | IDLE, IDLE: WRITE}
-READS = READ
-BITS = 4
+READ, UPDATE, WRITE = 1, 2, 4
+_ENEMIES = {READ: UPDATE | WRITE, UPDATE: READ | WRITE, WRITE: READ | UPDATE | WRITE}
+BITS = 3
+BLOCK = 128
 
 # Bits that are always asked for together are one place.
 _FLAGS = (
@@ -48,15 +51,70 @@ class Commuting:
     def __init__(self) -> None:
         """None is known yet."""
         self._numbers: dict[tuple[object, ...], int] = {}
+        self.like: dict[int, int] = {}
+        self.by_lock: dict[Hashable, int] = {}
+        self._shapes: dict[Hashable, int] = {}
+        self._others = 0
 
     def touch(self, place: tuple[object, ...], way: int) -> tuple[int, int]:
         """(own, enemy) of one touch."""
-        shift = BITS * self._numbers.setdefault(place, len(self._numbers))
+        number = self._numbers.get(place)
+        if number is None:
+            number = self._numbers[place] = self._number(place)
+        shift = BITS * number
         return way << shift, _ENEMIES[way] << shift
+
+    def _number(self, place: tuple[object, ...]) -> int:
+        """Like threads have a block each, in which like places have like numbers."""
+        whose, shape = self._shape(place)
+        if whose is not None:
+            number = self._shapes.setdefault(shape, len(self._shapes))
+            if number >= BLOCK:
+                raise AssertionError("a thread has more places than a block has numbers")
+            return self.like[whose] * BLOCK + number
+        self._others += 1
+        return len(self.like) * BLOCK + self._others - 1
+
+    def _shape(self, place: Any) -> tuple[int | None, Any]:
+        """Of which like thread a place is, and the place without its name."""
+        if not isinstance(place, tuple):
+            return None, place
+        if place[:1] == ("lock",) and place[1] in self.by_lock:
+            return self.by_lock[place[1]], ("lock", "self")
+        if len(place) > 1 and place[0] in ("task", "context", "io", "claim", "empty but for"):
+            pid = place[-1]
+            if isinstance(pid, int) and pid in self.like:
+                return pid, (*place[:-1], "self")
+        parts = [self._shape(part) for part in place]
+        whose = next((pid for pid, _shape in parts if pid is not None), None)
+        return whose, tuple([shape for _pid, shape in parts])
+
+    def renamer(self, names: Mapping[int, int]) -> Callable[[int], int]:
+        """A function that gives sets of touches to other threads, by pids."""
+        width = BITS * BLOCK
+        mask = (1 << width) - 1
+        moves = [(width * self.like[a], width * self.like[b]) for a, b in names.items()]
+        gone = ~sum(mask << start for start, _to in moves)
+        known: dict[int, int] = {}
+
+        def rename(own: int) -> int:
+            found = known.get(own)
+            if found is None:
+                found = own & gone
+                for start, to in moves:
+                    found |= (own >> start & mask) << to
+                known[own] = found
+            return found
+
+        return rename
 
     def places(self, own: int) -> list[tuple[object, ...]]:
         """The places in a set of touches, for people."""
-        return [place for place, number in self._numbers.items() if own >> (BITS * number) & 15]
+        return [
+            place
+            for place, number in self._numbers.items()
+            if own >> (BITS * number) & (READ | UPDATE | WRITE)
+        ]
 
     def of(self, e: Entry, after: object) -> list[tuple[tuple[object, ...], int]]:
         """What a step did to one field, whose code is ``after`` now."""
@@ -96,10 +154,8 @@ class Commuting:
             if changed & group:
                 gentle = not changed & group & ~e.ored or (e.woken and not e.written)
                 found.append((place, UPDATE if gentle else WRITE))
-            elif e.dirty & group and not e.woken:
-                found.append((place, IDLE if e.dirty & group == e.ored & group else READ))
-            elif e.woken & group:
-                found.append((place, IDLE))
+            elif (e.dirty | e.woken) & group:
+                found.append((place, READ))
         return found
 
     def _list(self, e: Entry, after: tuple[object, ...]) -> list[tuple[tuple[object, ...], int]]:
@@ -111,12 +167,13 @@ class Commuting:
         if before != after:
             found.append((e.place, UPDATE if e.removed and not e.changed_otherwise else WRITE))
         asked = {part for x, part in e.recorder.tests if x is e and isinstance(part, tuple)}
-        for question in asked:
-            found.append(((e.place, question), READ))
+        found += [((e.place, question), READ) for question in asked]
         if before != after:
-            for question in self.questions(e.place, before, after):
-                if answer(question, before) != answer(question, after):
-                    found.append(((e.place, question), WRITE))
+            possible = self.questions(e.place, before, after)
+            turned = [
+                question for question in possible if answer(question, before) != answer(question, after)
+            ]
+            found += [((e.place, question), WRITE) for question in turned]
         return found
 
     def questions(

@@ -36,10 +36,10 @@ class Observer:
                 self._listeners.setdefault(kind, []).append(claim)
             if isinstance(state, frozenset):
                 for item in state:
-                    name = ("claim", claim.id, item if isinstance(item, int) else item[1])
+                    name: Name = ("claim", claim.id, item if isinstance(item, int) else item[1])
                     known = self.start.get(name, frozenset())
                     assert isinstance(known, frozenset)
-                    self.start[name] = known | {item}
+                    self.start[name] = known | packed(frozenset({item}))
             else:
                 self.start["claim", claim.id] = state
         history = History()
@@ -50,8 +50,9 @@ class Observer:
         self.start.update({("io", pid): phases for pid, phases in history.io.items()})
         self._groups: dict[str, set[Name]] = {c.id: set() for c in CLAIMS}
         for name in self.start:
-            if name[0] == "claim" and len(name) == 3:
-                self._groups[str(name[1])].add(name)
+            match name:
+                case ("claim", str(claim_id), _whose):
+                    self._groups[claim_id].add(name)
 
     def see(self, k: Kernel, r: Recorder) -> list[tuple[str, str]]:
         """The step's events; the claims that they break, with sentences."""
@@ -60,9 +61,9 @@ class Observer:
         for event in happened:
             for claim in self._listeners.get(event[0], ()):
                 name = self._name(claim, event)
-                before = r.recall(name, claim.start)
+                before = unpacked(r.recall(name, claim.start), event[1])
                 state, sentence = claim.on_event(k, before, event)
-                r.remember(name, state)
+                r.remember(name, packed(state))
                 if sentence:
                     broken.append((claim.id, sentence))
             self._history(event, r)
@@ -116,7 +117,7 @@ class Observer:
             return r.recall(("claim", claim.id), claim.start)
         whole: frozenset[Hashable] = frozenset()
         for name in sorted(self._groups[claim.id], key=str):
-            part = r.recall(name, frozenset())
+            part = unpacked(r.recall(name, frozenset()), name[2])
             assert isinstance(part, frozenset)
             whole |= part
         return whole
@@ -131,3 +132,20 @@ class Observer:
             if phases:
                 history.io[pid] = phases
         return final(k, history, self.common_names)
+
+
+IT = "it"
+
+
+def packed(state: Any) -> Any:
+    """What is remembered of one task or group, without its number."""
+    if not isinstance(state, frozenset):
+        return state
+    return frozenset([IT if isinstance(item, int) else (item[0], IT) for item in state])
+
+
+def unpacked(state: Any, number: Any) -> Any:
+    """With its number, as the claim wants it."""
+    if not isinstance(state, frozenset):
+        return state
+    return frozenset([number if item == IT else (item[0], number) for item in state])

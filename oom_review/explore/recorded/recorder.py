@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator, MutableSequence
 from functools import partial
 from types import FunctionType
-from typing import Any
+from typing import Any, Self
 
 import attrs
 
@@ -73,10 +73,10 @@ class Word(int):
 
     __rand__ = __and__
 
-    def __iand__(self, mask: int) -> Word:  # type: ignore[misc]
+    def __iand__(self, mask: int) -> Word:  # noqa: PYI034 - a new one
         return _word(int(self) & mask, self.entry, ~mask & ALL, 0)
 
-    def __ior__(self, mask: int) -> Word:  # type: ignore[misc]
+    def __ior__(self, mask: int) -> Word:  # noqa: PYI034 - a new one
         return _word(int(self) | mask, self.entry, 0, mask)
 
     def __or__(self, mask: int) -> int:
@@ -207,7 +207,7 @@ class Recorder:
         self._virtual = virtual
         self._adopted: list[Any] = []
 
-    def __enter__(self) -> Recorder:
+    def __enter__(self) -> Self:
         """From here on accesses are noted."""
         _now.append(self)
         return self
@@ -411,6 +411,10 @@ def _has_at_most(ns: PidNamespace, pids: int) -> bool:
     return len(tasks) <= pids
 
 
+def _try_to_wake_up(p: TaskStruct, state: int) -> None:
+    _now[-1].wake(p, state)
+
+
 def answer(question: Question, code: tuple[Hashable, ...]) -> bool:
     """The same questions, asked of a list's code."""
     what, number = question
@@ -421,4 +425,4 @@ def answer(question: Question, code: tuple[Hashable, ...]) -> bool:
 
 SHADOWS[SignalStruct].empty_but_for = _empty_but_for  # type: ignore[attr-defined]
 SHADOWS[PidNamespace].has_at_most = _has_at_most  # type: ignore[attr-defined]
-SHADOWS[TaskStruct].try_to_wake_up = lambda p, state: _now[-1].wake(p, state)  # type: ignore[attr-defined]
+SHADOWS[TaskStruct].try_to_wake_up = _try_to_wake_up  # type: ignore[attr-defined]

@@ -18,6 +18,7 @@ import attrs
 
 from oom_review.explore.final import Final
 from oom_review.explore.recorded.commuting import READ, UPDATE, WRITE
+from oom_review.explore.recorded.orbits import Orbits, Renaming
 from oom_review.explore.recorded.sleepers import Sleepers
 from oom_review.explore.recorded.steps import MOVE_ON, State, Steps
 from oom_review.explore.search import Counts, Cycle, LimitReached, Limits
@@ -26,6 +27,30 @@ Found = Callable[[str, str, list[int]], None]
 Ended = Callable[[Final, list[int]], None]
 Summary = dict[tuple[int, int], tuple[int, int]]
 """By task and the tasks whose steps come before (bits): what is touched, and what is certainly touched before."""
+
+
+@attrs.define(eq=False, slots=True)
+class Kept:
+    """The summary of a state that was left: itself, or one step above that of another state."""
+
+    summary: Summary = attrs.Factory(dict)
+    ordered: bool = False
+    below: Kept | None = None
+    choice: int = MOVE_ON
+    own: int = 0
+    enemy: int = 0
+
+    def copy(self) -> Summary:
+        """The summary, for somebody else to change."""
+        steps = []
+        kept = self
+        while kept.below is not None:
+            steps.append(kept)
+            kept = kept.below
+        summary = kept.summary.copy()
+        for step in reversed(steps):
+            put_step_above(summary, step.choice, step.own, step.enemy)
+        return summary
 
 
 @attrs.define(eq=False, slots=True)
@@ -39,6 +64,10 @@ class Node:
     choice: int = MOVE_ON
     own: int = 0
     enemy: int = 0
+    kept: Kept | None = None
+    ordered: bool = False
+    canonical: State | None = None
+    renaming: Renaming = ()
     summary: Summary = attrs.Factory(dict)
 
     def add(self, pid: int) -> None:
@@ -54,6 +83,7 @@ class Search:
         self,
         steps: Steps,
         sleepers: Sleepers,
+        orbits: Orbits,
         *,
         por: bool,
         limits: Limits,
@@ -63,12 +93,14 @@ class Search:
         """``found`` is told of each broken claim, ``ended`` of each end, with the choices that lead there."""
         self._steps = steps
         self._sleepers = sleepers
+        self._orbits = orbits
+        self._like: dict[State, tuple[Kept, Renaming]] = {}
         self._por = por
         self._limits = limits
         self._found = found
         self._ended = ended
         self.counts = Counts(executions=1)
-        self._visited: dict[State, Summary | None] = {}
+        self._visited: dict[State, Kept | None] = {}
         self._path: list[Node] = []
         self._choices: list[int] = []
         self._size = len(steps.places)
@@ -77,7 +109,10 @@ class Search:
     def run(self) -> None:
         """Explore everything; raises LimitReached or Cycle."""
         path = self._path
-        self._enter(self._steps.start(), MOVE_ON)
+        if self._orbits:
+            self._orbits.refresh()
+        self._size = len(self._steps.places)
+        self._enter(self._steps.start(), MOVE_ON, None, ())
         while path:
             node = path[-1]
             choice = self._next(node)
@@ -96,11 +131,15 @@ class Search:
 
     def _grow(self) -> None:
         """New slots came up: all states get them."""
+        if self._orbits:
+            self._orbits.refresh()
         padded = self._steps.padded
         self._size = len(self._steps.places)
         self._visited = {padded(state): summary for state, summary in self._visited.items()}
+        self._like.clear()  # the slots of like threads are other ones now
         for node in self._path:
             node.state = padded(node.state)
+            node.canonical = None
 
     def _go(self, node: Node, choice: int) -> None:
         steps = self._steps
@@ -119,6 +158,7 @@ class Search:
                 self._ended(leaf.final, list(choices))
             return
         node.own, node.enemy = leaf.own, leaf.enemy
+        node.ordered = node.ordered or leaf.ordered
         if choice != MOVE_ON:
             guard = self._sleepers.guard(choice, node.state, choices)
             if guard:
@@ -130,14 +170,24 @@ class Search:
             self.counts.pruned_by_cache += 1
             if self._por and choice != MOVE_ON:
                 self._disabled(node, self._sleepers.enabled(state, choices))
-                summary = self._visited[state]
-                if summary is None:
+                kept = self._visited[state]
+                if kept is None:
                     raise Cycle
-                absorb(node, summary)
+                absorb(node, kept, kept.copy())
+                node.ordered = node.ordered or kept.ordered
+            choices.pop()
+            return
+        canonical, renaming = self._orbits.canonical(state) if self._orbits else (None, ())
+        found = None if canonical is None else self._like.get(canonical)
+        if found is not None and not found[0].ordered:
+            self.counts.pruned_by_symmetry += 1
+            if self._por and choice != MOVE_ON:
+                self._disabled(node, self._sleepers.enabled(state, choices))
+                absorb(node, None, self._orbits.summary(found[0].copy(), found[1], renaming))
             choices.pop()
             return
         self.counts.executions += bool(node.done & (node.done - 1))
-        self._enter(state, choice)
+        self._enter(state, choice, canonical, renaming)
         if self._por and choice != MOVE_ON:
             self._disabled(node, self._path[-1].enabled)
 
@@ -148,7 +198,7 @@ class Search:
             if pid != node.choice and pid not in now:
                 node.add(pid)
 
-    def _enter(self, state: State, last: int) -> None:
+    def _enter(self, state: State, last: int, canonical: State | None, renaming: Renaming) -> None:
         counts = self.counts
         counts.states += 1
         if self._limits.states is not None and counts.states > self._limits.states:
@@ -160,6 +210,7 @@ class Search:
             self._grow()
         if len(state) < self._size:
             state = self._steps.padded(state)
+            canonical = None
         self._visited[state] = None
         if not enabled:
             todo = [MOVE_ON]
@@ -167,7 +218,7 @@ class Search:
             todo = list(enabled)
         else:
             todo = [last if last in enabled else enabled[-1]]
-        node = Node(state, enabled, todo)
+        node = Node(state, enabled, todo, canonical=canonical, renaming=renaming)
         if self._por:
             for pid, guard in self._sleepers.waiting(state, self._choices, enabled):
                 join(node.summary, (pid, 0), guard, 0)
@@ -178,27 +229,57 @@ class Search:
         path = self._path
         node = path.pop()
         self.counts.pruned_by_order += max(0, len(node.enabled) - node.done.bit_count())
-        self._visited[node.state] = node.summary
+        kept = node.kept
+        if kept is None:
+            kept = Kept(node.summary.copy())
+        kept.ordered = node.ordered
+        self._visited[node.state] = kept
+        if node.canonical is not None:
+            self._like.setdefault(node.canonical, (kept, node.renaming))
         if path:
             self._choices.pop()
+            path[-1].ordered = path[-1].ordered or node.ordered
             if self._por and path[-1].choice != MOVE_ON:
-                absorb(path[-1], node.summary)
+                absorb(path[-1], kept, node.summary)
 
 
-def absorb(node: Node, below: Summary) -> None:
-    """Learn from what is below the node's last choice: races add choices here, the rest goes further up."""
-    p, own, enemy = node.choice, node.own, node.enemy
+def absorb(node: Node, kept: Kept | None, below: Summary) -> None:
+    """Learn from what is below the node's last choice: races add choices here, the rest goes further up.
+
+    ``below`` is changed; ``kept`` is the same for good, None if it has other names.
+    """
+    first = not node.summary
+    node.kept = None
+    if first and kept is not None:
+        node.kept = Kept({}, False, kept, node.choice, node.own, node.enemy)
+    for q, before in put_step_above(below, node.choice, node.own, node.enemy):
+        race(node, q, before)
+    if not first:
+        mine, below = below, node.summary
+        for key, value in mine.items():
+            join(below, key, *value)
+    node.summary = below
+
+
+def put_step_above(summary: Summary, p: int, own: int, enemy: int) -> list[tuple[int, int]]:
+    """The summary from one step before; returns the races of that step, as tasks and what comes before them."""
     bit = 1 << p
-    summary = node.summary
-    join(summary, (p, 0), own, 0)
-    for (q, before), (touched, touched_before) in below.items():
+    moved = []
+    races = []
+    for key, value in summary.items():
+        q, before = key
+        touched, touched_before = value
         if q == p or before & bit or enemy & touched_before:
-            join(summary, (q, before | bit), touched, touched_before | own)
+            moved.append((key, (q, before | bit), touched, touched_before | own))
         elif enemy & touched:
-            join(summary, (q, before | bit), touched, touched_before | own)
-            race(node, q, before)
-        else:
-            join(summary, (q, before), touched, touched_before)
+            moved.append((key, (q, before | bit), touched, touched_before | own))
+            races.append(key)
+    for key, _new, _touched, _touched_before in moved:
+        del summary[key]
+    for _key, new, touched, touched_before in moved:
+        join(summary, new, touched, touched_before)
+    join(summary, (p, 0), own, 0)
+    return races
 
 
 def join(summary: Summary, key: tuple[int, int], touched: int, touched_before: int) -> None:

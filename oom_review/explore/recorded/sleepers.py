@@ -70,7 +70,7 @@ class Sleepers:
         return found
 
     def _can(self, row: tuple[int, ...], state: State, path: list[int]) -> bool:
-        pid, at, sleep, thread_flags, pending, syscall, _flags, _timer, _polling = row
+        _pid, at, sleep, thread_flags, pending, syscall, _flags, _timer, _polling = row
         kind, owner, readers = self._wait(state[at])
         if kind == Kind.RUN:
             return True
@@ -81,9 +81,12 @@ class Sleepers:
             how = codes[state[sleep]]
             if how == 0:
                 return True
-            if how & (TASK_INTERRUPTIBLE | TASK_WAKEKILL) and codes[state[thread_flags]] & TIF_SIGPENDING:
-                if how & TASK_INTERRUPTIBLE or SIGKILL in codes[state[pending]]:
-                    return True
+            if (
+                how & (TASK_INTERRUPTIBLE | TASK_WAKEKILL)
+                and codes[state[thread_flags]] & TIF_SIGPENDING
+                and (how & TASK_INTERRUPTIBLE or SIGKILL in codes[state[pending]])
+            ):
+                return True
             return self._short_sleeps and self.sleep_may_end(row, state, path)
         if kind == Kind.USER:
             return codes[state[syscall]] is not None or bool(codes[state[thread_flags]] & TIF_SIGPENDING)
@@ -205,6 +208,9 @@ class Sleepers:
 
     def _goes_on(self, pid: int, state: State, test: Any) -> bool:
         """It can take its next step, or its sleep has an end of its own."""
+        panicked = self._steps.slots.get((("kernel",), "panicked"))
+        if panicked is not None and self._steps.codes[state[panicked]]:
+            return False
         row = next(row for row in self._rows if row[0] == pid)
         kind, owner, readers = self._wait(state[row[1]])
         if kind in (Kind.LOCK, Kind.READ, Kind.KILLABLE):

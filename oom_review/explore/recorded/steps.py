@@ -35,6 +35,15 @@ WALKS = frozenset(
         or (function, step) == ("try_to_freeze_tasks", "freezer_should_skip(p)?")
     }
 )
+# Steps that go through such a walk, and so over all there are, in whatever order.
+_WALKERS = frozenset(
+    {
+        ("try_to_freeze_tasks", "tasklist_lock: one pass over all threads"),
+        ("thaw_processes", "tasklist_lock: thaw all threads"),
+        ("mark_oom_victim", "atomic_inc(oom_victims)"),
+    }
+)
+
 # What decides whether a task can run, beside the locks.
 _OF_EVERYBODY = (
     "at",
@@ -61,7 +70,7 @@ class Steps:
         self.observer = observer
         self._walks = WALKS if whole_walks else frozenset[PreemptionPoint]()
         self.numbers: dict[Hashable, int] = {}
-        self.codes: list[Hashable] = []
+        self.codes: list[Any] = []
         self.slots: dict[Place, int] = {}
         self.places: list[Place] = []
         self.defaults: list[int] = []
@@ -73,6 +82,7 @@ class Steps:
         observer.new_memory = lambda: self.table.forget(("move on",))
         self._false = self.number(False)
         self._true = self.number(True)
+        self._absent = self.number(ABSENT)
         self._state: State = ()
         self.restart()
         self._from_the_start = self._everything()
@@ -204,7 +214,8 @@ class Steps:
             new[slot] = value_now
         if leaf.progress:
             for slot in self._news:
-                new[slot] = self._false
+                if new[slot] != self._absent:
+                    new[slot] = self._false
         return tuple(new)
 
     def _record(self, pid: int, state: State, path: list[int]) -> Leaf:
@@ -273,8 +284,8 @@ class Steps:
             else:
                 after = e.before
             written[e.place] = after
-        for name, (_before, now) in r.remembered.items():
-            written[name] = now
+        for memory, (_before, now) in r.remembered.items():
+            written[memory] = now
         return written
 
     def _newborn(self, r: Recorder) -> dict[Place, Hashable]:
@@ -300,7 +311,7 @@ class Steps:
         """Fill the leaf and put it into the table."""
         made = self._newborn(r)
         new_names = {place[1] for place in made if place[0] == "exists"}
-        by_place = {e.place: e for e in r.entries.values()}
+        by_place: dict[Place, Entry] = {e.place: e for e in r.entries.values()}
         own = enemy = reads = 0
         touched: list[tuple[tuple[object, ...], int]] = []
         sets: list[tuple[int, int]] = []
@@ -339,8 +350,22 @@ class Steps:
             enemy |= n
             reads |= self.commuting.touch(place, READ)[0]
         leaf.own, leaf.enemy, leaf.reads = own, enemy, reads
+        leaf.ordered = self._sees_an_order(key, r)
         leaf.sets, leaf.bits = tuple(sets), tuple(bits)
         self.table.add(key, self._tests(key, r), leaf)
+
+    def _sees_an_order(self, key: Key, r: Recorder) -> bool:
+        """Like threads in a list were looked through, or their timers compared, and not all of them whatever they are."""
+        like = self.observer.common_names
+        if key == ("move on",):
+            sleepers = [e for e in r.entries.values() if e.kind == Kind.TIMER and e.before is not None]
+            return sum(e.place[0][1] in like for e in sleepers) > 1
+        slot = self.slots[("task", key[0]), "at"]
+        at: Any = self.codes[self._state[slot]]
+        if self._walks and (at if isinstance(at[0], str) else at[0]) in _WALKERS:
+            return False
+        asked = [e.before for e in r.entries.values() if e.kind == Kind.LIST and e.asked]
+        return any(sum(isinstance(c, tuple) and c[1] in like for c in code) > 1 for code in asked)
 
     def _before(self, place: Place, r: Recorder) -> Hashable:
         if place in r.remembered:

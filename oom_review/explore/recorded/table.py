@@ -27,6 +27,7 @@ class Leaf:
     progress: bool = False
     broken: tuple[tuple[str, str], ...] = ()
     yes: bool = True
+    ordered: bool = False
     final: Final | None = None
 
 

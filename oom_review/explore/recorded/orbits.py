@@ -1,0 +1,203 @@
+"""Symmetry: states that differ only in which of several like threads does what.
+
+Threads that nothing tells apart (symmetry.py) are born one after the other, and stand so in the lists of their group, their cgroups and
+their namespace.  A state is compared under the names that sort the threads by where they are, lists in the order of birth.  That
+forgets who comes first in a list, which a step can see that takes the first that suits it.  So a state is left out for one that is like it
+only if no step below that one looked through a list with several like threads, but for walks over all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+from oom_review.explore.recorded.fields import FIELDS, Kind
+from oom_review.explore.recorded.steps import State, Steps
+from oom_review.explore.recorded.table import Place
+
+Renaming = tuple[tuple[int, int], ...]
+"""Who is called whom, by pids; those who keep their names are left out."""
+
+SELF = "self"
+_LISTS = frozenset({name for fields in FIELDS.values() for name, kind in fields.items() if kind == Kind.LIST})
+
+
+class Orbits:
+    """Names and renames the like threads of the states of ``steps``."""
+
+    def __init__(self, steps: Steps, common_names: Mapping[int, str], names: Mapping[int, str]) -> None:
+        """``common_names`` of the like threads by pid, and the ``names`` in which their locks are named."""
+        self._steps = steps
+        classes: dict[str, list[int]] = {}
+        for pid, name in sorted(common_names.items()):
+            classes.setdefault(name, []).append(pid)
+        self._classes = [pids for pids in classes.values() if len(pids) > 1]
+        self._like = {pid: f"alloc_lock({names[pid]})" for pids in self._classes for pid in pids}
+        self._by_lock: dict[Hashable, int] = {lock: pid for pid, lock in self._like.items()}
+        steps.commuting.like = {pid: i for i, pid in enumerate(self._like)}
+        steps.commuting.by_lock = self._by_lock
+        self._size = 0
+        self._own: dict[int, list[int]] = {}
+        self._lists: list[int] = []
+        self._others: list[int] = []
+        self._anonymous: dict[tuple[int, int], int] = {}
+        self._renamed: dict[Renaming, dict[int, int]] = {}
+        self._in_order: dict[int, int] = {}
+        self._told: dict[int, bool] = {}
+
+    def __bool__(self) -> bool:
+        """There are like threads."""
+        return bool(self._classes)
+
+    # Slots
+
+    def refresh(self) -> None:
+        """Slots of one thread have their like for the others; may add slots."""
+        steps = self._steps
+        while self._size < len(steps.places):
+            for slot in range(self._size, len(steps.places)):
+                self._size = slot + 1
+                place = steps.places[slot]
+                pid = self._whose(place)
+                if pid is None:
+                    (self._lists if place[-1] in _LISTS else self._others).append(slot)
+                    continue
+                if place[-1] in _LISTS:
+                    self._lists.append(slot)
+                for other in self._class_of(pid):
+                    renaming = ((pid, other), (other, pid)) if other != pid else ()
+                    code = self.code(steps.codes[steps.defaults[slot]], dict(renaming))
+                    like = steps.slot(self.code(place, dict(renaming)), code)  # type: ignore[arg-type]
+                    if like not in self._own.setdefault(other, []):
+                        self._own[other].append(like)
+
+    def _class_of(self, pid: int) -> list[int]:
+        return next(pids for pids in self._classes if pid in pids)
+
+    def _whose(self, place: Place) -> int | None:
+        """Of which like thread, if of one."""
+        for part in (*place, place):
+            match part:
+                case ("task" | "context" | "io", int(pid)) | ("claim", _, int(pid)) if pid in self._like:
+                    return pid
+                case ("lock", str(lock)) if lock in self._by_lock:
+                    return self._by_lock[lock]
+        return None
+
+    # Codes
+
+    def code(self, code: Hashable, names: Mapping[Any, Any]) -> Hashable:
+        """A code with these names."""
+        if not names:
+            return code
+        if isinstance(code, frozenset):
+            return frozenset([self.code(part, names) for part in code])  # numbers are signals here
+        if not isinstance(code, tuple):
+            return code
+        match code:
+            case (("task" | "context" | "io" | "core") as what, int(pid)) if pid in names:
+                return what, names[pid]
+            case ("lock", str(lock)) if self._by_lock.get(lock) in names:
+                new = names[self._by_lock[lock]]
+                return "lock", SELF if new == SELF else self._like[new]
+            case ("claim", which, int(pid)) if pid in names:
+                return "claim", which, names[pid]
+        return tuple([self.code(part, names) for part in code])
+
+    def _tells(self, value: int) -> bool:
+        """A like thread is named in it."""
+        found = self._told.get(value)
+        if found is None:
+            code = self._steps.codes[value]
+            names = dict.fromkeys(self._like, SELF)
+            found = self._told[value] = self.code(code, names) != code
+        return found
+
+    def _without_name(self, value: int, pid: int) -> int:
+        key = (value, pid)
+        found = self._anonymous.get(key)
+        if found is None:
+            found = value
+            if self._tells(value):
+                found = self._steps.number(self.code(self._steps.codes[value], {pid: SELF}))
+            self._anonymous[key] = found
+        return found
+
+    def _rename(self, value: int, renaming: Renaming, known: dict[int, int]) -> int:
+        found = known.get(value)
+        if found is None:
+            found = value
+            if self._tells(value):
+                found = self._steps.number(self.code(self._steps.codes[value], dict(renaming)))
+            known[value] = found
+        return found
+
+    def _ordered(self, value: int) -> int:
+        """A list with its like threads in the order of birth."""
+        found = self._in_order.get(value)
+        if found is None:
+            found = value
+            code = self._steps.codes[value]
+            if isinstance(code, tuple):
+                where = [
+                    i for i, c in enumerate(code) if isinstance(c, tuple) and c[1:] and c[1] in self._like
+                ]
+                new = list(code)
+                for i, c in zip(where, sorted([code[i] for i in where], key=str), strict=True):
+                    new[i] = c
+                found = self._steps.number(tuple(new))
+            self._in_order[value] = found
+        return found
+
+    # States
+
+    def canonical(self, state: State) -> tuple[State, Renaming]:
+        """The state under the names that sort like threads, and the renaming that leads there."""
+        pairs: list[tuple[int, int]] = []
+        for pids in self._classes:
+            where = sorted([(self._place(pid, state), pid) for pid in pids])
+            pairs += [(old, new) for (_p, old), new in zip(where, pids, strict=True) if old != new]
+        renaming = tuple(pairs)
+        new_state = list(state)
+        if renaming:
+            known = self._renamed.setdefault(renaming, {})
+            names = dict(renaming)
+            rename = self._rename
+            for slot in (*self._others, *self._lists):
+                new_state[slot] = rename(state[slot], renaming, known)
+            for pid, slots in self._own.items():
+                for slot, like in zip(slots, self._own[names.get(pid, pid)], strict=True):
+                    new_state[like] = rename(state[slot], renaming, known)
+        for slot in self._lists:
+            new_state[slot] = self._ordered(new_state[slot])
+        return tuple(new_state), renaming
+
+    def _place(self, pid: int, state: State) -> tuple[int, ...]:
+        without = self._without_name
+        return tuple([without(state[slot], pid) for slot in self._own[pid]])
+
+    # Summaries
+
+    def summary(
+        self, summary: dict[tuple[int, int], tuple[int, int]], there: Renaming, here: Renaming
+    ) -> dict[tuple[int, int], tuple[int, int]]:
+        """A summary in the names of one state, in those of another that has the same canonical one."""
+        back = {new: old for old, new in here}
+        names = {pid: back.get(via, via) for pid in self._like for via in (dict(there).get(pid, pid),)}
+        names = {a: b for a, b in names.items() if a != b}
+        if not names:
+            return summary.copy()
+        bits = self._steps.commuting.renamer(names)
+
+        def pids(before: int) -> int:
+            new = before
+            for a in names:
+                new &= ~(1 << a)
+            for a, b in names.items():
+                new |= (before >> a & 1) << b
+            return new
+
+        return {
+            (names.get(q, q), pids(before)): (bits(touched), bits(touched_before))
+            for (q, before), (touched, touched_before) in summary.items()
+        }
