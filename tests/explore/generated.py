@@ -44,6 +44,93 @@ _WITH: tuple[tuple[str, *tuple[str | int, ...]], ...] = (
 )
 _BIRTHS = ("fork", "clone", "vfork")
 
+# Seeds of scenarios with 40 to 2500 states, short sleeps or not.
+SMALL = (
+    1,
+    4,
+    5,
+    12,
+    14,
+    17,
+    21,
+    24,
+    34,
+    37,
+    50,
+    51,
+    54,
+    57,
+    60,
+    67,
+    75,
+    78,
+    84,
+    87,
+    91,
+    93,
+    96,
+    98,
+    100,
+    114,
+    123,
+    128,
+    131,
+    134,
+    137,
+    144,
+    149,
+    150,
+    154,
+    158,
+    160,
+    164,
+    172,
+    176,
+    178,
+    179,
+    182,
+    184,
+    188,
+    194,
+    198,
+    220,
+    221,
+    222,
+    242,
+    249,
+    250,
+    252,
+    255,
+    266,
+    267,
+    269,
+    276,
+    289,
+    302,
+    308,
+    316,
+    317,
+    322,
+    323,
+    327,
+    328,
+    336,
+    343,
+    344,
+    348,
+    353,
+    358,
+    359,
+    363,
+    372,
+    379,
+    383,
+    384,
+    389,
+    395,
+    399,
+)
+
 
 def operation(rng: random.Random, task: str) -> Op:
     """Something for the task to do."""
@@ -72,3 +159,25 @@ def scenario(seed: int) -> Scenario:
         concurrent.setdefault(op.task, op)
     event = (Op("sysrq_f"),) if rng.random() < 0.2 else ()
     return Scenario((*[item for op in setup for item in (op, Run())], *concurrent.values(), *event, Run()))
+
+
+# Seeds of killings with 70 to 10 000 states: some break a claim, in some like threads stand in for each other.
+KILLINGS = (5, 10, 13, 22, 43, 45, 49, 55, 58, 68)
+
+
+def killing(seed: int) -> Scenario:
+    """A group v of two or three threads, frozen or not, is killed by the OOM killer, by a signal or itself; sometimes p waits."""
+    rng = random.Random(seed)
+    threads = [f"t{i}" for i in range(1, rng.choice((2, 2, 3)))]
+    setup = [Op("fork", "init", ("p",)), Op("fork", "p", ("v",)), Op("fork", "init", ("s",))]
+    setup += [Op("clone", "v", (name,)) for name in threads]
+    setup += rng.sample(_SETUP, rng.randrange(3))
+    if rng.random() < 0.5:
+        setup += [Op("attach", "init", ("v", "A")), Op("freeze", "init", ("A",))]
+    if rng.random() < 0.3:
+        setup.append(Op("exit", "v"))
+    kill = rng.choice(
+        (Op("sysrq_f"), Op("sysrq_f"), Op("exit_group", "v"), Op("kill", "init", ("v", "KILL")))
+    )
+    more = rng.choice(((), (Op("wait", "p"),), (Op("thaw", "s", ("A",)),), (Op("exit", "p"),)))
+    return Scenario((*[item for op in setup for item in (op, Run())], kill, *more, Run()))
