@@ -1,0 +1,122 @@
+"""Like threads: states that are taken for each other have the same future."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import pytest
+from generated import killing
+
+import patched
+from oom_review.explore.recorded.explore import played
+from oom_review.explore.recorded.observer import Observer
+from oom_review.explore.recorded.orbits import Orbits
+from oom_review.explore.recorded.sleepers import Sleepers
+from oom_review.explore.recorded.steps import MOVE_ON, State, Steps
+from oom_review.explore.symmetry import interchangeable
+from oom_review.scenario import Op, Run, Scenario
+
+Future = frozenset[object]
+
+
+class Graph:
+    """All states of a scenario, in the order in which they were left, with what may still come of each."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        session, setup = played(scenario, patched.VARIANT)
+        tasks = session.machine.k.tasks.values()
+        like = interchangeable(session.machine.k, scenario)
+        self.steps = Steps(patched.VARIANT, setup, Observer(session, like), whole_walks=True)
+        self.orbits = Orbits(self.steps, like, {t.pid: t.name for t in tasks})
+        self.sleepers = Sleepers(self.steps, short_sleeps=False)
+        while not self._explored():
+            pass
+
+    def _explored(self) -> bool:
+        """Depth first; False if slots came up on the way."""
+        self.orbits.refresh()
+        size = len(self.steps.places)
+        self.futures: dict[State, Future] = {}
+        self.ordered: dict[State, bool] = {}
+        path: list[tuple[State, list[int], set[object], list[bool]]] = []
+        choices: list[int] = []
+
+        def enter(state: State) -> None:
+            enabled = self.sleepers.enabled(state, choices)
+            path.append((state, list(enabled) or [MOVE_ON], set(), [False]))
+
+        enter(self.steps.start())
+        while path and len(self.steps.places) == size:
+            state, todo, future, ordered = path[-1]
+            if not todo:
+                path.pop()
+                self.futures[state], self.ordered[state] = frozenset(future), ordered[0]
+                if path:
+                    choices.pop()
+                    path[-1][2].update(future)
+                    path[-1][3][0] |= ordered[0]
+                continue
+            choice = todo.pop()
+            leaf = self.steps.leaf(choice, state, choices)
+            if len(self.steps.places) > size:
+                break
+            ordered[0] |= leaf.ordered
+            future |= {claim for claim, _sentence in leaf.broken}
+            if not leaf.yes:
+                future.add(leaf.final)
+                continue
+            below = self.steps.after(state, leaf)
+            if below in self.futures:
+                future |= self.futures[below]
+                ordered[0] |= self.ordered[below]
+                continue
+            choices.append(choice)
+            enter(below)
+        return not path
+
+
+def group(*together: Op) -> Scenario:
+    """Three threads v, t1, t2, of which t1 and t2 are alike, and what then happens at once."""
+    setup = (Op("fork", "init", ("v",)), Op("clone", "v", ("t1",)), Op("clone", "v", ("t2",)))
+    return Scenario((*[item for op in setup for item in (op, Run())], *together, Run()))
+
+
+SCENARIOS = {
+    "exit_group": group(Op("exit_group", "v")),
+    "exec": group(Op("execve", "v")),
+    "kill": group(Op("kill", "init", ("v", "KILL"))),
+    "core dump": group(Op("kill", "init", ("v", "ABRT"))),
+    "freeze and thaw": group(Op("attach", "init", ("v", "A")), Run(), Op("freeze", "init", ("A",))),
+    "killing 68": killing(68),
+}
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_states_that_are_alike_have_the_same_future(name: str) -> None:
+    """Unless somebody below goes by an order: the same ends may be reached, and the same claims be broken."""
+    graph = Graph(SCENARIOS[name])
+    alike: dict[State, set[Future]] = defaultdict(set)
+    members: dict[State, int] = defaultdict(int)
+    for state, future in graph.futures.items():
+        canonical, _renaming = graph.orbits.canonical(state)
+        members[canonical] += 1
+        if not graph.ordered[state]:
+            alike[canonical].add(future)
+    assert all(len(futures) == 1 for futures in alike.values())
+    assert max(members.values()) > 1
+
+
+def test_names_can_be_exchanged() -> None:
+    """Whichever of two like threads goes first: the states are the same but for the names."""
+    graph = Graph(SCENARIOS["exit_group"])
+    canonical = {graph.orbits.canonical(state)[0] for state in graph.futures}
+    renamed = [state for state in graph.futures if graph.orbits.canonical(state)[1]]
+    assert renamed
+    assert all(graph.orbits.canonical(state)[0] in graph.futures for state in renamed)
+    assert len(canonical) < len(graph.futures)
+
+
+def test_who_goes_by_an_order_is_noticed() -> None:
+    """Some steps below look through a list with both like threads in it; most do not."""
+    graph = Graph(SCENARIOS["freeze and thaw"])
+    assert 0 < sum(graph.ordered.values()) < len(graph.ordered) / 2
