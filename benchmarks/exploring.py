@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 import argparse
-import multiprocessing
+import statistics
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import attrs
 
+from benchmarks.limited import OutOfMemory, limited
 from benchmarks.plot import plot
 from benchmarks.report import NotAvailable, Report, Row, goal
-from oom_review.explore import Limits, explore
+from oom_review.explore import Bounds, Limits, explore
 from oom_review.explore.core import core_situation
-from oom_review.scenario import Op, Scenario
+from oom_review.scenario import Op, Run, Scenario
 from oom_review.variants import TITLES, load
 
+ROOT = Path(__file__).parent.parent
 VARIANTS = ("legacy_tifmemdie", "patched")
-# In this order each takes part; the first makes the OOM kill.
-RIVALS = ("charge", "suspend", "wait")
+# In this order each takes part; the first makes the OOM kill.  The core situation has the first three.
+RIVALS = (
+    Op("charge", "c"),
+    Op("suspend", "s"),
+    Op("wait", "p"),
+    Op("alloc", "kworker"),
+    Op("exit_group", "v"),
+)
+CORE = 3
+SLEEPS = {"rest": "at rest", "any": "at any time"}
 
 
 def growth_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +38,18 @@ def growth_arguments(parser: argparse.ArgumentParser) -> None:
         "--threads", type=int, nargs="+", default=[1, 2, 3, 4, 5, 6], metavar="N", help="(default 1 to 6)"
     )
     parser.add_argument(
-        "--limit", type=float, default=120.0, help="seconds after which a row is given up (default 120)"
+        "--sleeps",
+        nargs="+",
+        choices=list(SLEEPS),
+        default=list(SLEEPS),
+        metavar="WHEN",
+        help="when sleeps end: rest, any (default: both)",
+    )
+    parser.add_argument(
+        "--limit", type=float, default=180.0, help="seconds after which a row is stopped (default 180)"
+    )
+    parser.add_argument(
+        "--memory", type=int, default=3072, metavar="MB", help="at which a row is stopped (default 3072)"
     )
     parser.add_argument(
         "--plot", type=Path, metavar="FILE", help="draw states against N as SVG; no file is overwritten"
@@ -42,92 +65,152 @@ def growth(given: argparse.Namespace) -> Report:
         "growth",
         "all interleavings of the core situation against N, and of N=2 against concurrent operations",
     )
-    for name in VARIANTS:
-        report.rows += [explored(core_situation(n), name, n, len(RIVALS), given.limit) for n in given.threads]
-        report.rows += [
-            explored(with_rivals(2, count), name, 2, count, given.limit) for count in range(1, len(RIVALS))
-        ]
+    for sleeps in dict.fromkeys(given.sleeps):
+        for name in VARIANTS:
+            against_threads = [(n, CORE) for n in sorted(set(given.threads))]
+            against_rivals = [(2, count) for count in range(1, len(RIVALS) + 1)]
+            for sizes in (against_threads, against_rivals):
+                report.rows += until_stopped(name, sleeps, sizes, given)
     if given.plot is not None:
-        lines = {
-            TITLES[name]: [
-                (r["N"], r["states"])
-                for r in report.rows
-                if r["variant"] == TITLES[name] and r["operations"] == len(RIVALS) and r["end"] == "all"
-            ]
-            for name in VARIANTS
-        }
-        try:
-            given.plot.write_text(plot(lines, "threads of the victim", "states"), encoding="utf-8")
-        except OSError as error:
-            raise NotAvailable(f"cannot write {given.plot}: {error.strerror}") from None
+        draw(report.rows, given.plot)
     return report
 
 
+def until_stopped(
+    name: str, sleeps: str, sizes: list[tuple[int, int]], given: argparse.Namespace
+) -> list[Row]:
+    """Whatever is larger than what was stopped is not tried."""
+    rows: list[Row] = []
+    for threads, count in sizes:
+        print(f"{TITLES[name]}, sleeps end {SLEEPS[sleeps]}, N={threads}, {count} operations ...", flush=True)
+        row: Row = {
+            "variant": TITLES[name],
+            "sleeps end": SLEEPS[sleeps],
+            "N": threads,
+            "operations": count,
+        }
+        begin = time.perf_counter()
+        try:
+            counts = limited(given.memory, explored, threads, count, name, sleeps, given.limit)
+        except OutOfMemory as limit:
+            counts = {"states": "", "transitions": "", "executions": "", "end": f"stopped at {limit}"}
+        rows.append({**row, "seconds": time.perf_counter() - begin, **counts})
+        if counts["end"] != "all":
+            break
+    return rows
+
+
+def draw(rows: list[Row], path: Path) -> None:
+    lines: dict[str, list[tuple[int, int]]] = {}
+    for r in rows:
+        if r["operations"] == CORE and r["end"] == "all":
+            line = lines.setdefault(f"{r['variant']}, {r['sleeps end']}", [])
+            if (r["N"], r["states"]) not in line:
+                line.append((r["N"], r["states"]))
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(plot(lines, "threads of the victim", "states"))
+    except OSError as error:
+        raise NotAvailable(f"cannot write {path}: {error.strerror}") from None
+
+
 def with_rivals(threads: int, count: int) -> Scenario:
-    """The core situation with the first so many of its concurrent operations."""
+    """The core situation with so many concurrent operations."""
     whole = core_situation(threads)
-    late = {op for op in whole.operations[-len(RIVALS) :] if op.name in RIVALS[count:]}
-    return attrs.evolve(whole, items=tuple(i for i in whole.items if not (isinstance(i, Op) and i in late)))
+    before = whole.items[: -CORE - 1]
+    assert whole.items[len(before) :] == (*RIVALS[:CORE], Run())
+    return attrs.evolve(whole, items=(*before, *RIVALS[:count], Run()))
 
 
-def explored(scenario: Scenario, variant: str, threads: int, operations: int, limit: float) -> Row:
-    begin = time.perf_counter()
-    result = explore(scenario, load(variant), limits=Limits(None, limit))
-    seconds = time.perf_counter() - begin
+def explored(threads: int, operations: int, variant: str, sleeps: str, limit: float) -> Row:
+    result = explore(
+        with_rivals(threads, operations),
+        load(variant),
+        limits=Limits(None, limit),
+        bounds=Bounds(short_sleeps=sleeps == "any"),
+    )
     return {
-        "variant": TITLES[variant],
-        "N": threads,
-        "operations": operations,
         "states": result.counts.states,
         "transitions": result.counts.transitions,
         "executions": result.counts.executions,
-        "seconds": seconds,
         "end": result.bounded or "all",
     }
 
 
 def cores_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--threads", type=int, default=2, help="of the victims (default 2)")
     parser.add_argument(
-        "--tasks", type=int, default=8, help="how often the situation is explored (default 8)"
+        "--threads", type=int, default=2, help="the situations with victims of so many or fewer (default 2)"
     )
+    parser.add_argument("--situation", metavar="GLOB", help="only these (default: all)")
+    parser.add_argument(
+        "--states", type=int, default=10_000, help="at which each exploration stops (default 10000)"
+    )
+    parser.add_argument("--repeats", type=int, default=5, help="in turns, median (default 5)")
 
 
 def cores(given: argparse.Namespace) -> Report:
-    if given.tasks < 2:
-        raise NotAvailable(f"--tasks {given.tasks}: two workers need two")
-    jobs = [(given.threads, VARIANTS[i % 2]) for i in range(given.tasks)]
-    report = Report("cores", f"{given.tasks} explorations of the core situation with N={given.threads}")
-    for workers in (1, 2):
-        begin = time.perf_counter()
-        with multiprocessing.get_context("spawn").Pool(workers) as pool:
-            pool.starmap(states_of, jobs, chunksize=1)
-        report.rows.append({"workers": workers, "seconds": time.perf_counter() - begin})
+    command = [sys.executable, "-m", "oom_review", "explore", "--threads", str(given.threads)]
+    command += ["--states", str(given.states)]
+    if given.situation is not None:
+        command += ["--situation", given.situation]
+    seconds: dict[int, list[float]] = {1: [], 2: []}
+    for i in range(given.repeats):
+        # Neither is always the first: the computer may be slower at one time than at another.
+        for workers in ((1, 2), (2, 1))[i % 2]:
+            print(f"{i + 1} of {given.repeats}, {workers} workers ...", flush=True)
+            seconds[workers].append(wall([*command, "--jobs", str(workers)]))
+    report = Report(
+        "cores", f"wall seconds of {' '.join(['oom-review', *command[3:]])}, median of {given.repeats}"
+    )
+    report.rows += [
+        {"workers": n, "seconds": statistics.median(all_of), "least": min(all_of), "most": max(all_of)}
+        for n, all_of in seconds.items()
+    ]
     one, two = (r["seconds"] for r in report.rows)
     report.remarks.append(goal("1 worker's time over that of 2", one / two, 1.8, above=True))
     return report
 
 
-def states_of(threads: int, variant: str) -> int:
-    return explore(core_situation(threads), load(variant)).counts.states
+def wall(command: list[str]) -> float:
+    """Of the whole process.  Verdicts and limits are of no interest here, bad arguments are."""
+    begin = time.perf_counter()
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    if done.returncode not in (0, 1):
+        raise NotAvailable((done.stderr.strip() or "oom-review explore failed").splitlines()[-1])
+    return time.perf_counter() - begin
 
 
 def memory_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--executions", type=int, default=20_000, help="of one worker, in all (default 20000)"
+        "--executions", type=int, default=1_000_000, help="of one worker, in all (default 1000000)"
     )
+    parser.add_argument("--threads", type=int, default=2, help="of the victim (default 2)")
 
 
 def memory(given: argparse.Namespace) -> Report:
-    """Explores the core situation with N=1 again and again in one process."""
-    report = Report("memory", f"resident size of a worker over {given.executions} executions")
-    scenario, variant = core_situation(1), load("patched")
+    """One process explores the core situation again and again, on both variants in turns, as a worker does with its jobs."""
+    report = Report(
+        "memory",
+        f"resident size of a worker over {given.executions} executions, explorations of the core situation, N={given.threads}",
+    )
+    scenario, variants = core_situation(given.threads), [load(name) for name in VARIANTS]
     marks = {"start": 1, "middle": given.executions // 2, "end": given.executions}
-    executions = 0
+    executions = explorations = 0
+    begin = time.perf_counter()
     for when, mark in marks.items():
         while executions < mark:
+            variant = variants[explorations % len(variants)]
             executions += explore(scenario, variant).counts.executions
-        report.rows.append({"when": when, "executions": executions, "resident MB": resident()})
+            explorations += 1
+        report.rows.append(
+            {
+                "when": when,
+                "executions": executions,
+                "explorations": explorations,
+                "seconds": time.perf_counter() - begin,
+                "resident MB": resident(),
+            }
+        )
     middle, end = report.rows[1]["resident MB"], report.rows[2]["resident MB"]
     report.remarks.append(goal("resident size at the end over the middle", end / middle, 1.05, above=False))
     return report

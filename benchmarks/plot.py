@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from html import escape
 
-WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 560, 340, 70, 50, 20, 90
-COLOURS = ("#0b62a8", "#b3420a", "#4b7d1f")
+WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 640, 340, 70, 50, 20, 160
+COLOURS = ("#0b62a8", "#b3420a", "#4b7d1f", "#7a3e9d")
 Points = list[tuple[int, int]]
 
 

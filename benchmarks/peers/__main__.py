@@ -13,10 +13,11 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
+from benchmarks.limited import limit_memory
 from benchmarks.peers import twin
 from benchmarks.peers.ours import Explored
 from benchmarks.peers.run import USAGE_ERROR, Configuration, Limits, Parser, RunError, positive, thread_count
-from benchmarks.peers.worker import limit_memory, timed
+from benchmarks.peers.worker import timed
 
 AGREED, DIFFERENT = 0, 1
 SAME, PART, STOPPED, DIFFERS = "same", "part of it", "part of it so far", "DIFFERENT"

@@ -70,6 +70,7 @@ class Limits:
     megabytes: int
     seconds: int
     reduced: bool
+    collapse: bool = False
 
 
 @dataclass(frozen=True)
@@ -143,6 +144,8 @@ def search(configuration: Configuration, limits: Limits) -> Search:
         options = ["-O2", "-w", "-DSAFETY", f"-DMEMLIM={limits.megabytes}"]
         if not limits.reduced:
             options.append("-DNOREDUCE")
+        if limits.collapse:
+            options.append("-DCOLLAPSE")
         _, compiling = timed([gcc, *options, "-o", "pan", "pan.c"], folder, limits.seconds)
         # Every process is meant to block in the end (-E), and unreached code is of no interest (-n).
         text, run = timed([str(folder / "pan"), f"-m{MAX_DEPTH}", "-E", "-n"], folder, limits.seconds)
@@ -195,6 +198,7 @@ def parser() -> Parser:
     result.add_argument("--trigger", choices=["task", "kthread"], default="task", help="who hits the OOM")
     result.add_argument("--json", type=Path, metavar="FILE", help="write the result there as well")
     result.add_argument("--unreduced", action="store_true", help="search without partial order reduction")
+    result.add_argument("--collapse", action="store_true", help="compress states: less memory, more time")
     result.add_argument("--memory", type=positive, default=4096, metavar="MB", help="default 4096")
     result.add_argument(
         "--seconds", type=positive, default=300, metavar="S", help="limit per tool, default 300"
@@ -247,7 +251,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         given.parent,
         given.trigger,
     )
-    limits = Limits(given.memory, given.seconds, not given.unreduced)
+    limits = Limits(given.memory, given.seconds, not given.unreduced, given.collapse)
     try:
         found = search(configuration, limits)
         show(found)

@@ -1,17 +1,12 @@
-"""One configuration in a process of its own, within limits of memory and time."""
+"""One configuration, within limits, for a process of its own."""
 
 from __future__ import annotations
 
-import resource
 import time
 
 from benchmarks.peers.ours import Explored, explored
 from benchmarks.peers.run import Configuration
 from oom_review.explore import Limits
-
-
-def limit_memory(megabytes: int) -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (megabytes << 20, megabytes << 20))
 
 
 def timed(c: Configuration, seconds: float, short_sleeps: bool, whole: bool) -> tuple[Explored, float]:

@@ -75,7 +75,7 @@ class Graph:
         return not path
 
 
-def group(*together: Op) -> Scenario:
+def group(*together: Op | Run) -> Scenario:
     """Three threads v, t1, t2, of which t1 and t2 are alike, and what then happens at once."""
     setup = (Op("fork", "init", ("v",)), Op("clone", "v", ("t1",)), Op("clone", "v", ("t2",)))
     return Scenario((*[item for op in setup for item in (op, Run())], *together, Run()))
