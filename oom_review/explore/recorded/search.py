@@ -1,9 +1,7 @@
 """Depth-first search over all interleavings of recorded steps: visited states, and dynamic partial-order reduction.
 
 A state first tries one task, and others only when a race below shows that their order mattered (Flanagan and Godefroid, POPL 2005).
-The races of a part that was visited before are found from its summary (Yang, Chen, Gopalakrishnan and Kirby, SPIN 2008).  A summary
-has for each task, and for each set of tasks whose steps must come before, all that such steps touch, and what is certain to be touched
-before them: joined so that a race may be seen where there is none, and none is missed.
+The races of a part that was visited before are found from its summary (summaries.py).
 
 When nobody can run, time passes: nothing commutes with that, so that a summary ends there.  A cycle of states within one such stretch
 would let a summary miss something: then the search says so.
@@ -21,36 +19,14 @@ from oom_review.explore.recorded.commuting import READ, UPDATE, WRITE
 from oom_review.explore.recorded.orbits import Orbits, Renaming
 from oom_review.explore.recorded.sleepers import Sleepers
 from oom_review.explore.recorded.steps import MOVE_ON, State, Steps
+from oom_review.explore.recorded.summaries import Kept, Summary, join, leave_out_implied, put_step_above
 from oom_review.explore.search import Counts, Cycle, LimitReached, Limits
+
+# A summary is looked through for what is implied when it is larger than this, and so much larger than when it was last.
+SMALL, GROWN = 30, 1.2
 
 Found = Callable[[str, str, list[int]], None]
 Ended = Callable[[Final, list[int]], None]
-Summary = dict[tuple[int, int], tuple[int, int]]
-"""By task and the tasks whose steps come before (bits): what is touched, and what is certainly touched before."""
-
-
-@attrs.define(eq=False, slots=True)
-class Kept:
-    """The summary of a state that was left: itself, or one step above that of another state."""
-
-    summary: Summary = attrs.Factory(dict)
-    ordered: bool = False
-    below: Kept | None = None
-    choice: int = MOVE_ON
-    own: int = 0
-    enemy: int = 0
-
-    def copy(self) -> Summary:
-        """The summary, for somebody else to change."""
-        steps = []
-        kept = self
-        while kept.below is not None:
-            steps.append(kept)
-            kept = kept.below
-        summary = kept.summary.copy()
-        for step in reversed(steps):
-            put_step_above(summary, step.choice, step.own, step.enemy)
-        return summary
 
 
 @attrs.define(eq=False, slots=True)
@@ -69,6 +45,7 @@ class Node:
     canonical: State | None = None
     renaming: Renaming = ()
     summary: Summary = attrs.Factory(dict)
+    size: int = 0
 
     def add(self, pid: int) -> None:
         """This task has to be tried here too."""
@@ -258,36 +235,10 @@ def absorb(node: Node, kept: Kept | None, below: Summary) -> None:
         mine, below = below, node.summary
         for key, value in mine.items():
             join(below, key, *value)
+        if len(below) > max(SMALL, GROWN * node.size):
+            leave_out_implied(below)
+            node.size = len(below)
     node.summary = below
-
-
-def put_step_above(summary: Summary, p: int, own: int, enemy: int) -> list[tuple[int, int]]:
-    """The summary from one step before; returns the races of that step, as tasks and what comes before them."""
-    bit = 1 << p
-    moved = []
-    races = []
-    for key, value in summary.items():
-        q, before = key
-        touched, touched_before = value
-        if q == p or before & bit or enemy & touched_before:
-            moved.append((key, (q, before | bit), touched, touched_before | own))
-        elif enemy & touched:
-            moved.append((key, (q, before | bit), touched, touched_before | own))
-            races.append(key)
-    for key, _new, _touched, _touched_before in moved:
-        del summary[key]
-    for _key, new, touched, touched_before in moved:
-        join(summary, new, touched, touched_before)
-    join(summary, (p, 0), own, 0)
-    return races
-
-
-def join(summary: Summary, key: tuple[int, int], touched: int, touched_before: int) -> None:
-    """One more step of the same kind."""
-    known = summary.get(key)
-    summary[key] = (
-        (touched, touched_before) if known is None else (known[0] | touched, known[1] & touched_before)
-    )
 
 
 def race(node: Node, q: int, before: int) -> None:
