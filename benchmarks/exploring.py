@@ -11,7 +11,7 @@ from pathlib import Path
 
 import attrs
 
-from benchmarks.limited import OutOfMemory, limited
+from benchmarks.limited import Stopped, limited
 from benchmarks.plot import plot
 from benchmarks.report import NotAvailable, Report, Row, goal
 from oom_review.explore import Bounds, Limits, explore
@@ -91,8 +91,10 @@ def until_stopped(
         }
         begin = time.perf_counter()
         try:
-            counts = limited(given.memory, explored, threads, count, name, sleeps, given.limit)
-        except OutOfMemory as limit:
+            # The child stops by itself at its limit; it gets as long again for what comes after.
+            patience = 2 * given.limit + 60
+            counts = limited(given.memory, patience, explored, threads, count, name, sleeps, given.limit)
+        except Stopped as limit:
             counts = {"states": "", "transitions": "", "executions": "", "end": f"stopped at {limit}"}
         rows.append({**row, "seconds": time.perf_counter() - begin, **counts})
         if counts["end"] != "all":

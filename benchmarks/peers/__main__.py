@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import itertools
-import multiprocessing
 import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
-from benchmarks.limited import limit_memory
+from benchmarks.limited import Stopped, limited
 from benchmarks.peers import twin
 from benchmarks.peers.ours import Explored
 from benchmarks.peers.run import USAGE_ERROR, Configuration, Limits, Parser, RunError, positive, thread_count
@@ -42,8 +38,9 @@ def parser() -> argparse.ArgumentParser:
         "--stored", type=Path, default=twin.STORED, metavar="FILE", help="what record has written"
     )
     two.add_argument("--seconds", type=positive, default=120, metavar="S", help="per scenario (default 120)")
-    two.add_argument("--memory", type=positive, default=2048, metavar="MB", help="per worker (default 2048)")
-    two.add_argument("--workers", type=positive, default=1, metavar="N", help="(default 1)")
+    two.add_argument(
+        "--memory", type=positive, default=2048, metavar="MB", help="per configuration (default 2048)"
+    )
     two.add_argument(
         "--at-rest",
         action="store_true",
@@ -83,25 +80,24 @@ def compare(given: argparse.Namespace) -> int:
     if missing or not asked:
         raise RunError(f"{given.stored} lacks {missing[0] if missing else 'what was asked for'}", USAGE_ERROR)
     tally: Counter[str] = Counter()
-    spawn = multiprocessing.get_context("spawn")
     begin = time.perf_counter()
-    with ProcessPoolExecutor(
-        given.workers, spawn, limit_memory, (given.memory,), max_tasks_per_child=1
-    ) as pool:
-        ends = pool.map(
-            timed,
-            asked,
-            itertools.repeat(given.seconds),
-            itertools.repeat(not given.at_rest),
-            itertools.repeat(given.whole),
-        )
-        for c, (ours, seconds) in zip(asked, ends, strict=True):
-            verdict = judged(ours, found[c], c.threads, at_rest=given.at_rest)
-            tally[verdict] += 1
-            show(c, ours, found[c], verdict, seconds)
+    for c in asked:
+        ours, seconds = in_limits(c, given)
+        verdict = judged(ours, found[c], c.threads, at_rest=given.at_rest)
+        tally[verdict] += 1
+        show(c, ours, found[c], verdict, seconds)
     counts = ", ".join(f"{count} {verdict}" for verdict, count in tally.items())
     print(f"{len(asked)} configurations: {counts}; {time.perf_counter() - begin:.0f} s")
     return AGREED if set(tally) <= {SAME, PART} else DIFFERENT
+
+
+def in_limits(c: Configuration, given: argparse.Namespace) -> tuple[Explored, float]:
+    """In a process of its own; it has up to two scenarios, and looks at the clock itself."""
+    patience = 4 * given.seconds + 60
+    try:
+        return limited(given.memory, patience, timed, c, given.seconds, not given.at_rest, given.whole)
+    except Stopped as limit:
+        return Explored(frozenset(), frozenset(), 0, 0, f"stopped at {limit}"), 0.0
 
 
 def judged(ours: Explored, found: twin.Found, threads: int, *, at_rest: bool) -> str:
@@ -138,9 +134,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser().parse_args(arguments)
     try:
         return record(given) if given.command == "record" else compare(given)
-    except BrokenProcessPool:
-        print("error: a worker was killed", file=sys.stderr)
-        return DIFFERENT
     except RunError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.status

@@ -11,8 +11,5 @@ from oom_review.explore import Limits
 
 def timed(c: Configuration, seconds: float, short_sleeps: bool, whole: bool) -> tuple[Explored, float]:
     begin = time.perf_counter()
-    try:
-        found = explored(c, Limits(None, seconds), short_sleeps=short_sleeps, whole=whole)
-    except MemoryError:
-        found = Explored(frozenset(), frozenset(), 0, 0, "stopped at the memory limit")
+    found = explored(c, Limits(None, seconds), short_sleeps=short_sleeps, whole=whole)
     return found, time.perf_counter() - begin
