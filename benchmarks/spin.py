@@ -150,9 +150,9 @@ def remark(r: Row) -> str:
 
 
 def peer(variant: str, threads: int, given: argparse.Namespace) -> Answer:
-    """Its own best: with compressed states if it does not get to an answer without."""
+    """Its own best: with compressed states if memory is too small for an answer without."""
     first = spin(variant, threads, given, [])
-    return spin(variant, threads, given, ["--collapse"]) if first.stopped else first
+    return spin(variant, threads, given, ["--collapse"]) if " MB " in first.stopped else first
 
 
 def spin(variant: str, threads: int, given: argparse.Namespace, more: list[str]) -> Answer:
