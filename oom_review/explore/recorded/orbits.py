@@ -8,11 +8,13 @@ only if no step below that one looked through a list with several like threads, 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
+from operator import itemgetter
 from typing import Any
 
 from oom_review.explore.recorded.fields import FIELDS, Kind
 from oom_review.explore.recorded.steps import State, Steps
+from oom_review.explore.recorded.summaries import Summary
 from oom_review.explore.recorded.table import Place
 
 Renaming = tuple[tuple[int, int], ...]
@@ -39,9 +41,11 @@ class Orbits:
         self._size = 0
         self._own: dict[int, list[int]] = {}
         self._lists: list[int] = []
-        self._others: list[int] = []
-        self._anonymous: dict[tuple[int, int], int] = {}
-        self._renamed: dict[Renaming, dict[int, int]] = {}
+        self._rows: dict[int, Callable[[State], State]] = {}
+        self._anonymous: dict[tuple[int, State], State] = {}
+        self._sources: dict[Renaming, Callable[[State], State]] = {}
+        self._values: dict[Renaming, list[int]] = {}
+        self._renamers: dict[Renaming, tuple[Callable[[int], int], Callable[[int], int]]] = {}
         self._in_order: dict[int, int] = {}
         self._told: dict[int, bool] = {}
 
@@ -59,17 +63,16 @@ class Orbits:
                 self._size = slot + 1
                 place = steps.places[slot]
                 pid = self._whose(place)
-                if pid is None:
-                    (self._lists if place[-1] in _LISTS else self._others).append(slot)
-                    continue
                 if place[-1] in _LISTS:
                     self._lists.append(slot)
-                for other in self._class_of(pid):
+                for other in () if pid is None else self._class_of(pid):
                     renaming = ((pid, other), (other, pid)) if other != pid else ()
                     code = self.code(steps.codes[steps.defaults[slot]], dict(renaming))
                     like = steps.slot(self.code(place, dict(renaming)), code)  # type: ignore[arg-type]
                     if like not in self._own.setdefault(other, []):
                         self._own[other].append(like)
+        self._rows = {pid: itemgetter(*slots) for pid, slots in self._own.items()}
+        self._sources.clear()
 
     def _class_of(self, pid: int) -> list[int]:
         return next(pids for pids in self._classes if pid in pids)
@@ -113,23 +116,16 @@ class Orbits:
             found = self._told[value] = self.code(code, names) != code
         return found
 
-    def _without_name(self, value: int, pid: int) -> int:
-        key = (value, pid)
-        found = self._anonymous.get(key)
+    def _anonymous_row(self, pid: int, row: State) -> State:
+        """Where a thread is, without its name."""
+        found = self._anonymous.get((pid, row))
         if found is None:
-            found = value
-            if self._tells(value):
-                found = self._steps.number(self.code(self._steps.codes[value], {pid: SELF}))
-            self._anonymous[key] = found
-        return found
-
-    def _rename(self, value: int, renaming: Renaming, known: dict[int, int]) -> int:
-        found = known.get(value)
-        if found is None:
-            found = value
-            if self._tells(value):
-                found = self._steps.number(self.code(self._steps.codes[value], dict(renaming)))
-            known[value] = found
+            steps = self._steps
+            names = {pid: SELF}
+            found = tuple(
+                [steps.number(self.code(steps.codes[v], names)) if self._tells(v) else v for v in row]
+            )
+            self._anonymous[pid, row] = found
         return found
 
     def _ordered(self, value: int) -> int:
@@ -155,49 +151,77 @@ class Orbits:
         """The state under the names that sort like threads, and the renaming that leads there."""
         pairs: list[tuple[int, int]] = []
         for pids in self._classes:
-            where = sorted([(self._place(pid, state), pid) for pid in pids])
+            where = sorted([(self._anonymous_row(pid, self._rows[pid](state)), pid) for pid in pids])
             pairs += [(old, new) for (_p, old), new in zip(where, pids, strict=True) if old != new]
         renaming = tuple(pairs)
-        new_state = list(state)
         if renaming:
-            known = self._renamed.setdefault(renaming, {})
-            names = dict(renaming)
-            rename = self._rename
-            for slot in (*self._others, *self._lists):
-                new_state[slot] = rename(state[slot], renaming, known)
-            for pid, slots in self._own.items():
-                for slot, like in zip(slots, self._own[names.get(pid, pid)], strict=True):
-                    new_state[like] = rename(state[slot], renaming, known)
+            state = self._renamed(state, renaming)
+        in_order = self._in_order
+        changed = []
         for slot in self._lists:
-            new_state[slot] = self._ordered(new_state[slot])
-        return tuple(new_state), renaming
+            value = state[slot]
+            new = in_order[value] if value in in_order else self._ordered(value)
+            if new != value:
+                changed.append((slot, new))
+        if changed:
+            new_state = list(state)
+            for slot, new in changed:
+                new_state[slot] = new
+            state = tuple(new_state)
+        return state, renaming
 
-    def _place(self, pid: int, state: State) -> tuple[int, ...]:
-        without = self._without_name
-        return tuple([without(state[slot], pid) for slot in self._own[pid]])
+    def _renamed(self, state: State, renaming: Renaming) -> State:
+        """Each slot from its like slot, and each value under the new names."""
+        sources = self._sources.get(renaming)
+        if sources is None:
+            names = {new: old for old, new in renaming}
+            order = list(range(len(state)))
+            for pid, slots in self._own.items():
+                for slot, source in zip(slots, self._own[names.get(pid, pid)], strict=True):
+                    order[slot] = source
+            sources = self._sources[renaming] = itemgetter(*order)
+        values = self._values.setdefault(renaming, [])
+        codes = self._steps.codes
+        if len(values) < len(codes):
+            names = dict(renaming)
+            while len(values) < len(codes):
+                value = len(values)
+                new = self._steps.number(self.code(codes[value], names)) if self._tells(value) else value
+                values.append(new)
+        return tuple(map(values.__getitem__, sources(state)))
 
     # Summaries
 
-    def summary(
-        self, summary: dict[tuple[int, int], tuple[int, int]], there: Renaming, here: Renaming
-    ) -> dict[tuple[int, int], tuple[int, int]]:
+    def summary(self, summary: Summary, there: Renaming, here: Renaming) -> Summary:
         """A summary in the names of one state, in those of another that has the same canonical one."""
         back = {new: old for old, new in here}
         names = {pid: back.get(via, via) for pid in self._like for via in (dict(there).get(pid, pid),)}
         names = {a: b for a, b in names.items() if a != b}
         if not names:
-            return summary.copy()
-        bits = self._steps.commuting.renamer(names)
-
-        def pids(before: int) -> int:
-            new = before
-            for a in names:
-                new &= ~(1 << a)
-            for a, b in names.items():
-                new |= (before >> a & 1) << b
-            return new
-
+            return summary
+        renaming = tuple(names.items())
+        found = self._renamers.get(renaming)
+        if found is None:
+            found = self._renamers[renaming] = pids_renamer(names), self._steps.commuting.renamer(names)
+        pids, places = found
         return {
-            (names.get(q, q), pids(before)): (bits(touched), bits(touched_before))
+            (names.get(q, q), pids(before)): (places(touched), places(touched_before))
             for (q, before), (touched, touched_before) in summary.items()
         }
+
+
+def pids_renamer(names: Mapping[int, int]) -> Callable[[int], int]:
+    """A function that gives sets of pids their new names."""
+    gone = ~sum(1 << pid for pid in names)
+    known: dict[int, int] = {}
+
+    def rename(pids: int) -> int:
+        new = known.get(pids)
+        if new is None:
+            new = pids & gone
+            for a, b in names.items():
+                new |= (pids >> a & 1) << b
+            known[pids] = new
+        return new
+
+    return rename

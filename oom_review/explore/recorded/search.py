@@ -9,8 +9,10 @@ would let a summary miss something: then the search says so.
 
 from __future__ import annotations
 
+import gc
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import attrs
 
@@ -19,7 +21,7 @@ from oom_review.explore.recorded.commuting import READ, UPDATE, WRITE
 from oom_review.explore.recorded.orbits import Orbits, Renaming
 from oom_review.explore.recorded.sleepers import Sleepers
 from oom_review.explore.recorded.steps import MOVE_ON, State, Steps
-from oom_review.explore.recorded.summaries import Kept, Summary, join, leave_out_implied, put_step_above
+from oom_review.explore.recorded.summaries import Kept, Summary, join, leave_out_implied, step_above
 from oom_review.explore.search import Counts, Cycle, LimitReached, Limits
 
 # A summary is looked through for what is implied when it is larger than this, and so much larger than when it was last.
@@ -27,6 +29,17 @@ SMALL, GROWN = 30, 1.2
 
 Found = Callable[[str, str, list[int]], None]
 Ended = Callable[[Final, list[int]], None]
+
+
+@contextmanager
+def few_collections() -> Iterator[None]:
+    """Nearly all that a search makes is kept to its end: looking for garbage among it takes a third of the time."""
+    before = gc.get_threshold()
+    gc.set_threshold(200_000, 50, 1000)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 @attrs.define(eq=False, slots=True)
@@ -90,13 +103,14 @@ class Search:
             self._orbits.refresh()
         self._size = len(self._steps.places)
         self._enter(self._steps.start(), MOVE_ON, None, ())
-        while path:
-            node = path[-1]
-            choice = self._next(node)
-            if choice is None:
-                self._leave()
-            else:
-                self._go(node, choice)
+        with few_collections():
+            while path:
+                node = path[-1]
+                choice = self._next(node)
+                if choice is None:
+                    self._leave()
+                else:
+                    self._go(node, choice)
 
     @staticmethod
     def _next(node: Node) -> int | None:
@@ -150,7 +164,7 @@ class Search:
                 kept = self._visited[state]
                 if kept is None:
                     raise Cycle
-                absorb(node, kept, kept.copy())
+                absorb(node, kept, kept.whole())
                 node.ordered = node.ordered or kept.ordered
             choices.pop()
             return
@@ -160,7 +174,7 @@ class Search:
             self.counts.pruned_by_symmetry += 1
             if self._por and choice != MOVE_ON:
                 self._disabled(node, self._sleepers.enabled(state, choices))
-                absorb(node, None, self._orbits.summary(found[0].copy(), found[1], renaming))
+                absorb(node, None, self._orbits.summary(found[0].whole(), found[1], renaming))
             choices.pop()
             return
         self.counts.executions += bool(node.done & (node.done - 1))
@@ -197,8 +211,8 @@ class Search:
             todo = [last if last in enabled else enabled[-1]]
         node = Node(state, enabled, todo, canonical=canonical, renaming=renaming)
         if self._por:
-            for pid, guard in self._sleepers.waiting(state, self._choices, enabled):
-                join(node.summary, (pid, 0), guard, 0)
+            waiting = self._sleepers.waiting(state, self._choices, enabled)
+            node.summary = {(pid, 0): (guard, 0) for pid, guard in waiting}
         self._path.append(node)
 
     def _leave(self) -> None:
@@ -208,7 +222,7 @@ class Search:
         self.counts.pruned_by_order += max(0, len(node.enabled) - node.done.bit_count())
         kept = node.kept
         if kept is None:
-            kept = Kept(node.summary.copy())
+            kept = Kept(node.summary)
         kept.ordered = node.ordered
         self._visited[node.state] = kept
         if node.canonical is not None:
@@ -223,22 +237,21 @@ class Search:
 def absorb(node: Node, kept: Kept | None, below: Summary) -> None:
     """Learn from what is below the node's last choice: races add choices here, the rest goes further up.
 
-    ``below`` is changed; ``kept`` is the same for good, None if it has other names.
+    ``kept`` is the same as ``below`` for good, None if it has other names.
     """
-    first = not node.summary
-    node.kept = None
-    if first and kept is not None:
-        node.kept = Kept({}, False, kept, node.choice, node.own, node.enemy)
-    for q, before in put_step_above(below, node.choice, node.own, node.enemy):
+    above, races = step_above(below, node.choice, node.own, node.enemy)
+    for q, before in races:
         race(node, q, before)
-    if not first:
-        mine, below = below, node.summary
-        for key, value in mine.items():
-            join(below, key, *value)
-        if len(below) > max(SMALL, GROWN * node.size):
-            leave_out_implied(below)
-            node.size = len(below)
-    node.summary = below
+    node.kept = None
+    if not node.summary:
+        if kept is not None:
+            node.kept = Kept({}, False, kept, node.choice, node.own, node.enemy)
+        node.summary = above
+        return
+    node.summary = join(node.summary, above)
+    if len(node.summary) > max(SMALL, GROWN * node.size):
+        leave_out_implied(node.summary)
+        node.size = len(node.summary)
 
 
 def race(node: Node, q: int, before: int) -> None:

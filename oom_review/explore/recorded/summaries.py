@@ -24,46 +24,52 @@ class Kept:
     own: int = 0
     enemy: int = 0
 
-    def copy(self) -> Summary:
-        """The summary, for somebody else to change."""
+    def whole(self) -> Summary:
+        """The summary."""
         steps = []
         kept = self
         while kept.below is not None:
             steps.append(kept)
             kept = kept.below
-        summary = kept.summary.copy()
+        summary = kept.summary
         for step in reversed(steps):
-            put_step_above(summary, step.choice, step.own, step.enemy)
+            summary, _races = step_above(summary, step.choice, step.own, step.enemy)
         return summary
 
 
-def put_step_above(summary: Summary, p: int, own: int, enemy: int) -> list[tuple[int, int]]:
-    """The summary from one step before; returns the races of that step, as tasks and what comes before them."""
+def step_above(summary: Summary, p: int, own: int, enemy: int) -> tuple[Summary, list[tuple[int, int]]]:
+    """The summary from one step before; and the races of that step, as tasks and what comes before them."""
     bit = 1 << p
-    moved = []
+    above: Summary = {(p, 0): (own, 0)}
     races = []
     for key, value in summary.items():
         q, before = key
         touched, touched_before = value
-        if q == p or before & bit or enemy & touched_before:
-            moved.append((key, (q, before | bit), touched, touched_before | own))
-        elif enemy & touched:
-            moved.append((key, (q, before | bit), touched, touched_before | own))
+        if q != p and not before & bit and not enemy & touched_before:
+            if not enemy & touched:
+                above[key] = value
+                continue
             races.append(key)
-    for key, _new, _touched, _touched_before in moved:
-        del summary[key]
-    for _key, new, touched, touched_before in moved:
-        join(summary, new, touched, touched_before)
-    join(summary, (p, 0), own, 0)
-    return races
+        moved = q, before | bit
+        known = above.get(moved)
+        touched_before |= own
+        above[moved] = (
+            (touched, touched_before) if known is None else (known[0] | touched, known[1] & touched_before)
+        )
+    return above, races
 
 
-def join(summary: Summary, key: tuple[int, int], touched: int, touched_before: int) -> None:
-    """One more step of the same kind."""
-    known = summary.get(key)
-    summary[key] = (
-        (touched, touched_before) if known is None else (known[0] | touched, known[1] & touched_before)
-    )
+def join(one: Summary, other: Summary) -> Summary:
+    """Of two parts below the same state; the larger one may be changed."""
+    if len(one) < len(other):
+        one, other = other, one
+    for key, value in other.items():
+        known = one.get(key)
+        if known is None:
+            one[key] = value
+        elif known != value:
+            one[key] = known[0] | value[0], known[1] & value[1]
+    return one
 
 
 def leave_out_implied(summary: Summary) -> None:
@@ -76,15 +82,17 @@ def leave_out_implied(summary: Summary) -> None:
         if before:
             by_task.setdefault(q, []).append((before, touched, touched_before))
     for q, parts in by_task.items():
-        parts.sort(key=lambda part: part[0].bit_count())
+        parts.sort(key=_how_many)
         left: list[tuple[int, int, int]] = []
         for part in parts:
-            if any(implies(other, part) for other in left):
-                del summary[q, part[0]]
+            before, touched, touched_before = part
+            for b, t, tb in left:
+                if b & before == b and t | touched == t and tb & touched_before == tb:
+                    del summary[q, before]
+                    break
             else:
                 left.append(part)
 
 
-def implies(one: tuple[int, int, int], other: tuple[int, int, int]) -> bool:
-    """Whoever races with the other races with the one."""
-    return one[0] & other[0] == one[0] and one[1] | other[1] == one[1] and one[2] | other[2] == other[2]
+def _how_many(part: tuple[int, int, int]) -> int:
+    return part[0].bit_count()
