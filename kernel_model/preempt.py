@@ -35,7 +35,7 @@ class PreemptionPoint:
     ``touches`` declares what the atomic block that follows touches: ``object`` for a global one, ``object:scope`` for that of a
     local variable of the function (``frozen:p``, ``state:group(cur)``: of all threads of the group), and behind it ``!`` for a
     write, ``~`` for an update that commutes with its like, ``?`` for a write where the value changes.  ``*`` is everything.
-    Locks are not declared.  oom_review.explore.access lists objects and scopes, and a test holds blocks to their declarations.
+    Locks are not declared.  oom_review.explore.repeated.access lists objects and scopes, and a test holds blocks to their declarations.
     """
 
     function: str

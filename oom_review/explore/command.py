@@ -12,7 +12,7 @@ from oom_review.claims import CLAIMS
 from oom_review.columns import observation_line
 from oom_review.errors import BadInput
 from oom_review.explore.explorer import Result, explore
-from oom_review.explore.search import Limits
+from oom_review.explore.limits import Limits
 from oom_review.run import play
 from oom_review.scenario import Run
 from oom_review.scenario_form import ScenarioError

@@ -11,10 +11,11 @@ from kernel_model.preempt import PreemptionPoint
 from kernel_model.sched import Variant
 from oom_review.claims import CLAIMS, HOLDS, REFUTED
 from oom_review.explore.final import Final
+from oom_review.explore.limits import MOVE_ON, Counts, Cycle, LimitReached, Limits
 from oom_review.explore.recorded.explore import search as recorded
 from oom_review.explore.recorded.steps import WALKS, take
-from oom_review.explore.search import MOVE_ON, Counts, Cycle, LimitReached, Limits, Search
-from oom_review.explore.system import KernelSystem
+from oom_review.explore.repeated.search import Search
+from oom_review.explore.repeated.system import KernelSystem
 from oom_review.run import play
 from oom_review.scenario import Run, Scenario
 from oom_review.schedules.choices import Choices

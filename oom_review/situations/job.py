@@ -12,7 +12,7 @@ import cattrs
 from oom_review import scenario_file
 from oom_review.claims import HOLDS, REFUTED
 from oom_review.explore.explorer import BOUNDED, Bounds, explore
-from oom_review.explore.search import Limits
+from oom_review.explore.limits import Limits
 from oom_review.scenario_form import ScenarioFile, Settings
 from oom_review.situations.families import SITUATIONS
 from oom_review.situations.script import scenario

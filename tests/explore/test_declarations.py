@@ -21,12 +21,13 @@ from kernel_model.errors import IllegalOperation
 from kernel_model.machine import Machine
 from kernel_model.operations import OPERATIONS, Arg
 from kernel_model.preempt import POINTS
-from oom_review.explore.access import Accesses, parse, scope
 from oom_review.explore.core import core_situation
-from oom_review.explore.dependence import Objects
-from oom_review.explore.identity import WALKED, Identity
-from oom_review.explore.narrow import NARROW
-from oom_review.explore.watch import UndeclaredAccess, Watch, WatchedAccesses, watching
+from oom_review.explore.frames import WALKED
+from oom_review.explore.repeated.access import Accesses, parse, scope
+from oom_review.explore.repeated.dependence import Objects
+from oom_review.explore.repeated.identity import Identity
+from oom_review.explore.repeated.narrow import NARROW
+from oom_review.explore.repeated.watch import UndeclaredAccess, Watch, WatchedAccesses, watching
 from oom_review.run import play
 from oom_review.scenario import Op, Run, Scenario
 
@@ -89,7 +90,7 @@ def test_system_calls_begin_without_touching_more_than_user_mode_declares(name: 
 def test_the_watch_notices(monkeypatch: pytest.MonkeyPatch) -> None:
     """A declaration that is taken away is missed."""
     monkeypatch.setattr(
-        "oom_review.explore.access.NARROW",
+        "oom_review.explore.repeated.access.NARROW",
         {**NARROW, ("do_exit", "atomic_dec_and_test(signal->live)"): lambda *_: ("live",)},
     )
     with (

@@ -8,11 +8,12 @@ import pytest
 from generated import killing
 
 import patched
+from oom_review.explore.limits import MOVE_ON
 from oom_review.explore.recorded.explore import played
 from oom_review.explore.recorded.observer import Observer
 from oom_review.explore.recorded.orbits import Orbits
 from oom_review.explore.recorded.sleepers import Sleepers
-from oom_review.explore.recorded.steps import MOVE_ON, State, Steps
+from oom_review.explore.recorded.steps import State, Steps
 from oom_review.explore.symmetry import interchangeable
 from oom_review.scenario import Op, Run, Scenario
 

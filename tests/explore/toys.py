@@ -7,8 +7,9 @@ from types import FrameType, GeneratorType
 
 import attrs
 
-from oom_review.explore.dependence import READ, WRITE, Access, Objects
-from oom_review.explore.search import Limits, Search
+from oom_review.explore.limits import Limits
+from oom_review.explore.repeated.dependence import READ, WRITE, Access, Objects
+from oom_review.explore.repeated.search import Search
 
 Step = tuple[str, str]
 """("read" or "write" or "lock" or "unlock", name)."""

@@ -13,7 +13,7 @@ from kernel_model.fork import CloneArgs
 from kernel_model.oom import OomControl
 from kernel_model.preempt import PreemptionPoint
 from kernel_model.sched import Kernel, TaskStruct
-from oom_review.explore.identity import walked_by
+from oom_review.explore.frames import walked_by
 from oom_review.explore.recorded.fields import FIELDS, RAW, REAL, Kind, name_of
 
 _PLAIN = frozenset({int, str, bool, type(None)})

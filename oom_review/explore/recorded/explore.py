@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from kernel_model.machine import Machine
 from kernel_model.sched import Variant
+from oom_review.explore.limits import MOVE_ON, Limits
 from oom_review.explore.recorded.observer import Observer
 from oom_review.explore.recorded.orbits import Orbits
 from oom_review.explore.recorded.search import Ended, Found, Search
 from oom_review.explore.recorded.sleepers import Sleepers
-from oom_review.explore.recorded.steps import MOVE_ON, Steps
-from oom_review.explore.search import Limits
+from oom_review.explore.recorded.steps import Steps
 from oom_review.explore.symmetry import interchangeable
 from oom_review.run import Session
 from oom_review.scenario import Op, Run, Scenario

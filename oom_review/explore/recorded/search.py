@@ -17,12 +17,12 @@ from contextlib import contextmanager
 import attrs
 
 from oom_review.explore.final import Final
+from oom_review.explore.limits import MOVE_ON, Counts, Cycle, LimitReached, Limits
 from oom_review.explore.recorded.commuting import READ, UPDATE, WRITE
 from oom_review.explore.recorded.orbits import Orbits, Renaming
 from oom_review.explore.recorded.sleepers import Sleepers
-from oom_review.explore.recorded.steps import MOVE_ON, State, Steps
+from oom_review.explore.recorded.steps import State, Steps
 from oom_review.explore.recorded.summaries import Kept, Summary, join, leave_out_implied, step_above
-from oom_review.explore.search import Counts, Cycle, LimitReached, Limits
 
 # A summary is looked through for what is implied when it is larger than this, and so much larger than when it was last.
 SMALL, GROWN = 30, 1.2

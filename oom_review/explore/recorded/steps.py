@@ -12,6 +12,7 @@ from typing import Any
 from kernel_model.machine import Machine
 from kernel_model.preempt import POINTS, PreemptionPoint, Yield
 from kernel_model.sched import TaskStruct, Variant
+from oom_review.explore.limits import MOVE_ON
 from oom_review.explore.recorded.codes import Coder
 from oom_review.explore.recorded.commuting import READ, Commuting
 from oom_review.explore.recorded.fields import FIELDS, RAW, REAL, Kind, Name, name_of
@@ -19,9 +20,6 @@ from oom_review.explore.recorded.observer import Observer
 from oom_review.explore.recorded.recorder import Entry, Part, Recorder, answer
 from oom_review.explore.recorded.table import Key, Leaf, Place, Table, Test
 from oom_review.scenario import Op
-
-MOVE_ON = 0
-"""The choice of nobody: time passes."""
 
 State = tuple[int, ...]
 ABSENT = ("absent",)

@@ -7,12 +7,13 @@ from collections.abc import Callable, Hashable
 from kernel_model.errors import IllegalOperation
 from kernel_model.machine import Machine
 from kernel_model.sched import Variant
-from oom_review.explore.access import Accesses
-from oom_review.explore.dependence import Access, Objects
 from oom_review.explore.final import Final, History, final
-from oom_review.explore.identity import SAME, Identity, Names
-from oom_review.explore.search import MOVE_ON
-from oom_review.explore.symmetry import canonical_names, interchangeable
+from oom_review.explore.limits import MOVE_ON
+from oom_review.explore.repeated.access import Accesses
+from oom_review.explore.repeated.dependence import Access, Objects
+from oom_review.explore.repeated.identity import SAME, Identity, Names
+from oom_review.explore.repeated.names import canonical_names
+from oom_review.explore.symmetry import interchangeable
 from oom_review.run import Session
 from oom_review.scenario import Op, Run, Scenario
 from oom_review.schedules.choices import follow

@@ -35,9 +35,9 @@ from kernel_model.sched import (
     SignalStruct,
     TaskStruct,
 )
-from oom_review.explore.access import EVERYTHING, Accesses
-from oom_review.explore.dependence import READ, UPDATE, WRITE, Access, Objects
 from oom_review.explore.final import QUIET_PHASES
+from oom_review.explore.repeated.access import EVERYTHING, Accesses
+from oom_review.explore.repeated.dependence import READ, UPDATE, WRITE, Access, Objects
 
 _BITS: dict[tuple[type, str], dict[int, str]] = {
     (TaskStruct, "state"): {

@@ -35,9 +35,9 @@ from kernel_model.sched import (
     SignalStruct,
     TaskStruct,
 )
-from oom_review.explore.dependence import READ, UPDATE, WRITE, Access, Objects
 from oom_review.explore.final import QUIET_PHASES
-from oom_review.explore.narrow import NARROW, matches
+from oom_review.explore.repeated.dependence import READ, UPDATE, WRITE, Access, Objects
+from oom_review.explore.repeated.narrow import NARROW, matches
 
 EVERYTHING = "everything"
 _ANYTHING = frozenset({"*", "others"})

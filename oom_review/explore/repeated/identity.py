@@ -30,6 +30,7 @@ from kernel_model.sched import (
     SignalStruct,
     TaskStruct,
 )
+from oom_review.explore.frames import walked_by
 
 Names = Mapping[int, int]
 Shared = MmStruct | SighandStruct | CoreState
@@ -132,15 +133,7 @@ MEMCG = _reader(MemCgroup)
 KERNEL = _reader(Kernel)
 OOM_CONTROL = _reader(OomControl)
 
-# The names under which functions of the kernel keep what they walk with preemption points in between; a test holds them to it.
-WALKED = ("threads", "candidates", "dead", "moved", "tree")
-
 SAME: Names = type("Same", (dict,), {"__missing__": lambda _self, pid: pid})()
-
-
-def walked_by(code: CodeType) -> str:
-    """The local that the function walks with enumerate(), counting in ``_i``: what lies behind it is not looked at again."""
-    return next(name for name in WALKED if name in code.co_varnames)
 
 
 class Describer:

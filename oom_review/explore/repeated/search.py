@@ -27,10 +27,8 @@ from typing import Protocol
 
 import attrs
 
-from oom_review.explore.dependence import NOTHING, Access
-
-MOVE_ON = 0
-"""The choice of nobody: time passes, or the next operations are asked for."""
+from oom_review.explore.limits import MOVE_ON, Counts, Cycle, LimitReached, Limits
+from oom_review.explore.repeated.dependence import NOTHING, Access
 
 
 class System(Protocol):
@@ -62,35 +60,6 @@ class System(Protocol):
 
     def at_end(self, choices: list[int]) -> None:
         """These choices led to a state from which nothing moves."""
-
-
-@attrs.define
-class Counts:
-    """What the search did.  ``transitions`` leaves out those that were repeated to get back to a choice."""
-
-    states: int = 0
-    transitions: int = 0
-    executions: int = 0
-    pruned_by_cache: int = 0
-    pruned_by_order: int = 0
-    pruned_by_sleep: int = 0
-    pruned_by_symmetry: int = 0
-
-
-@attrs.define(frozen=True)
-class Limits:
-    """Where to give up; None for never."""
-
-    states: int | None = None
-    seconds: float | None = None
-
-
-class LimitReached(Exception):
-    """The search was stopped; what it did not find may exist."""
-
-
-class Cycle(Exception):
-    """A state comes back without anything that orders the steps."""
 
 
 Record = tuple[int, int, int, int]
