@@ -163,6 +163,15 @@ def test_a_limit_never_counts_as_holds() -> None:
     )
 
 
+def test_a_kernel_that_panicked_is_not_at_rest() -> None:
+    """Nobody left to kill is a panic while the victim is on its way: that does not mean that it can't die."""
+    setup = (Op("fork", "init", ("v",)), Run(), Op("oom_score_adj", "init", ("v", 1000)), Run())
+    items = (*setup, Op("alloc", "kworker"), Op("suspend", "init"), Run())
+    result = explore(Scenario(items), patched.VARIANT, bounds=Bounds(short_sleeps=True))
+    assert result.verdicts["victim-dies"].verdict == HOLDS
+    assert any(final.panicked for final in result.finals)
+
+
 def test_the_same_exploration_twice() -> None:
     """Counts, ends in their order and witnesses are the same each time."""
     one, other = (explore(scenario(4), legacy_tifmemdie.VARIANT) for _ in range(2))

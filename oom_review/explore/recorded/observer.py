@@ -104,7 +104,9 @@ class Observer:
         return [(name, WRITE)]
 
     def rest(self, k: Kernel, r: Recorder) -> list[tuple[str, str]]:
-        """Nothing moves any more: what the claims say of the machine at rest."""
+        """Nothing moves any more: what the claims say of the machine at rest; nothing of one that panicked."""
+        if k.panicked:
+            return []
         broken = []
         for claim in CLAIMS:
             sentence = claim.at_rest(k, self._whole(claim, r))
