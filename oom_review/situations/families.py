@@ -74,6 +74,9 @@ _FRIDGE_EMPTIES = Family(
         at("L", threads=2, oom="self", pm="suspend", quick=True),
         at("L", threads=3, oom="self", pm="suspend"),
         at("L", threads=2, oom="self", pm="snapshot"),
+        at("L", threads=2, pm="suspend", parent="waits"),
+        at("L", threads=3, pm="suspend", parent="waits"),
+        at("L", threads=2, pm="suspend", parent="waits", sleeps="any-time"),
     ),
 )
 
@@ -164,8 +167,8 @@ _NEVER_NEGATIVE = Family(
 
 _DISABLED_QUIET = Family(
     "disabled-means-quiet",
-    "Suspend and SNAPSHOT_FREEZE against a victim on its way out; a victim that brings the OOM about itself is late, and a timer "
-    "that runs out early lets suspend catch it anywhere.",
+    "Suspend and SNAPSHOT_FREEZE against a victim on its way out; a victim that brings the OOM about itself is late, and a sleep "
+    "that ends early lets suspend catch it anywhere.",
     (
         at("LN", oom="self", pm="suspend", quick=True),
         at("LN", oom="self", pm="snapshot", quick=True),
@@ -180,6 +183,9 @@ _DISABLED_QUIET = Family(
         at(oom="global", pm="snapshot"),
         at(pm="suspend", parent="waits"),
         at(threads=2, pm="suspend", parent="waits"),
+        at(threads=3, pm="suspend", parent="waits"),
+        at("LN", pm="suspend", parent="waits", sleeps="any-time"),
+        at("LN", threads=2, pm="suspend", parent="waits", sleeps="any-time"),
         at(freezer="frozen", pm="suspend"),
         at(threads=2, freezer="frozen", pm="suspend"),
         at(threads=2, freezer="frozen", pm="snapshot"),
@@ -198,6 +204,9 @@ _SUSPENDED_QUIET = Family(
         at(pm="suspend"),
         at(oom="global", pm="suspend"),
         at(pm="suspend", parent="waits"),
+        at(threads=3, pm="suspend", parent="waits"),
+        at("N", pm="suspend", parent="waits", sleeps="any-time"),
+        at("N", threads=2, pm="suspend", parent="waits", sleeps="any-time"),
         at(freezer="frozen", pm="suspend", quick=True),
         at(threads=2, freezer="frozen", pm="suspend"),
     ),
@@ -218,6 +227,9 @@ _NO_SPURIOUS_EBUSY = Family(
         at(pm="suspend"),
         at(pm="suspend", parent="waits"),
         at("R", threads=2, pm="suspend", parent="waits"),
+        at("R", threads=3, pm="suspend", parent="waits"),
+        at(pm="suspend", parent="waits", sleeps="any-time"),
+        at("R", threads=2, pm="suspend", parent="waits", sleeps="any-time"),
         at("R", threads=2, leader="long-gone", pm="snapshot"),
         at(oom="global", pm="snapshot"),
     ),
@@ -238,6 +250,8 @@ _VICTIM_DIES = Family(
         at("L", threads=2, freezer="frozen", pm="suspend"),
         at("L", threads=2, oom="self", pm="suspend"),
         at("L", threads=3, oom="self", pm="suspend"),
+        at("L", threads=3, pm="suspend", parent="waits"),
+        at("L", threads=2, pm="suspend", parent="waits", sleeps="any-time"),
         at(parent="frozen"),
         at(threads=2, parent="frozen"),
         at(parent="dies"),
