@@ -7,6 +7,7 @@ import signal
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from contextlib import suppress
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, Generic, TypeVar
@@ -48,6 +49,8 @@ def run_all(answer: Callable[[J], A], jobs: Iterable[J], count: int) -> Generato
         ours, theirs = context.Pipe()
         process = context.Process(target=_serve, args=(answer, theirs), daemon=True)
         # Ctrl-C goes to the whole group: whoever gave the jobs says what happens then, however far the worker is.
+        # The resource tracker would start with the first worker and unblock the signal before that is there.
+        resource_tracker.ensure_running()
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             process.start()

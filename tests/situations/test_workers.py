@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -58,3 +60,23 @@ def test_closing_ends_the_workers() -> None:
     assert isinstance(worker, int)
     with pytest.raises(ProcessLookupError):
         os.kill(worker, 0)
+
+
+BLOCKED = """
+import signal
+from functools import partial
+from oom_review.situations.workers import run_all
+if __name__ == "__main__":
+    mask = partial(signal.pthread_sigmask, signal.SIG_BLOCK)
+    for found in run_all(mask, [[], []], 1):
+        if found is not None:
+            print(signal.SIGINT in found[1])
+"""
+
+
+def test_the_first_worker_too_is_safe_from_ctrl_c(tmp_path: Path) -> None:
+    """In a fresh process, where the first worker starts what else the machinery needs."""
+    script = tmp_path / "script.py"
+    script.write_text(BLOCKED)
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "True"]
