@@ -8,10 +8,11 @@ import pytest
 from generated import killing
 
 import patched
-from oom_review.explore.limits import MOVE_ON
+from oom_review.explore.limits import MOVE_ON, Limits
 from oom_review.explore.recorded.explore import played
 from oom_review.explore.recorded.observer import Observer
 from oom_review.explore.recorded.orbits import Orbits
+from oom_review.explore.recorded.search import Search
 from oom_review.explore.recorded.sleepers import Sleepers
 from oom_review.explore.recorded.steps import State, Steps
 from oom_review.explore.symmetry import interchangeable
@@ -121,3 +122,14 @@ def test_who_goes_by_an_order_is_noticed() -> None:
     """Some steps below look through a list with both like threads in it; most do not."""
     graph = Graph(SCENARIOS["freeze and thaw"])
     assert 0 < sum(graph.ordered.values()) < len(graph.ordered) / 2
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_an_order_below_is_known_above(name: str) -> None:
+    """Whatever the search did not enter again, it knows of each state it left whether somebody below goes by an order."""
+    graph = Graph(SCENARIOS[name])
+    parts = graph.steps, graph.sleepers, graph.orbits
+    search = Search(*parts, por=False, limits=Limits(), found=lambda *_: None, ended=lambda *_: None)
+    search.run()
+    left = {state: kept.ordered for state, kept in search._visited.items() if kept is not None}
+    assert left == {state: graph.ordered[state] for state in left}

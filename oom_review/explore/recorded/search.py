@@ -159,13 +159,14 @@ class Search:
         choices.append(choice)
         if state in self._visited:
             self.counts.pruned_by_cache += 1
+            kept = self._visited[state]
+            # Of a state on the path nobody knows yet who goes by an order below it.
+            node.ordered = node.ordered or kept is None or kept.ordered
             if self._por and choice != MOVE_ON:
                 self._disabled(node, self._sleepers.enabled(state, choices))
-                kept = self._visited[state]
                 if kept is None:
                     raise Cycle
                 absorb(node, kept, kept.whole())
-                node.ordered = node.ordered or kept.ordered
             choices.pop()
             return
         canonical, renaming = self._orbits.canonical(state) if self._orbits else (None, ())
