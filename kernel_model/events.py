@@ -6,12 +6,7 @@ each state are read from the machine itself.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from kernel_model.sched import TASK_DEAD
-
-if TYPE_CHECKING:
-    from kernel_model.sched import Kernel, SignalStruct, TaskStruct
+from kernel_model.sched import TASK_DEAD, Kernel, SignalStruct, TaskStruct
 
 MARKED = "marked"  # (kind, group): signal->oom_mm was set
 MEMDIE = "memdie"  # (kind, pid): TIF_MEMDIE was set

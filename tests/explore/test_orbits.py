@@ -9,12 +9,12 @@ from generated import killing
 
 import patched
 from oom_review.explore.limits import MOVE_ON, Limits
-from oom_review.explore.recorded.explore import played
 from oom_review.explore.recorded.observer import Observer
 from oom_review.explore.recorded.orbits import Orbits
 from oom_review.explore.recorded.search import Search
 from oom_review.explore.recorded.sleepers import Sleepers
 from oom_review.explore.recorded.steps import State, Steps
+from oom_review.explore.setup import played
 from oom_review.explore.symmetry import interchangeable
 from oom_review.scenario import Op, Run, Scenario
 
@@ -25,7 +25,7 @@ class Graph:
     """All states of a scenario, in the order in which they were left, with what may still come of each."""
 
     def __init__(self, scenario: Scenario) -> None:
-        session, setup = played(scenario, patched.VARIANT)
+        session, setup = played(scenario.items[:-1], patched.VARIANT)
         tasks = session.machine.k.tasks.values()
         like = interchangeable(session.machine.k, scenario)
         self.steps = Steps(patched.VARIANT, setup, Observer(session, like), whole_walks=True)

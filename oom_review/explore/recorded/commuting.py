@@ -91,22 +91,7 @@ class Commuting:
 
     def renamer(self, names: Mapping[int, int]) -> Callable[[int], int]:
         """A function that gives sets of touches to other threads, by pids."""
-        width = BITS * BLOCK
-        mask = (1 << width) - 1
-        moves = [(width * self.like[a], width * self.like[b]) for a, b in names.items()]
-        gone = ~sum(mask << start for start, _to in moves)
-        known: dict[int, int] = {}
-
-        def rename(own: int) -> int:
-            found = known.get(own)
-            if found is None:
-                found = own & gone
-                for start, to in moves:
-                    found |= (own >> start & mask) << to
-                known[own] = found
-            return found
-
-        return rename
+        return mover({self.like[a]: self.like[b] for a, b in names.items()}, BITS * BLOCK)
 
     def places(self, own: int) -> list[tuple[object, ...]]:
         """The places in a set of touches, for people."""
@@ -186,3 +171,21 @@ class Commuting:
         if place[1] == "tasks":
             return [("at most", OWN_PIDS)]
         return []
+
+
+def mover(moves: Mapping[int, int], width: int) -> Callable[[int], int]:
+    """A function that moves fields of so many bits, by their numbers."""
+    mask = (1 << width) - 1
+    gone = ~sum(mask << width * start for start in moves)
+    known: dict[int, int] = {}
+
+    def move(bits: int) -> int:
+        found = known.get(bits)
+        if found is None:
+            found = bits & gone
+            for start, to in moves.items():
+                found |= (bits >> width * start & mask) << width * to
+            known[bits] = found
+        return found
+
+    return move

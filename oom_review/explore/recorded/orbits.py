@@ -12,6 +12,7 @@ from collections.abc import Callable, Hashable, Mapping
 from operator import itemgetter
 from typing import Any
 
+from oom_review.explore.recorded.commuting import mover
 from oom_review.explore.recorded.fields import FIELDS, Kind
 from oom_review.explore.recorded.steps import State, Steps
 from oom_review.explore.recorded.summaries import Summary
@@ -202,26 +203,9 @@ class Orbits:
         renaming = tuple(names.items())
         found = self._renamers.get(renaming)
         if found is None:
-            found = self._renamers[renaming] = pids_renamer(names), self._steps.commuting.renamer(names)
+            found = self._renamers[renaming] = mover(names, 1), self._steps.commuting.renamer(names)
         pids, places = found
         return {
             (names.get(q, q), pids(before)): (places(touched), places(touched_before))
             for (q, before), (touched, touched_before) in summary.items()
         }
-
-
-def pids_renamer(names: Mapping[int, int]) -> Callable[[int], int]:
-    """A function that gives sets of pids their new names."""
-    gone = ~sum(1 << pid for pid in names)
-    known: dict[int, int] = {}
-
-    def rename(pids: int) -> int:
-        new = known.get(pids)
-        if new is None:
-            new = pids & gone
-            for a, b in names.items():
-                new |= (pids >> a & 1) << b
-            known[pids] = new
-        return new
-
-    return rename

@@ -19,7 +19,7 @@ from oom_review.explore.recorded.fields import FIELDS, RAW, REAL, Kind, Name, na
 from oom_review.explore.recorded.observer import Observer
 from oom_review.explore.recorded.recorder import Entry, Part, Recorder, answer
 from oom_review.explore.recorded.table import Key, Leaf, Place, Table, Test
-from oom_review.scenario import Op
+from oom_review.explore.setup import Setup, repeated
 
 State = tuple[int, ...]
 ABSENT = ("absent",)
@@ -59,9 +59,7 @@ _OF_EVERYBODY = (
 class Steps:
     """All steps of one variant after one set-up."""
 
-    def __init__(
-        self, variant: Variant, setup: list[Op | int], observer: Observer, *, whole_walks: bool
-    ) -> None:
+    def __init__(self, variant: Variant, setup: Setup, observer: Observer, *, whole_walks: bool) -> None:
         """``setup`` is replayed on each fresh machine."""
         self._variant = variant
         self._setup = setup
@@ -158,17 +156,9 @@ class Steps:
 
     def restart(self) -> None:
         """A fresh machine where the explored run begins."""
-        self._machine = machine = Machine(self._variant)
+        self._machine = repeated(self._setup, self._variant)
         self._path: list[int] = []
-        tasks = machine.k.tasks
-        for item in self._setup:
-            if isinstance(item, Op):
-                machine.request(item.name, item.task, *item.args)
-            elif item == MOVE_ON:
-                machine.tick()
-            else:
-                machine.step(tasks[item])
-        machine.k.events.clear()
+        self._machine.k.events.clear()
 
     def _lead(self, path: list[int]) -> None:
         """Bring the machine to where these choices lead."""

@@ -13,11 +13,10 @@ from oom_review.explore.repeated.access import Accesses
 from oom_review.explore.repeated.dependence import Access, Objects
 from oom_review.explore.repeated.identity import SAME, Identity, Names
 from oom_review.explore.repeated.names import canonical_names
+from oom_review.explore.setup import played, repeated
 from oom_review.explore.symmetry import interchangeable
 from oom_review.run import Session
 from oom_review.scenario import Op, Run, Scenario
-from oom_review.schedules.choices import follow
-from oom_review.schedules.driver import TICK
 
 Found = Callable[[str, str], None]
 Ended = Callable[[Final, list[int]], None]
@@ -47,11 +46,11 @@ class KernelSystem:
         self._ended = ended
         runs = [i for i, item in enumerate(scenario.items) if isinstance(item, Run)]
         first = (runs[0] if every else runs[-1]) if runs else len(scenario.items)
-        self._session = Session(Machine(variant))
+        self._session, self._setup = played(scenario.items[:first], variant)
         self._machine = self._session.machine
         self._history = History()
-        self._setup: list[Op | int] = []
-        self._play(scenario.items[:first])
+        for _step, event in self._session.history:
+            self._history.take(event)
         self._rest = scenario.items[first + 1 :]
         self._start = self._session, self._history.copy()
         classes = interchangeable(self._machine.k, scenario) if symmetry else {}
@@ -62,31 +61,9 @@ class KernelSystem:
         self.renamed = 0
         self.restart()
 
-    def _play(self, items: tuple[Op | Run, ...]) -> None:
-        session = self._session
-        for item in items:
-            if isinstance(item, Run):
-                names = session.run(follow(item.schedule))
-                tasks = self._machine.names_now()
-                self._setup += [MOVE_ON if name == TICK else tasks[name].pid for name in names]
-            else:
-                session.request(item)
-                self._setup.append(item)
-        for _step, event in session.history:
-            self._history.take(event)
-
     def restart(self) -> None:
         """A fresh machine where the explored run begins."""
-        machine = self._machine = Machine(self._variant)
-        tasks = machine.k.tasks
-        step = machine.step
-        for item in self._setup:
-            if isinstance(item, Op):
-                machine.request(item.name, item.task, *item.args)
-            elif item == MOVE_ON:
-                machine.tick()
-            else:
-                step(tasks[item])
+        machine = self._machine = repeated(self._setup, self._variant)
         before, history = self._start
         self._session = _resumed(before, machine)
         self._history = history.copy()
