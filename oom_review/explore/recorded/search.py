@@ -10,14 +10,13 @@ would let a summary miss something: then the search says so.
 from __future__ import annotations
 
 import gc
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import attrs
 
 from oom_review.explore.final import Final
-from oom_review.explore.limits import MOVE_ON, Counts, Cycle, LimitReached, Limits
+from oom_review.explore.limits import MOVE_ON, Counts, Cycle, Gauge, Limits
 from oom_review.explore.recorded.commuting import READ, UPDATE, WRITE
 from oom_review.explore.recorded.orbits import Orbits, Renaming
 from oom_review.explore.recorded.sleepers import Sleepers
@@ -86,7 +85,6 @@ class Search:
         self._orbits = orbits
         self._like: dict[State, tuple[Kept, Renaming]] = {}
         self._por = por
-        self._limits = limits
         self._found = found
         self._ended = ended
         self.counts = Counts(executions=1)
@@ -94,7 +92,7 @@ class Search:
         self._path: list[Node] = []
         self._choices: list[int] = []
         self._size = len(steps.places)
-        self._deadline = None if limits.seconds is None else time.monotonic() + limits.seconds
+        self._gauge = Gauge(limits)
 
     def run(self) -> None:
         """Explore everything; raises LimitReached or Cycle."""
@@ -193,10 +191,7 @@ class Search:
     def _enter(self, state: State, last: int, canonical: State | None, renaming: Renaming) -> None:
         counts = self.counts
         counts.states += 1
-        if self._limits.states is not None and counts.states > self._limits.states:
-            raise LimitReached(f"{self._limits.states} states")
-        if self._deadline is not None and not counts.states & 63 and time.monotonic() > self._deadline:
-            raise LimitReached(f"{self._limits.seconds} seconds")
+        self._gauge.check(counts.states)
         enabled = tuple(self._sleepers.enabled(state, self._choices))
         if len(self._steps.places) > self._size:
             self._grow()

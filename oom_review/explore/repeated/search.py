@@ -20,14 +20,13 @@ A cycle of states within one such stretch would let a summary miss something: th
 
 from __future__ import annotations
 
-import time
 from collections.abc import Hashable, Iterable
 from itertools import chain
 from typing import Protocol
 
 import attrs
 
-from oom_review.explore.limits import MOVE_ON, Counts, Cycle, LimitReached, Limits
+from oom_review.explore.limits import MOVE_ON, Counts, Cycle, Gauge, Limits
 from oom_review.explore.repeated.dependence import NOTHING, Access
 
 
@@ -95,11 +94,10 @@ class Search:
         self.system = system
         self.caching = caching
         self.por = por
-        self.limits = limits
+        self._gauge = Gauge(limits)
         self.counts = Counts()
         self._visited: dict[Hashable, frozenset[Record] | None] = {}
         self._path: list[Node] = []
-        self._deadline = None if limits.seconds is None else time.monotonic() + limits.seconds
 
     @property
     def choices(self) -> list[int]:
@@ -194,10 +192,7 @@ class Search:
         system = self.system
         counts = self.counts
         counts.states += 1
-        if self.limits.states is not None and counts.states > self.limits.states:
-            raise LimitReached(f"{self.limits.states} states")
-        if self._deadline is not None and not counts.states & 63 and time.monotonic() > self._deadline:
-            raise LimitReached(f"{self.limits.seconds} seconds")
+        self._gauge.check(counts.states)
         enabled = tuple(system.enabled())
         if self.caching:
             self._visited[key] = None
