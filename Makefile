@@ -32,7 +32,7 @@ $(STAMP): pyproject.toml requirements.lock
 	@echo "setting up $(VENV) (once) ..."
 	@log=$$(mktemp) || exit 1; trap 'rm -f "$$log"' EXIT; \
 	{ "$(PYTHON)" -m venv --clear "$(VENV)" \
-	  && "$(PY)" -m pip install --no-input --disable-pip-version-check --require-hashes -r requirements.lock \
+	  && "$(PY)" -m pip install --no-input --disable-pip-version-check --no-deps --require-hashes -r requirements.lock \
 	  && "$(PY)" -m pip install --no-input --disable-pip-version-check --no-deps --no-build-isolation -e . ; \
 	} >"$$log" 2>&1 || { cat "$$log" >&2; echo "error: setting up $(VENV) failed, see above" >&2; exit 1; }
 	@touch "$@"
