@@ -6,7 +6,7 @@ BUDGET ?=
 ARGS ?=
 
 PACKAGES := kernel_model legacy_tifmemdie patched mainline_v6_18 oom_review
-CHECKED := $(PACKAGES) $(wildcard tests benchmarks)
+CHECKED := $(PACKAGES) $(wildcard tests benchmarks docs)
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.stamp
 
@@ -15,7 +15,7 @@ override CI := true
 export CI
 
 .DEFAULT_GOAL := help
-.PHONY: help setup review test lint format bench coverage wheel lock clean
+.PHONY: help setup review test lint format docs bench coverage wheel lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
@@ -53,6 +53,9 @@ lint: $(STAMP) ## ruff and mypy
 format: $(STAMP) ## let ruff format and fix
 	@"$(PY)" -m ruff check --fix .
 	@"$(PY)" -m ruff format .
+
+docs: $(STAMP) ## make the pages of docs/ from their templates
+	@"$(PY)" docs/make.py
 
 bench: $(STAMP) ## run the benchmarks
 	@"$(PY)" -m benchmarks $(ARGS)

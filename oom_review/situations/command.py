@@ -13,11 +13,11 @@ from pathlib import Path
 import attrs
 from rich.console import Console
 
-from oom_review.claims import CLAIMS
+from oom_review.claims import CLAIMS, REFUTED
 from oom_review.errors import BadInput
 from oom_review.explore.explorer import BOUNDED
 from oom_review.output import check_directory, new_file
-from oom_review.situations.families import FAMILIES, SITUATIONS
+from oom_review.situations.families import FAMILIES, QUICK, SITUATIONS
 from oom_review.situations.job import Broke, Job, Outcome, run
 from oom_review.situations.progress import Progress, shown
 from oom_review.situations.results import Results
@@ -26,7 +26,7 @@ from oom_review.situations.situation import Situation
 from oom_review.situations.table import print_refutations, print_unexpected, table
 from oom_review.situations.verdicts import unexpected, verdicts
 from oom_review.situations.workers import Lost, run_all
-from oom_review.variants import VariantError, load
+from oom_review.variants import TITLES, VariantError, load
 
 DEFAULT_VARIANTS = ("legacy_tifmemdie", "patched", "mainline_v6_18")
 INTERRUPTED = 130
@@ -38,7 +38,8 @@ def main(args: argparse.Namespace) -> int:
     situations = select(args.situation or [], args.claim or [], args.threads)
     if args.list:
         for s in situations:
-            print(f"{s.name}\n    {s.sentence}\n    {', '.join(_claims(s))}")
+            small = "; a review explores it, too" if s.name in QUICK else ""
+            print(f"{s.name}\n    {s.sentence}{small}\n    {', '.join(_claims(s))}")
         return 0
     try:
         variants = list(dict.fromkeys(load(name).name for name in args.variant or DEFAULT_VARIANTS))
@@ -61,7 +62,13 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _claims(situation: Situation) -> list[str]:
-    return [claim for claim, family in FAMILIES.items() if situation.name in family.names]
+    """Those that it bears on, with the variants on which exploring refutes them there."""
+    said = []
+    for claim, family in FAMILIES.items():
+        if situation.name in family.names:
+            where = [title for v, title in TITLES.items() if family.expected(situation.name, v) == REFUTED]
+            said.append(f"{claim} (refuted on {' and '.join(where)})" if where else claim)
+    return said
 
 
 @attrs.define

@@ -17,7 +17,7 @@ from oom_review.claims import BY_ID, HOLDS, REFUTED
 from oom_review.cli import main
 from oom_review.run import play
 from oom_review.situations import command
-from oom_review.situations.families import FAMILIES, SITUATIONS
+from oom_review.situations.families import FAMILIES, QUICK, SITUATIONS
 from oom_review.situations.job import Broke, Job, Outcome, run
 from oom_review.situations.progress import Progress
 from oom_review.situations.results import Results
@@ -189,12 +189,17 @@ def test_bad_input_is_one_line(
 
 
 def test_list_names_situations_and_explores_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    """The name first, what it is and which claims it bears on below."""
+    """The name first; below, what it is, and which claims it bears on and where they are refuted in it."""
     assert main(["explore", "--list", "--claim", "sharers-leave", "--threads", "1"]) == 0
     lines = capsys.readouterr().out.splitlines()
     names = [name for name in FAMILIES["sharers-leave"].names if SITUATIONS[name].threads == 1]
     assert set(lines[::3]) == set(names)
+    frozen = ["freezer=frozen" in name for name in lines[::3]]
+    assert [
+        "sharers-leave (refuted on legacy and RFC and mainline v6.18)" in c for c in lines[2::3]
+    ] == frozen
     assert all("sharers-leave" in line for line in lines[2::3])
+    assert ["a review explores it, too" in line for line in lines[1::3]] == [n in QUICK for n in lines[::3]]
 
 
 def test_what_nobody_expected_is_an_error_in_both_directions() -> None:

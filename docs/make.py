@@ -1,0 +1,87 @@
+"""docs/*.md from docs/*.md.j2: the prose stands in the templates, what the code knows is filled in (``python docs/make.py``)."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import jinja2
+
+from oom_review import scenario_file
+from oom_review.claims import CLAIMS, REFUTED
+from oom_review.columns import columns
+from oom_review.differences import DIFFERENCES
+from oom_review.scenario import Run, Scenario
+from oom_review.situations.dimensions import DIMENSIONS, MAX_THREADS
+from oom_review.situations.families import FAMILIES, QUICK, SITUATIONS, Family
+from oom_review.variants import TITLES, load
+
+DOCS = Path(__file__).parent
+CORPUS = DOCS.parent / "tests" / "corpus"
+
+
+def interleaving(claim: str, variant: str) -> str:
+    """The kept counterexample in columns, as a replay prints it."""
+    kept = scenario_file.read(CORPUS / f"{claim}--{variant}.scenario")
+    return columns(kept.scenario, load(variant), claim).rstrip()
+
+
+def script(scenario: Scenario) -> str:
+    """A scenario in one line; a run to quiescence is a slash, any other is spelt out."""
+    return " ".join("/" if item == Run() else f"`{item}`" for item in scenario.items)
+
+
+def refuted(family: Family) -> str:
+    """On which variants exploring refutes the claim, in how many of its situations, the first of them by name."""
+    said = []
+    for variant, title in TITLES.items():
+        names = [row.situation.name for row in family.rows if variant in row.refuted]
+        if names:
+            said.append(f"{title}: {len(names)}, first `{names[0]}`")
+    return "; ".join(said) or "none"
+
+
+def render(template: Path) -> str:
+    """The page that a template makes today."""
+    # Markdown, made of our own words: nothing to escape.
+    environment = jinja2.Environment(  # noqa: S701
+        loader=jinja2.FileSystemLoader(DOCS),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.globals.update(
+        CLAIMS=CLAIMS,
+        DIFFERENCES=DIFFERENCES,
+        DIMENSIONS=DIMENSIONS,
+        FAMILIES=FAMILIES,
+        MAX_THREADS=MAX_THREADS,
+        QUICK=QUICK,
+        REFUTED=REFUTED,
+        SITUATIONS=SITUATIONS,
+        TITLES=TITLES,
+        interleaving=interleaving,
+        refuted=refuted,
+        script=script,
+    )
+    made = f"<!-- Made from {template.name} by `make docs`. -->\n\n"
+    return made + environment.get_template(template.name).render()
+
+
+def pages() -> dict[Path, str]:
+    """Each page and what it has to say."""
+    return {template.with_suffix(""): render(template) for template in sorted(DOCS.glob("*.md.j2"))}
+
+
+def main() -> int:
+    """Write those that say something else."""
+    for path, text in pages().items():
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+            print(path)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
