@@ -161,7 +161,7 @@ def exec_mmap(k: Kernel, cur: TaskStruct) -> Steps[str]:
         return "EINTR"
     yield EXEC_MMAP, cur.alloc_lock
     acquire(cur, cur.alloc_lock)
-    cur.mm = MmStruct(k.number())
+    cur.mm = MmStruct(k.number(), memcg=cur.memcg)
     release(cur, cur.alloc_lock)
     release_read(cur, old.mmap_sem)
     yield from mmput(k, cur, old)

@@ -107,7 +107,7 @@ def copy_mm(k: Kernel, cur: TaskStruct, p: TaskStruct, flags: int) -> None:
         mm.mm_users += 1
         p.mm = mm
     else:
-        p.mm = MmStruct(k.number(), pages=max(1, mm.pages))
+        p.mm = MmStruct(k.number(), pages=max(1, mm.pages), memcg=p.memcg)
 
 
 def link_process(k: Kernel, p: TaskStruct, flags: int) -> None:

@@ -1,4 +1,4 @@
-"""Address spaces and their users (kernel/fork.c: mmput, mm_release; kernel/exit.c: mm_update_next_owner has no effect here)."""
+"""Address spaces and their users (kernel/fork.c: mmput, mm_release), and whose pages they hold."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ from kernel_model.core import wake_up_state
 from kernel_model.preempt import Steps, point, sleep
 from kernel_model.sched import (
     MMF_OOM_SKIP,
+    PF_EXITING,
     TASK_KILLABLE,
     TASK_RUNNING,
     TASK_UNINTERRUPTIBLE,
     Kernel,
+    MemCgroup,
     MmStruct,
     SignalStruct,
     TaskStruct,
+    signal_group_exit,
 )
 
 MMPUT = point(
@@ -45,11 +48,31 @@ MM_RELEASE = point(
 
 
 def free_pages(k: Kernel, mm: MmStruct) -> None:
-    """The pages go back to the system and to the memory cgroups; allocators look again."""
+    """The pages go back to the system and to the memory cgroup that they were charged to; allocators look again."""
     k.freed += mm.pages
-    for memcg in k.memcgs.values():
-        memcg.freed += mm.pages
+    if mm.memcg is not None:
+        mm.memcg.freed += mm.pages
     mm.pages = 0
+
+
+def mm_owner(k: Kernel, mm: MmStruct) -> TaskStruct:
+    """The oldest of those who use it: who made it, and then a child (mm->owner; kernel/exit.c, mm_update_next_owner)."""
+    return next(p for p in k.tasks.values() if p.mm is mm)
+
+
+def mem_cgroup_commit_charge(k: Kernel, signal: SignalStruct, memcg: MemCgroup) -> None:
+    """A process in its first memory cgroup touches its memory there, unless it is on its way out (mm/memcontrol.c)."""
+    if signal_group_exit(signal):
+        return
+    for t in signal.threads:
+        mm = t.mm
+        if (
+            mm is not None
+            and mm.memcg is None
+            and not t.flags & PF_EXITING
+            and mm_owner(k, mm).signal is signal
+        ):
+            mm.memcg = memcg
 
 
 def mmput(k: Kernel, cur: TaskStruct, mm: MmStruct) -> Steps[None]:

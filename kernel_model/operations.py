@@ -25,7 +25,7 @@ from kernel_model.exec import execve
 from kernel_model.fork import CloneArgs, do_fork
 from kernel_model.get_signal import do_group_exit
 from kernel_model.locking import acquire, release
-from kernel_model.mm import io_complete
+from kernel_model.mm import io_complete, mem_cgroup_commit_charge
 from kernel_model.page_alloc import (
     alloc_pages_slowpath,
     handle_fault,
@@ -217,6 +217,7 @@ def _memcg_attach(_k: Kernel, target: TaskStruct, memcg: MemCgroup) -> Call:
                     p.memcg.tasks = list_del_rcu(p.memcg.tasks, p)
                 p.memcg = memcg
                 memcg.tasks.append(p)
+        mem_cgroup_commit_charge(k, target.signal, memcg)
         release(cur, k.css_set_lock)
         return ""
 

@@ -107,13 +107,17 @@ class CoreState:
 
 @attrs.define(eq=False, slots=True, repr=False)
 class MmStruct:
-    """An address space.  ``mm_users`` counts its tasks, ``mm_count`` its pins (all users together are one)."""
+    """An address space.  ``mm_users`` counts its tasks, ``mm_count`` its pins (all users together are one).
+
+    ``memcg`` is the memory cgroup to which its pages are charged: page->mem_cgroup in C, the same for all of them here.
+    """
 
     number: int
     mm_users: int = 1
     mm_count: int = 1
     flags: int = 0
     pages: int = 1
+    memcg: MemCgroup | None = None
     core_state: CoreState | None = None
     aio_in_flight: bool = False
     mmap_sem: Lock = attrs.field(init=False)
@@ -188,7 +192,7 @@ class FreezerCgroup:
 
 @attrs.define(eq=False, slots=True, repr=False)
 class MemCgroup:
-    """A memory cgroup with a limit that is reached; ``freed`` counts the pages that came back to it."""
+    """A memory cgroup with a limit that is reached; ``freed`` counts the pages that were uncharged from it."""
 
     name: str
     tasks: list[TaskStruct] = attrs.Factory(list)

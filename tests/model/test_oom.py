@@ -580,8 +580,9 @@ def test_the_tick_under_oom_lock_ends_with_sigkill(box: Box) -> None:
 
 
 def test_the_reaper_takes_the_memory_and_hides_the_mm(box: Box) -> None:
-    """UNSTABLE, pages to the free lists and memory cgroups, OOM_SKIP; the count is not touched."""
+    """UNSTABLE, pages to the free lists and their memory cgroup, OOM_SKIP; the count is not touched."""
     mm(box["a"]).pages = 7
+    box.do("memcg_attach", "init", "a", "M")
     box.do("attach", "init", "a", "A")
     box = frozen_victim(box)
     a_mm = box["a"].signal.oom_mm
