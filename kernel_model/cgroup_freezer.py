@@ -6,6 +6,7 @@ from kernel_model import events
 from kernel_model.core import frozen
 from kernel_model.freezer import freeze_task, freezing, thaw_task
 from kernel_model.locking import acquire, acquire_read, release, release_read
+from kernel_model.mm import mem_cgroup_commit_charge
 from kernel_model.preempt import Steps, lock, point, read_lock
 from kernel_model.sched import (
     CGROUP_FREEZING,
@@ -193,12 +194,15 @@ def leave_list(p: TaskStruct) -> None:
 
 
 def cgroup_post_fork(k: Kernel, cur: TaskStruct, child: TaskStruct) -> Steps[None]:
-    """List the child, and freeze it if its cgroup is freezing (kernel/cgroup.c, with freezer_fork as its hook)."""
+    """List the child where its parent is now, and freeze it if that is freezing (kernel/cgroup.c; freezer_fork is its hook)."""
     yield POST_FORK, k.css_set_lock
     acquire(cur, k.css_set_lock)
+    child.cgroup = cur.cgroup
     join_list(child, child.cgroup)
+    child.memcg = cur.memcg
     if child.memcg is not None:
         child.memcg.tasks.append(child)
+        mem_cgroup_commit_charge(k, child.signal, child.memcg)
     release(cur, k.css_set_lock)
     if child.cgroup is k.root_cgroup:
         return

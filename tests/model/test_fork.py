@@ -140,6 +140,30 @@ def test_a_child_in_the_root_cgroup_takes_no_freezer_mutex(box: Box) -> None:
     assert box["v"].result == ""
 
 
+def test_a_child_is_listed_where_its_parent_is_by_then(box: Box) -> None:
+    """Moves that come after copy_process() began: the child freezes with its parent's new cgroup, and the old one can go."""
+    box.do("mkdir", "s", "old", "/")
+    box.do("attach", "init", "v", "old")
+    box.ask("fork", "v", "c")
+    box.until("v", "cgroup_threadgroup_rwsem for reading")
+    box.ask("attach", "init", "v", "A")
+    box.alone("init")
+    box.ask("memcg_attach", "init", "v", "M")
+    box.alone("init")
+    box.ask("rmdir", "s", "old")
+    box.alone("s")
+    assert box["s"].result == ""
+    box.rest()
+    box.do("freeze", "s", "A")
+    assert box["c"].cgroup.name == "A"
+    assert box["c"].flags & PF_FROZEN
+    memcg = box.k.memcgs["M"]
+    assert box["c"].memcg is memcg
+    assert memcg.tasks == [box["v"], box["c"]]
+    assert box["c"].mm is not None
+    assert box["c"].mm.memcg is memcg
+
+
 def test_children_inherit_scores_and_the_memory_cgroup(box: Box) -> None:
     """oom_score_adj, memcg and its list; oom_mm is not inherited."""
     box.do("oom_score_adj", "init", "v", 300)
