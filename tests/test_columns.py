@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from builders import script
 
 import kernel_model
 import legacy_tifmemdie
@@ -22,18 +23,6 @@ from oom_review.schedules.gaps import Gaps
 from oom_review.trace import FIELDS, record
 
 LEGACY, RFC = legacy_tifmemdie.VARIANT, patched.VARIANT
-
-
-def script(*operations: str, last: Gaps | Choices | None = None) -> Scenario:
-    """Operations, each with a run to quiescence; ``last`` is the schedule of the last run."""
-    items: list[Op | Run] = []
-    for text in operations:
-        task, _, rest = text.partition(": ")
-        name, *args = rest.split()
-        items += [Op(name, task, tuple(args)), Run()]
-    if last is not None:
-        items[-1] = Run(last)
-    return Scenario(tuple(items))
 
 
 # Two threads in the fridge, and the OOM killer.

@@ -15,6 +15,7 @@ from typing import Any
 
 import attrs
 import pytest
+from builders import op
 
 import legacy_tifmemdie
 import patched
@@ -35,20 +36,11 @@ from kernel_model.errors import LockOrder, ModelBug
 from kernel_model.machine import Machine, describe
 from kernel_model.sched import SIGNAL_GROUP_EXIT, TASK_DEAD, TaskStruct, Variant
 from oom_review.run import Session
-from oom_review.scenario import Op
 from oom_review.schedules.driver import Exhausted, StepLimitReached
 from oom_review.schedules.uniform import UniformScheduler
 
 SEEDS = range(60)
 PACKAGES = ("kernel_model", "legacy_tifmemdie", "patched", "mainline_v6_18")
-
-
-def op(text: str) -> Op:
-    """``who: operation argument ...``, or an event's name alone."""
-    who, colon, what = text.rpartition(": ")
-    name, *args = what.split()
-    numbers = (int(a) if a.lstrip("-").isdigit() else a for a in args)
-    return Op(name, who if colon else None, tuple(numbers))
 
 
 @attrs.define(frozen=True)

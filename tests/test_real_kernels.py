@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from builders import ANY, INIT, OOM, THAW, TRACER, VICTIM, Victim, ask, do
 from reach import AnySchedule, Items, Look, WatchedSession, outcomes
-from worlds import ANY, INIT, OOM, THAW, TRACER, VICTIM, Victim, ask, do
 
 import legacy_tifmemdie
 import mainline_v6_18

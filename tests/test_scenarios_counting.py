@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import attrs
 import pytest
+from builders import ANY, INIT, OOM, PARENT, SUSPEND, TRACER, VICTIM, Victim, ask, do
 from kernels import L, N, R, every_kernel, name
 from reach import Items, Look, Until, WatchedSession, outcomes, stands_at
 from seen import all_dead, count, fate, happened, highest_count, memdie, name_of, suspends
-from worlds import ANY, INIT, OOM, PARENT, SUSPEND, TRACER, VICTIM, Victim, ask, do
 
 import patched
 from kernel_model import events

@@ -7,10 +7,10 @@ is mainline_v6_18.  "Under any schedule" is what a search of some hundred schedu
 from __future__ import annotations
 
 import pytest
+from builders import ANY, INIT, OOM, SYSRQ_F, THAW, VICTIM, Victim, ask, do
 from kernels import L, N, R, every_kernel, name
 from reach import AnySchedule, Items, Look, WatchedSession, outcomes
 from seen import all_dead, count, fate, happened, kill_pending, task
-from worlds import ANY, INIT, OOM, SYSRQ_F, THAW, VICTIM, Victim, ask, do
 
 from kernel_model import events
 from kernel_model.sched import MMF_OOM_SKIP, Variant

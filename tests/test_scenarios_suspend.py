@@ -10,10 +10,24 @@ from collections.abc import Callable
 
 import attrs
 import pytest
+from builders import (
+    ANY,
+    GLOBAL_OOM,
+    HOG,
+    INIT,
+    OOM,
+    PARENT,
+    SUSPEND,
+    SYSRQ_F,
+    TRACER,
+    VICTIM,
+    Victim,
+    ask,
+    do,
+)
 from kernels import L, N, R, every_kernel, name
 from reach import Items, Look, Until, WatchedSession, outcomes, stands_at
 from seen import causes, count, doers_while, fate, happened, io_while, name_of, suspends, task
-from worlds import ANY, GLOBAL_OOM, HOG, INIT, OOM, PARENT, SUSPEND, SYSRQ_F, TRACER, VICTIM, Victim, ask, do
 
 from kernel_model import core, events, oom_kill, oom_reaper
 from kernel_model.locking import acquire, release
