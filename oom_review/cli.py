@@ -47,16 +47,12 @@ def _replay(arguments: argparse.Namespace) -> int:
 
     from oom_review import replay, scenario_file, variants  # noqa: PLC0415
     from oom_review.claims import BY_ID  # noqa: PLC0415
-    from oom_review.scenario_form import ScenarioError  # noqa: PLC0415
 
     if arguments.claim is not None and arguments.claim not in BY_ID:
         raise BadInput(f"no such claim: {arguments.claim!r}; there are: {', '.join(BY_ID)}")
-    try:
-        file = scenario_file.read(arguments.file)
-        chosen = [variants.load(name) for name in arguments.variant or ("legacy", "patched")]
-        replays = replay.replay(file, chosen, arguments.file)
-    except (ScenarioError, variants.VariantError) as error:
-        raise BadInput(str(error)) from None
+    file = scenario_file.read(arguments.file)
+    chosen = [variants.load(name) for name in arguments.variant or ("legacy", "patched")]
+    replays = replay.replay(file, chosen, arguments.file)
     if arguments.json:
         print(json.dumps(replay.as_json(file, replays), indent=1))
     else:
@@ -71,13 +67,9 @@ def _review_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _review(arguments: argparse.Namespace) -> int:
-    from oom_review import review_command, variants  # noqa: PLC0415
-    from oom_review.review import VariantBroke  # noqa: PLC0415
+    from oom_review import review_command  # noqa: PLC0415
 
-    try:
-        return review_command.main(arguments)
-    except (variants.VariantError, VariantBroke) as error:
-        raise BadInput(str(error)) from None
+    return review_command.main(arguments)
 
 
 def _keep_arguments(parser: argparse.ArgumentParser) -> None:
@@ -94,13 +86,9 @@ def _keep(arguments: argparse.Namespace) -> int:
     from pathlib import Path  # noqa: PLC0415
 
     from oom_review import keep, variants  # noqa: PLC0415
-    from oom_review.scenario_form import ScenarioError  # noqa: PLC0415
 
-    try:
-        chosen = [variants.load(name) for name in arguments.variant or variants.TITLES]
-        target = keep.keep(arguments.file, arguments.name, chosen, Path(arguments.corpus))
-    except (ScenarioError, variants.VariantError) as error:
-        raise BadInput(str(error)) from None
+    chosen = [variants.load(name) for name in arguments.variant or variants.TITLES]
+    target = keep.keep(arguments.file, arguments.name, chosen, Path(arguments.corpus))
     print(f"kept as {target}")
     return OK
 
@@ -120,13 +108,9 @@ def _report_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _report(arguments: argparse.Namespace) -> int:
-    from oom_review import variants  # noqa: PLC0415
     from oom_review.report import command  # noqa: PLC0415
 
-    try:
-        return command.main(arguments)
-    except variants.VariantError as error:
-        raise BadInput(str(error)) from None
+    return command.main(arguments)
 
 
 def _draw_arguments(parser: argparse.ArgumentParser) -> None:
@@ -146,16 +130,12 @@ def _draw(arguments: argparse.Namespace) -> int:
 
     from oom_review import draw, scenario_file, variants  # noqa: PLC0415
     from oom_review.claims import BY_ID  # noqa: PLC0415
-    from oom_review.scenario_form import ScenarioError  # noqa: PLC0415
 
     if arguments.claim is not None and arguments.claim not in BY_ID:
         raise BadInput(f"no such claim: {arguments.claim!r}; there are: {', '.join(BY_ID)}")
-    try:
-        file = scenario_file.read(arguments.file)
-        variant = variants.load(arguments.variant or file.settings.variant or "legacy")
-        draw.write(Path(arguments.out), draw.still(file, variant, arguments.claim or "", arguments.file))
-    except (ScenarioError, variants.VariantError) as error:
-        raise BadInput(str(error)) from None
+    file = scenario_file.read(arguments.file)
+    variant = variants.load(arguments.variant or file.settings.variant or "legacy")
+    draw.write(Path(arguments.out), draw.still(file, variant, arguments.claim or "", arguments.file))
     return OK
 
 

@@ -65,8 +65,8 @@ def pytest_collection_modifyitems(
 
 def _replays(session: pytest.Session, name: str) -> Iterator[pytest.Item]:
     from oom_review import scenario_file  # noqa: PLC0415
-    from oom_review.scenario_form import ScenarioError  # noqa: PLC0415
-    from oom_review.variants import VariantError, load  # noqa: PLC0415
+    from oom_review.errors import BadInput  # noqa: PLC0415
+    from oom_review.variants import load  # noqa: PLC0415
 
     try:
         file = scenario_file.read(name)
@@ -75,5 +75,5 @@ def _replays(session: pytest.Session, name: str) -> Iterator[pytest.Item]:
             yield ReplayItem.from_parent(
                 session, name=f"{Path(name).name}[{variant}]", file=name, variant=variant
             )
-    except (ScenarioError, VariantError) as error:
+    except BadInput as error:
         pytest.exit(str(error), returncode=2)

@@ -21,6 +21,7 @@ import attrs
 from kernel_model.sched import Variant
 from oom_review import scenario_file
 from oom_review.claims import BY_ID, CLAIMS, HOLDS, REFUTED, Claim
+from oom_review.errors import BadInput
 from oom_review.machines.claim_machine import ClaimRefuted, claim_machine, expected
 from oom_review.machines.lockstep import lockstep_machine
 from oom_review.minimize import minimize
@@ -78,7 +79,7 @@ class Review:
     bounds: tuple[str, ...]
 
 
-class VariantBroke(Exception):
+class VariantBroke(BadInput):
     """A variant's own code raised: what, and where, in one line."""
 
 

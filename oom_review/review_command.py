@@ -28,7 +28,7 @@ DEFAULT_VARIANTS = ("legacy_tifmemdie", "patched", "mainline_v6_18")
 
 
 def main(args: argparse.Namespace) -> int:
-    """Exit status 0 when every verdict is as expected, 1 when one is not.  Raises BadInput or VariantError."""
+    """Exit status 0 when every verdict is as expected, 1 when one is not.  Raises BadInput."""
     names = list(dict.fromkeys(load(n).name for n in args.variant or DEFAULT_VARIANTS))
     if args.json:
         check_target(Path(args.json))

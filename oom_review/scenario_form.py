@@ -10,6 +10,7 @@ import attrs
 import cattrs
 from cattrs.gen import make_dict_structure_fn
 
+from oom_review.errors import BadInput
 from oom_review.scenario import Op, Run, Scenario
 from oom_review.schedules.choices import Choices
 from oom_review.schedules.gaps import Gaps
@@ -18,7 +19,7 @@ VERSION = 1
 HEADER = "oom-review scenario"
 
 
-class ScenarioError(Exception):
+class ScenarioError(BadInput):
     """A scenario file, or something that was to become one, is wrong: ``file:line: reason``."""
 
     def __init__(self, file: str, line: int | None, reason: str) -> None:

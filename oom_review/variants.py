@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from kernel_model.sched import Variant
+from oom_review.errors import BadInput
 
 ALIASES = {
     "legacy": "legacy_tifmemdie",
@@ -17,7 +18,7 @@ ALIASES = {
 TITLES = {"legacy_tifmemdie": "legacy", "patched": "RFC", "mainline_v6_18": "mainline v6.18"}
 
 
-class VariantError(Exception):
+class VariantError(BadInput):
     """There is no such variant, or it is none."""
 
 

@@ -15,17 +15,13 @@ from oom_review.explore.explorer import Result, explore
 from oom_review.explore.limits import Limits
 from oom_review.run import play
 from oom_review.scenario import Run
-from oom_review.scenario_form import ScenarioError
-from oom_review.variants import VariantError, load
+from oom_review.variants import load
 
 
 def main(arguments: argparse.Namespace) -> int:
     """Status 0 if every interleaving was tried, 1 if a limit stopped the exploration."""
-    try:
-        scenario = scenario_file.read(arguments.file).scenario
-        variants = [load(name) for name in arguments.variant or ("legacy", "patched")]
-    except (ScenarioError, VariantError) as error:
-        raise BadInput(str(error)) from None
+    scenario = scenario_file.read(arguments.file).scenario
+    variants = [load(name) for name in arguments.variant or ("legacy", "patched")]
     if not any(isinstance(item, Run) for item in scenario.items):
         raise BadInput(f"{arguments.file}: there is no run to explore")
     limits = Limits(arguments.states, arguments.seconds)

@@ -11,7 +11,7 @@ from oom_review.report.verdicts import Review, from_data, read
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Exit status 0 when the page is written and every verdict is as expected, else 1.  Raises BadInput or VariantError."""
+    """Exit status 0 when the page is written and every verdict is as expected, else 1.  Raises BadInput."""
     target = Path(arguments.out)
     # Before a review that takes minutes, not after it.
     check_target(target, MARKER)

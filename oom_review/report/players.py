@@ -15,7 +15,7 @@ from oom_review.lanes import Frame, frames, layout, notable, shown_tasks
 from oom_review.remarks import Focus, words
 from oom_review.replay import replay
 from oom_review.report.verdicts import Cell, Review
-from oom_review.scenario_form import ScenarioError, ScenarioFile
+from oom_review.scenario_form import ScenarioFile
 from oom_review.schedules.driver import TICK
 from oom_review.trace import Request, Rest, Row, Step, Trace
 from oom_review.variants import VariantError, load
@@ -89,11 +89,8 @@ def _player(review: Review, cell: Cell, key: str, name: str, most_steps: int) ->
     assert cell.scenario is not None
     where = f"{name}: the scenario of {cell.id} on {cell.variant}"
     pair = sorted((cell.variant, counterpart(review, cell)), key=_place)
-    try:
-        file = scenario_file.parse(cell.scenario, where)
-        replays = replay(file, [_load(v, where) for v in pair], where)
-    except ScenarioError as error:
-        raise BadInput(str(error)) from None
+    file = scenario_file.parse(cell.scenario, where)
+    replays = replay(file, [_load(v, where) for v in pair], where)
     traces = [r.trace for r in replays]
     mine = next(t for t in traces if t.variant == cell.variant)
     order = frames(traces)

@@ -26,7 +26,7 @@ from oom_review.situations.situation import Situation
 from oom_review.situations.table import print_refutations, print_unexpected, table
 from oom_review.situations.verdicts import unexpected, verdicts
 from oom_review.situations.workers import Lost, run_all
-from oom_review.variants import TITLES, VariantError, load
+from oom_review.variants import TITLES, load
 
 DEFAULT_VARIANTS = ("legacy_tifmemdie", "patched", "mainline_v6_18")
 INTERRUPTED = 130
@@ -41,13 +41,10 @@ def main(args: argparse.Namespace) -> int:
             small = "; a review explores it, too" if s.name in QUICK else ""
             print(f"{s.name}\n    {s.sentence}{small}\n    {', '.join(_claims(s))}")
         return 0
-    try:
-        variants = list(dict.fromkeys(load(name).name for name in args.variant or DEFAULT_VARIANTS))
-        if args.save:
-            check_directory(Path(args.save))
-        results = Results(Path(args.resume), variants) if args.resume else None
-    except VariantError as error:
-        raise BadInput(str(error)) from None
+    variants = list(dict.fromkeys(load(name).name for name in args.variant or DEFAULT_VARIANTS))
+    if args.save:
+        check_directory(Path(args.save))
+    results = Results(Path(args.resume), variants) if args.resume else None
     jobs = [Job(s.name, v, args.states, args.seconds) for s in situations for v in variants]
     exploration = Exploration(jobs, results)
     try:
