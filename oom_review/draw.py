@@ -11,8 +11,8 @@ from pathlib import Path
 import attrs
 
 from kernel_model.sched import Variant
+from oom_review.files import write_over_ours
 from oom_review.lanes import Frame, Lane, Lanes, Span, frames, layout, notable, shown_tasks
-from oom_review.output import write_over_ours
 from oom_review.replay import replay
 from oom_review.report.templates import environment, text_of
 from oom_review.scenario_form import ScenarioFile

@@ -8,6 +8,8 @@ from pathlib import Path
 from kernel_model.sched import Variant
 from oom_review import scenario_file
 from oom_review.columns import columns
+from oom_review.errors import BadInput
+from oom_review.files import check_directory, write_beside
 from oom_review.scenario import Scenario
 from oom_review.scenario_form import ScenarioFile, Settings
 
@@ -19,23 +21,23 @@ def directory() -> Path:
     return Path(os.environ.get(PLACE) or "failures")
 
 
-def write(scenario: Scenario, settings: Settings, name: str) -> Path:
-    """Write the scenario under a name that nothing has yet; never over an older one."""
-    place = directory()
-    place.mkdir(parents=True, exist_ok=True)
-    file = ScenarioFile(scenario_file.without_strangers(scenario), settings)
-    number = 1
-    while True:
-        path = place / (f"{name}.scenario" if number == 1 else f"{name}-{number}.scenario")
-        if not path.exists():
-            scenario_file.save(path, file)
-            return path
-        number += 1
+def kept(scenario: Scenario, settings: Settings, name: str) -> str:
+    """Write the scenario under a name that nothing has yet; the command that replays it.
+
+    Nothing is lost when that can't be done: then it says why, and the scenario itself.
+    """
+    text = ""
+    try:
+        text = scenario_file.dumps(ScenarioFile(scenario, settings))
+        check_directory(directory())
+        path = write_beside(directory(), name, ".scenario", text)
+    except BadInput as error:
+        return f"not written to a file: {error}\n{text or scenario}"
+    return f"oom-review replay {path} --variant {settings.variant}"
 
 
 def account(scenario: Scenario, variant: Variant, claim_id: str, *, strategy: str = "") -> str:
-    """Write the file; the columns and the one command that replays them, to be printed."""
+    """Keep the scenario; its columns and the one command that replays them, to be printed."""
     settings = Settings(claim=claim_id, variant=variant.name, strategy=strategy)
-    path = write(scenario, settings, f"{claim_id}--{variant.name}")
-    shown = columns(scenario, variant, claim_id)
-    return f"{shown}\noom-review replay {path} --variant {variant.name}"
+    said = kept(scenario, settings, f"{claim_id}--{variant.name}")
+    return f"{columns(scenario, variant, claim_id)}\n{said}"

@@ -10,6 +10,7 @@ import attrs
 from kernel_model.sched import Variant
 from oom_review import scenario_file
 from oom_review.errors import BadInput
+from oom_review.files import write_new
 from oom_review.replay import replay
 from oom_review.scenario_form import Expectation, ScenarioFile
 from oom_review.trace import Trace
@@ -35,7 +36,7 @@ def with_expectations(file: ScenarioFile, variants: Iterable[Variant], name: str
 
 
 def keep(source: str, name: str, variants: Iterable[Variant], corpus: Path = CORPUS) -> Path:
-    """Write the regression; raises BadInput for a bad name or place, ScenarioError if one of that name exists."""
+    """Write the regression; raises BadInput for a bad name or place, or if one of that name exists."""
     if not name.replace("-", "").replace("_", "").isalnum() or not name.isascii():
         raise BadInput(f"{name!r} can't name a regression: letters, digits, - and _ only")
     if not corpus.is_dir():
@@ -44,5 +45,5 @@ def keep(source: str, name: str, variants: Iterable[Variant], corpus: Path = COR
         )
     file = with_expectations(scenario_file.read(source), variants, source)
     target = corpus / f"{name}.scenario"
-    scenario_file.save(target, file)
+    write_new(target, scenario_file.dumps(file))
     return target

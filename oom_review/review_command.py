@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +14,15 @@ from rich.table import Table
 from oom_review import scenario_file
 from oom_review.claims import CLAIMS, HOLDS, REFUTED
 from oom_review.columns import columns
-from oom_review.errors import BadInput
+from oom_review.files import check_directory, check_target, write_beside, write_over_ours
 from oom_review.machines.lockstep import UnexplainedDifference
-from oom_review.output import check_directory, new_file, write_over_ours
 from oom_review.review import Cell, Review, lockstep, review
 from oom_review.review import Progress as Step
 from oom_review.scenario_form import ScenarioFile, Settings
 from oom_review.variants import TITLES, load
 
+FORMAT = "oom-review review"
+MARKER = f'"format": "{FORMAT}"'
 LOCKSTEP = ("legacy_tifmemdie", "patched")
 DEFAULT_VARIANTS = ("legacy_tifmemdie", "patched", "mainline_v6_18")
 
@@ -31,7 +31,7 @@ def main(args: argparse.Namespace) -> int:
     """Exit status 0 when every verdict is as expected, 1 when one is not.  Raises BadInput."""
     names = list(dict.fromkeys(load(n).name for n in args.variant or DEFAULT_VARIANTS))
     if args.json:
-        check_target(Path(args.json))
+        check_target(Path(args.json), MARKER)
     if args.save:
         check_directory(Path(args.save))
     console = Console()
@@ -51,15 +51,16 @@ def main(args: argparse.Namespace) -> int:
         print(unexplained.account())
         return 1
     print_differences(console, differences)
-    if args.json:
-        write_json(Path(args.json), found, differences)
-    if args.save:
-        save_scenarios(console, Path(args.save), cells)
     wrong = [c for c in cells if not c.as_expected]
     for cell in wrong:
         verdict = f"{cell.found.verdict}, expected {cell.expected}"
         said = cell.surprise if cell.found.verdict == cell.expected else verdict
         print(f"UNEXPECTED: {cell.claim.id} on {cell.variant} {said}")
+    # Last, so that a full disk costs nothing of what is said.
+    if args.save:
+        save_scenarios(console, Path(args.save), cells)
+    if args.json:
+        write_over_ours(Path(args.json), json.dumps(as_data(found, differences), indent=1) + "\n", MARKER)
     return 1 if wrong else 0
 
 
@@ -158,6 +159,7 @@ def print_differences(console: Console, differences: dict[str, int]) -> None:
 def as_data(found: Review, differences: dict[str, int] | None = None) -> dict[str, Any]:
     """The review for programs; ``scenario`` is the text of a scenario file, or null; ``differences`` were seen in lockstep."""
     return {
+        "format": FORMAT,
         "claims": [
             {
                 "id": c.claim.id,
@@ -182,26 +184,7 @@ def as_data(found: Review, differences: dict[str, int] | None = None) -> dict[st
 def _file(cell: Cell) -> ScenarioFile:
     assert cell.found.scenario is not None
     made_by = Settings(claim=cell.claim.id, variant=cell.variant, strategy="portfolio", seed=cell.found.seed)
-    return ScenarioFile(scenario=scenario_file.without_strangers(cell.found.scenario), settings=made_by)
-
-
-def check_target(path: Path) -> None:
-    """Refuse a file that an earlier review did not write, and a place where none can be written."""
-    if path.is_dir() or not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
-        raise BadInput(f"{path}: can't be written")
-    if not path.exists():
-        return
-    try:
-        ours = "claims" in json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, TypeError):
-        ours = False
-    if not ours:
-        raise BadInput(f"{path}: exists, and is not the result of a review; it is left as it is")
-
-
-def write_json(path: Path, found: Review, differences: dict[str, int]) -> None:
-    """All or nothing: a reader never sees half a file."""
-    write_over_ours(path, json.dumps(as_data(found, differences), indent=1) + "\n", '"claims"')
+    return ScenarioFile(cell.found.scenario, made_by)
 
 
 def save_scenarios(console: Console, directory: Path, cells: list[Cell]) -> None:
@@ -209,6 +192,6 @@ def save_scenarios(console: Console, directory: Path, cells: list[Cell]) -> None
     for cell in cells:
         if cell.found.scenario is None:
             continue
-        path = new_file(directory, f"{cell.claim.id}--{cell.variant}", ".scenario")
-        scenario_file.save(path, _file(cell))
+        name = f"{cell.claim.id}--{cell.variant}"
+        path = write_beside(directory, name, ".scenario", scenario_file.dumps(_file(cell)))
         console.print(f"oom-review replay {path}", highlight=False, soft_wrap=True)

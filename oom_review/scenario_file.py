@@ -1,11 +1,9 @@
-"""Scenario files: reading and writing (docs/scenario-format.md).  Whatever is wrong raises ScenarioError."""
+"""Scenario files as text: reading and making it (docs/scenario-format.md).  Whatever is wrong raises ScenarioError."""
 
 from __future__ import annotations
 
 import os
 import stat
-import tempfile
-from pathlib import Path
 
 import attrs
 
@@ -118,26 +116,3 @@ def _run_lines(run: Run) -> list[str]:
             lines.append(" ")
         lines[-1] += f" {word}"
     return lines
-
-
-def save(path: str | os.PathLike[str], file: ScenarioFile) -> None:
-    """Write the file, whole or not at all.  Raises ScenarioError, also if anything of that name exists already."""
-    target = Path(path)
-    text = dumps(file)
-    try:
-        handle, temporary = tempfile.mkstemp(prefix=".oom-review-", dir=target.parent)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
-                stream.write(text)
-            os.link(temporary, target)
-            target.chmod(0o666 & ~_umask())
-        finally:
-            Path(temporary).unlink()
-    except OSError as error:
-        raise ScenarioError(str(target), None, error.strerror or str(error)) from None
-
-
-def _umask() -> int:
-    current = os.umask(0o022)
-    os.umask(current)
-    return current

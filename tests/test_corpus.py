@@ -13,7 +13,6 @@ from oom_review.claims import CLAIMS, REFUTED
 from oom_review.columns import columns
 from oom_review.errors import BadInput
 from oom_review.replay import replay
-from oom_review.scenario_form import ScenarioError
 from oom_review.variants import load
 
 CORPUS = Path(__file__).parent / "corpus"
@@ -51,7 +50,7 @@ def test_keep_writes_a_regression_once(tmp_path: Path) -> None:
     file = scenario_file.read(kept)
     assert [name for name, _e in file.expect] == ["legacy_tifmemdie", "patched"]
     assert all(not p.unmet for p in replay(file, variants))
-    with pytest.raises(ScenarioError):
+    with pytest.raises(BadInput):
         keep.keep(source, "again", variants, tmp_path)
     with pytest.raises(BadInput, match="can't name a regression"):
         keep.keep(source, "../again", variants, tmp_path)

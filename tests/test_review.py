@@ -57,7 +57,7 @@ def test_a_variant_of_ones_own_is_held_to_every_claim(tmp_path: Path) -> None:
         (["review", "--jobs", "x"], "argument --jobs: 'x' is not a number from 1 to 256"),
         (["review", "--variant", "nope"], "variant 'nope' can't be imported"),
         (["review", "--variant", "broken", "--budget", "1"], "variant 'broken' broke at"),
-        (["review", "--json", "mine.txt"], "mine.txt: exists, and is not the result of a review"),
+        (["review", "--json", "mine.txt"], "mine.txt: exists, and is not an older one of ours"),
         (["review", "--json", "nowhere/r.json"], "nowhere/r.json: can't be written"),
         (["review", "--save", "mine.txt"], "mine.txt: File exists"),
         (["nosuch"], "invalid choice: 'nosuch'"),

@@ -22,7 +22,7 @@ from oom_review import reschedule, scenario_file
 from oom_review.claims import BY_ID
 from oom_review.cli import main
 from oom_review.scenario import Op, Run, Scenario
-from oom_review.scenario_file import MAX_BYTES, dumps, parse, read, save
+from oom_review.scenario_file import MAX_BYTES, dumps, parse, read
 from oom_review.scenario_form import (
     Expectation,
     ScenarioError,
@@ -213,17 +213,6 @@ def test_files_that_are_no_files(tmp_path: Path) -> None:
     assert str(caught.value) == "a\\nb\\x1b: No such file or directory"
     with pytest.raises(ScenarioError, match="null byte"):
         read("a\0b")
-
-
-def test_saving_never_overwrites(tmp_path: Path) -> None:
-    """A file is written whole; one of that name stays as it is, and no temporary file is left."""
-    file = parse(BY_HAND)
-    save(tmp_path / "s.scenario", file)
-    assert read(tmp_path / "s.scenario") == file
-    with pytest.raises(ScenarioError, match="File exists"):
-        save(tmp_path / "s.scenario", ScenarioFile(Scenario()))
-    assert read(tmp_path / "s.scenario") == file
-    assert [p.name for p in tmp_path.iterdir()] == ["s.scenario"]
 
 
 @pytest.mark.parametrize(

@@ -45,8 +45,8 @@ class UnexplainedDifference(AssertionError):
         parts = [str(self)]
         for variant, recorded in self.sides:
             scenario = record(recorded, variant)
-            path = failure.write(scenario, Settings(variant=variant.name, strategy="lockstep"), "unexplained")
-            parts += [columns(scenario, variant), f"oom-review replay {path} --variant {variant.name}"]
+            settings = Settings(variant=variant.name, strategy="lockstep")
+            parts += [columns(scenario, variant), failure.kept(scenario, settings, "unexplained")]
         return "\n".join(parts)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from oom_review.output import check_target, write_over_ours
+from oom_review.files import check_target, write_over_ours
 from oom_review.report.build import MARKER, page
 from oom_review.report.verdicts import Review, from_data, read
 

@@ -16,14 +16,14 @@ from rich.console import Console
 from oom_review.claims import CLAIMS, REFUTED
 from oom_review.errors import BadInput
 from oom_review.explore.explorer import BOUNDED
-from oom_review.output import check_directory, new_file
+from oom_review.files import check_directory, fresh_names
 from oom_review.situations.families import FAMILIES, QUICK, SITUATIONS
 from oom_review.situations.job import Broke, Job, Outcome, run
 from oom_review.situations.progress import Progress, shown
 from oom_review.situations.results import Results
 from oom_review.situations.selection import select
 from oom_review.situations.situation import Situation
-from oom_review.situations.table import print_refutations, print_unexpected, table
+from oom_review.situations.table import print_refutations, print_unexpected, save_refutations, table
 from oom_review.situations.verdicts import unexpected, verdicts
 from oom_review.situations.workers import Lost, run_all
 from oom_review.variants import TITLES, load
@@ -133,7 +133,7 @@ def _interrupted(args: argparse.Namespace, exploration: Exploration, variants: S
 
 
 def _keep(exploration: Exploration, variants: Sequence[str]) -> Path:
-    path = new_file(Path(), KEPT, ".jsonl")
+    path = next(fresh_names(Path(), KEPT, ".jsonl"))
     results = Results(path, variants)
     for outcome in exploration.outcomes.values():
         results.add(outcome)
@@ -159,7 +159,7 @@ def _report(
     claims = [c for c in CLAIMS if not args.claim or c.id in args.claim]
     cells = verdicts([s.name for s in situations], variants, outcomes, claims)
     Console().print(table(cells, variants))
-    print_refutations(cells, Path(args.save) if args.save else None)
+    print_refutations(cells)
     wrong = unexpected(outcomes)
     print_unexpected(wrong)
     bounded = [c for c in cells if c.verdict == BOUNDED]
@@ -169,4 +169,9 @@ def _report(
             f"bounded: {len(stopped)} of {len(exploration.jobs)} jobs hit a limit, {len(exploration.lost)} were lost; "
             "what they did not explore counts as nothing"
         )
+    # Last, so that a full disk costs nothing of what is said.
+    if args.save:
+        save_refutations(cells, Path(args.save))
+    elif any(c.verdict == REFUTED for c in cells):
+        print("--save DIR writes a scenario file for each refutation, and says how to replay it")
     return int(bool(wrong or bounded or stopped or exploration.lost))

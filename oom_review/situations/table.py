@@ -9,7 +9,7 @@ from rich.table import Table
 
 from oom_review import failure, scenario_file
 from oom_review.claims import CLAIMS, HOLDS, REFUTED, Claim
-from oom_review.output import new_file
+from oom_review.files import write_beside
 from oom_review.situations.job import Outcome
 from oom_review.situations.verdicts import Explored
 from oom_review.variants import TITLES, load
@@ -35,19 +35,22 @@ def _cell(cell: Explored) -> str:
     return f"[{colour}]{cell.verdict}[/{colour}]\n{cell.bound}"
 
 
-def print_refutations(cells: Iterable[Explored], directory: Path | None) -> None:
-    """For each the smallest situation that shows it, and the command that replays it if there is a directory for files."""
-    refuted = [c for c in cells if c.verdict == REFUTED]
-    for cell in refuted:
-        assert cell.smallest is not None
-        title = TITLES.get(cell.variant, cell.variant)
-        print(f"{cell.claim.id} is refuted on {title}: {cell.smallest.job.situation}")
-        if directory is not None:
-            path = new_file(directory, f"{cell.claim.id}--{cell.variant}", ".scenario")
-            scenario_file.save(path, scenario_file.parse(cell.smallest.refuted[cell.claim.id].scenario))
-            print(f"    oom-review replay {path} --variant {cell.variant}")
-    if refuted and directory is None:
-        print("--save DIR writes a scenario file for each, and says how to replay it")
+def print_refutations(cells: Iterable[Explored]) -> None:
+    """For each the smallest situation that shows it."""
+    for cell in cells:
+        if cell.smallest is not None:
+            title = TITLES.get(cell.variant, cell.variant)
+            print(f"{cell.claim.id} is refuted on {title}: {cell.smallest.job.situation}")
+
+
+def save_refutations(cells: Iterable[Explored], directory: Path) -> None:
+    """A file for each, and the command that replays it.  Raises BadInput."""
+    for cell in cells:
+        if cell.smallest is not None:
+            file = scenario_file.parse(cell.smallest.refuted[cell.claim.id].scenario)
+            name = f"{cell.claim.id}--{cell.variant}"
+            path = write_beside(directory, name, ".scenario", scenario_file.dumps(file))
+            print(f"oom-review replay {path} --variant {cell.variant}")
 
 
 def print_unexpected(wrong: Iterable[tuple[Claim, Outcome, str]]) -> None:
