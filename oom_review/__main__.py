@@ -2,7 +2,7 @@
 
 import sys
 
-from oom_review.cli import main
+from oom_review.commands.cli import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -30,6 +30,7 @@ from kernel_model.sched import (
     SignalStruct,
     TaskStruct,
 )
+from oom_review.errors import BadInput
 
 Event = tuple[Any, ...]
 OnEvent = Callable[[Kernel, Hashable, Event], tuple[Hashable, str]]
@@ -375,3 +376,10 @@ CLAIMS: tuple[Claim, ...] = (
 )
 
 BY_ID = {c.id: c for c in CLAIMS}
+
+
+def find(claim_id: str) -> Claim:
+    """The claim with that id.  Raises BadInput."""
+    if claim_id not in BY_ID:
+        raise BadInput(f"no such claim: {claim_id!r}; there are: {', '.join(BY_ID)}")
+    return BY_ID[claim_id]

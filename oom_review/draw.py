@@ -6,12 +6,10 @@ Positions at which nothing notable happens are narrow, so that a long way throug
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import attrs
 
 from kernel_model.sched import Variant
-from oom_review.files import write_over_ours
 from oom_review.lanes import Frame, Lane, Lanes, Span, frames, layout, notable, shown_tasks
 from oom_review.replay import replay
 from oom_review.report.templates import environment, text_of
@@ -256,8 +254,3 @@ def _wrapped(words: Sequence[str]) -> list[str]:
             lines.append("")
         lines[-1] += ("   " if lines[-1] else "") + word
     return lines
-
-
-def write(path: Path, text: str) -> None:
-    """Write a picture.  Raises BadInput, also if anything else of that name exists."""
-    write_over_ours(path, text, MARKER)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from oom_review.errors import BadInput
 
+STDOUT = "-"
 HEAD = 512
 """Our own files carry their marker within so many bytes."""
 

@@ -66,11 +66,11 @@ def pytest_collection_modifyitems(
 def _replays(session: pytest.Session, name: str) -> Iterator[pytest.Item]:
     from oom_review import scenario_file  # noqa: PLC0415
     from oom_review.errors import BadInput  # noqa: PLC0415
-    from oom_review.variants import load  # noqa: PLC0415
+    from oom_review.variants import PAIR, load  # noqa: PLC0415
 
     try:
         file = scenario_file.read(name)
-        for variant in [v for v, _expected in file.expect] or ["legacy_tifmemdie", "patched"]:
+        for variant in [v for v, _expected in file.expect] or PAIR:
             load(variant)
             yield ReplayItem.from_parent(
                 session, name=f"{Path(name).name}[{variant}]", file=name, variant=variant

@@ -7,30 +7,33 @@ tried: that gives the bounds within which a claim holds for certain.
 
 from __future__ import annotations
 
-import functools
 import itertools
 import os
 import time
-import traceback
-from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
-from typing import Any, TypeVar, cast
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from typing import TypeVar
 
 import attrs
 
 from kernel_model.sched import Variant
 from oom_review import scenario_file
 from oom_review.claims import BY_ID, CLAIMS, HOLDS, REFUTED, Claim
-from oom_review.errors import BadInput
+from oom_review.explore.explorer import BOUNDED
 from oom_review.machines.claim_machine import ClaimRefuted, claim_machine, expected
 from oom_review.machines.lockstep import lockstep_machine
 from oom_review.minimize import minimize
-from oom_review.review_bounds import Explorations, explore_quick
 from oom_review.scenario import Scenario
-from oom_review.search import NotReproducible, TimeIsUp, Verdict, confirm, run_machine, run_quietly, search
-from oom_review.situations.job import Broke
-from oom_review.situations.verdicts import Explored
-from oom_review.variants import TITLES, load
+from oom_review.scenario_form import ScenarioFile, Settings
+from oom_review.search import Found, TimeIsUp, confirm, run_machine, run_quietly, search
+from oom_review.situations import job as exploring
+from oom_review.situations.families import QUICK, SITUATIONS
+from oom_review.situations.job import Outcome
+from oom_review.situations.progress import Progress
+from oom_review.situations.verdicts import Explored, bound_of, unexpected, verdicts
+from oom_review.variants import TITLES, VariantBroke, load
+from oom_review.verdicts import Cell, Review
+from oom_review.workers import Broke, Lost, Pool, listed
 
 REFUTE_EXAMPLES = 4000
 RESTARTS = 4
@@ -39,158 +42,316 @@ FEW_PREEMPTIONS = 2
 BATCH = 150
 EXPLORING = 0.5
 LOCKSTEP_EXAMPLES = 200
+STATES = 100_000
+"""Far more than any quick situation has on the variants that come with the project: one of your own may have no end."""
+
+
+# What workers do
 
 
 @attrs.define(frozen=True)
-class Progress:
-    """How far a review is: jobs done, jobs known by now, examples tried, and what was finished last."""
+class Search:
+    """Look for runs that break one of these claims; ``until``, by the monotonic clock."""
 
-    done: int
-    total: int
-    examples: int
-    last: str
-
-
-@attrs.define(frozen=True)
-class Cell:
-    """One verdict of the table, next to the one that the ledger expects.
-
-    ``bound``: how much was explored, if anything; ``surprise``: what an exploration gave that nobody expected, or where it stopped.
-    """
-
-    claim: Claim
     variant: str
-    expected: str
-    found: Verdict
-    bound: str = ""
-    surprise: str = ""
-
-    @property
-    def as_expected(self) -> bool:
-        """The suite's own verdict."""
-        return self.found.verdict == self.expected and not self.surprise
+    claims: tuple[str, ...]
+    seed: int
+    until: float = float("inf")
 
 
 @attrs.define(frozen=True)
-class Review:
-    """All cells, and what was explored on each variant, in words."""
+class Shrink:
+    """Make a refutation that was found by exploring as small as the others; ``text`` is a scenario file's."""
 
-    cells: list[Cell]
-    bounds: tuple[str, ...]
-
-
-class VariantBroke(BadInput):
-    """A variant's own code raised: what, and where, in one line."""
+    variant: str
+    claim: str
+    text: str
 
 
-Job = TypeVar("Job", bound=Callable[..., Any])
-
-
-def _told_in_one_line(job: Job) -> Job:
-    @functools.wraps(job)
-    def wrapper(variant: str, *args: Any) -> Any:
-        try:
-            return job(variant, *args)
-        except NotReproducible:
-            raise
-        except Exception as error:  # noqa: BLE001 - a stranger's variant may raise anything
-            last = traceback.extract_tb(error.__traceback__)[-1]
-            what = f"{type(error).__name__}: {error}"
-            raise VariantBroke(
-                f"variant {variant!r} broke at {last.filename}:{last.lineno}: {what}"
-            ) from None
-
-    return cast("Job", wrapper)
-
-
-@_told_in_one_line
-def _refute(variant: str, claim_id: str, seed: int) -> Verdict:
-    """A worker's job: one claim that ought to be refuted."""
-    claim = next(c for c in CLAIMS if c.id == claim_id)
-    loaded = load(variant)
-    first = best = search(loaded, claim, max_examples=REFUTE_EXAMPLES, first_seed=seed)
+def refute(job: Search) -> Found:
+    """One claim that ought to be refuted."""
+    claim, loaded = BY_ID[job.claims[0]], load(job.variant)
+    first = best = search(loaded, claim, max_examples=REFUTE_EXAMPLES, first_seed=job.seed)
     # A counterexample that needs many preemptions reads badly: other seeds may find a plainer one.
     for again in range(1, RESTARTS):
         if best.scenario is None or best.scenario.preemptions <= FEW_PREEMPTIONS:
             break
-        other = search(loaded, claim, max_examples=RESTART_EXAMPLES, first_seed=seed + 1000 * again)
+        seed = job.seed + 1000 * again
+        other = search(loaded, claim, max_examples=RESTART_EXAMPLES, first_seed=seed)
         if other.scenario is not None and _size(other.scenario) < _size(best.scenario):
             best = attrs.evolve(other, examples=first.examples)
     return best
-
-
-@_told_in_one_line
-def _shrink(variant: str, claim_id: str, text: str) -> Verdict:
-    """A worker's job: make a refutation that was found by exploring as small as the others."""
-    started = time.monotonic()
-    loaded, claim = load(variant), BY_ID[claim_id]
-    scenario = minimize(scenario_file.parse(text).scenario, loaded, claim)
-    violation = confirm(scenario, loaded, claim)
-    seconds = time.monotonic() - started
-    return Verdict(claim_id, loaded.name, REFUTED, 0, 0, seconds, 0, violation, scenario)
 
 
 def _size(scenario: Scenario) -> tuple[int, int, int]:
     return len(scenario.operations), scenario.preemptions, len(str(scenario))
 
 
-@_told_in_one_line
-def _watch(variant: str, claim_ids: tuple[str, ...], seed: int, until: float) -> list[Verdict]:
-    """A worker's job: a batch of examples under the eyes of all these claims."""
+def shrink(job: Shrink) -> Found:
+    """The same refutation, smaller."""
     started = time.monotonic()
-    loaded = load(variant)
-    machine = claim_machine(loaded, tuple(c for c in CLAIMS if c.id in claim_ids))
+    loaded, claim = load(job.variant), BY_ID[job.claim]
+    scenario = minimize(scenario_file.parse(job.text).scenario, loaded, claim)
+    violation = confirm(scenario, loaded, claim)
+    seconds = time.monotonic() - started
+    return Found(job.claim, loaded.name, REFUTED, 0, 0, seconds, 0, violation, scenario)
+
+
+def watch(job: Search) -> list[Found]:
+    """A batch of examples under the eyes of all these claims."""
+    started = time.monotonic()
+    loaded = load(job.variant)
+    machine = claim_machine(loaded, tuple(c for c in CLAIMS if c.id in job.claims))
     broken: ClaimRefuted | None = None
     try:
-        run_machine(machine, max_examples=BATCH, first_seed=seed, until=until)
+        run_machine(machine, max_examples=BATCH, first_seed=job.seed, until=job.until)
     except ClaimRefuted as refuted:
         broken = refuted
     except TimeIsUp:
         pass
     seconds = time.monotonic() - started
     examples, interleavings = machine.tally.get("examples", 0), machine.tally.get("interleavings", 0)
-    verdicts = []
+    held = Found("", loaded.name, HOLDS, examples, interleavings, seconds, job.seed)
+    found = []
     for claim in machine.claims:
+        one = attrs.evolve(held, claim=claim.id)
         if broken is not None and broken.violation.claim == claim.id:
             scenario = minimize(broken.scenario, loaded, claim)
             violation = confirm(scenario, loaded, claim)
-            verdicts.append(
-                Verdict(
-                    claim.id,
-                    loaded.name,
-                    REFUTED,
-                    examples + 1,
-                    interleavings,
-                    seconds,
-                    seed,
-                    violation,
-                    scenario,
-                )
+            one = attrs.evolve(
+                one, verdict=REFUTED, examples=examples + 1, violation=violation, scenario=scenario
             )
-        else:
-            verdicts.append(Verdict(claim.id, loaded.name, HOLDS, examples, interleavings, seconds, seed))
-    return verdicts
+        found.append(one)
+    return found
+
+
+# What becomes of it
 
 
 @attrs.define
-class _Board:
-    """The verdicts so far; a refutation is final, holds add up."""
+class Board:
+    """What was found so far; a refutation is final, holds add up.  ``lost``: whose worker died, by variant and claim."""
 
-    verdicts: dict[tuple[str, str], Verdict] = attrs.Factory(dict)
+    found: dict[tuple[str, str], Found] = attrs.Factory(dict)
+    lost: dict[tuple[str, str], str] = attrs.Factory(dict)
 
-    def add(self, new: Verdict) -> None:
+    def add(self, new: Found) -> None:
+        """One more answer."""
         key = (new.variant, new.claim)
-        old = self.verdicts.get(key)
+        old = self.found.get(key)
         if old is None or (new.verdict == REFUTED and old.verdict != REFUTED):
             tried = 0 if old is None else old.examples
-            self.verdicts[key] = attrs.evolve(new, examples=new.examples + tried)
+            self.found[key] = attrs.evolve(new, examples=new.examples + tried)
         elif old.verdict == HOLDS:
-            self.verdicts[key] = attrs.evolve(
+            self.found[key] = attrs.evolve(
                 old,
                 examples=old.examples + new.examples,
                 interleavings=old.interleavings + new.interleavings,
                 seconds=old.seconds + new.seconds,
             )
+
+    def refuted(self, variant: str, claim: str) -> bool:
+        """The claim is."""
+        known = self.found.get((variant, claim))
+        return known is not None and known.verdict == REFUTED
+
+
+@attrs.define(frozen=True)
+class Explorations:
+    """What was explored to the end, or to a limit; what there was no time for is not in it.  ``lost``: whose worker died."""
+
+    outcomes: tuple[Outcome, ...] = ()
+    lost: tuple[tuple[exploring.Job, Lost], ...] = ()
+
+    def cells(self, variants: Sequence[str]) -> dict[tuple[str, str], Explored]:
+        """By claim and variant, where anything was explored that bears on the claim."""
+        found = {}
+        for variant in variants:
+            mine = [o for o in self.outcomes if o.job.variant == variant]
+            for cell in verdicts([o.job.situation for o in mine], [variant], mine):
+                found[cell.claim.id, variant] = cell
+        return found
+
+    def bound(self, variant: str) -> str:
+        """Of all that was explored to the end on the variant; empty for nothing."""
+        whole = [o for o in self.outcomes if o.job.variant == variant and not o.bounded]
+        return bound_of(whole) if whole else ""
+
+    def surprises(self) -> dict[tuple[str, str], str]:
+        """By claim and variant: what nobody expected of an exploration, or where it stopped."""
+        stopped = [(o.job, o.bounded) for o in self.outcomes if o.bounded]
+        stopped += [(job, f"a worker died ({lost.reason})") for job, lost in self.lost]
+        # The limit is one for all claims: each of them may be broken beyond it.
+        found = {
+            (claim, job.variant): f"bounded: {why} in {job.situation}"
+            for job, why in stopped
+            for claim in BY_ID
+        }
+        for claim, outcome, wanted in unexpected(self.outcomes):
+            verdict = outcome.verdict(claim.id)
+            found[claim.id, outcome.job.variant] = (
+                f"exploring {outcome.job.situation} says {verdict}, expected {wanted}"
+            )
+        return found
+
+
+J = TypeVar("J", Search, Shrink, exploring.Job)
+A = TypeVar("A")
+
+
+@attrs.define
+class Reviewer:
+    """A review under way: who is reviewed, until when, and what is known by now."""
+
+    pool: Pool
+    variants: list[Variant]
+    until: float
+    first_seed: int = 0
+    board: Board = attrs.Factory(Board)
+    progress: Progress = attrs.Factory(lambda: Progress(0, "examples"))
+    tell: Callable[[bool], None] = lambda _news: None
+
+    def refute(self) -> None:
+        """Search for every refutation that is expected."""
+        jobs = [
+            Search(v.name, (claim.id,), self.first_seed)
+            for v in self.variants
+            for claim in expected(v, REFUTED)
+        ]
+        self.progress.total += len(jobs)
+        for job, found in self._answers(refute, listed(jobs)):
+            if isinstance(found, Lost):
+                self._lose(job, found)
+                continue
+            self.board.add(found)
+            self._done(f"{found.variant}: {found.claim} {found.verdict}", found.examples)
+
+    def bound(self) -> Explorations:
+        """Explore in a part of the time that is left; what that refutes and the search did not is refuted."""
+        now = time.monotonic()
+        explored = self.explore(now + EXPLORING * (self.until - now))
+        news = [
+            Shrink(variant, claim, cell.smallest.refuted[claim].scenario)
+            for (claim, variant), cell in explored.cells([v.name for v in self.variants]).items()
+            if cell.smallest is not None and not self.board.refuted(variant, claim)
+        ]
+        for job, found in self._answers(shrink, listed(news)):
+            if isinstance(found, Lost):
+                self.board.lost[job.variant, job.claim] = found.reason
+            else:
+                self.board.add(found)
+        return explored
+
+    def explore(self, until: float) -> Explorations:
+        """Begin with the smallest, begin none when the time is up, and let every one that was begun come to its end."""
+        jobs = [
+            exploring.Job(name, v.name, STATES)
+            for name in sorted(QUICK, key=lambda name: SITUATIONS[name].size)
+            for v in self.variants
+        ]
+        self.progress.total += len(jobs)
+        outcomes: list[Outcome] = []
+        lost: list[tuple[exploring.Job, Lost]] = []
+        for job, outcome in self._answers(exploring.run, listed(jobs, until)):
+            if isinstance(outcome, Lost):
+                lost.append((job, outcome))
+            else:
+                outcomes.append(outcome)
+            self._done(f"explored {job}", 0)
+        self.progress.total -= len(jobs) - len(outcomes) - len(lost)
+        return Explorations(tuple(outcomes), tuple(lost))
+
+    def watch(self) -> None:
+        """Batch after batch, the variants in turn, until the time is up; at least one batch for each, whatever the time."""
+        waiting = self._batches()
+        # Whole batches that are due whatever the time: one for each variant, and one for each refutation found here.
+        owed = len(self.variants)
+
+        def more() -> Search | None:
+            nonlocal owed
+            batch = next(waiting, None) if owed > 0 or time.monotonic() < self.until else None
+            if batch is None:
+                return None
+            batch = batch if owed > 0 else attrs.evolve(batch, until=self.until)
+            owed -= 1
+            self.progress.total += 1
+            return batch
+
+        for job, found in self._answers(watch, more):
+            if isinstance(found, Lost):
+                self._lose(job, found)
+                continue
+            for one in found:
+                self.board.add(one)
+                owed = max(owed, 0) + (one.verdict == REFUTED)
+            self._done("watching what ought to hold", sum(one.examples for one in found))
+
+    def _batches(self) -> Iterator[Search]:
+        for seed in itertools.count(self.first_seed):
+            idle = True
+            for v in self.variants:
+                ids = tuple(c.id for c in expected(v, HOLDS) if not self.board.refuted(v.name, c.id))
+                if ids:
+                    idle = False
+                    yield Search(v.name, ids, seed)
+            if idle:
+                return
+
+    def _answers(
+        self, answer: Callable[[J], A], more: Callable[[], J | None]
+    ) -> Iterator[tuple[J, A | Lost]]:
+        with closing(self.pool.run(answer, more)) as answers:
+            for one in answers:
+                if one is None:
+                    self.tell(False)
+                    continue
+                job, got = one
+                if isinstance(got, Broke):
+                    raise VariantBroke(job.variant, got.reason)
+                yield job, got
+
+    def _done(self, last: str, examples: int) -> None:
+        self.progress.finished(last, examples)
+        self.tell(True)
+
+    def _lose(self, job: Search, lost: Lost) -> None:
+        for claim in job.claims:
+            self.board.lost[job.variant, claim] = lost.reason
+        self._done(f"{job.variant}: a worker died ({lost.reason})", 0)
+
+    def cell(self, claim: Claim, variant: str, explored: Explored | None, surprise: str) -> Cell:
+        """The verdict on that claim on that variant."""
+        wanted = claim.expected.get(variant, HOLDS)
+        died = self.board.lost.get((variant, claim.id))
+        said = surprise or (f"a worker died ({died}) over it" if died else "")
+        found = self.board.found.get((variant, claim.id))
+        if found is None:
+            return Cell(claim.id, variant, BOUNDED, wanted, 0, 0, None, surprise=said)
+        text = None
+        if found.scenario is not None:
+            made_by = Settings(claim=claim.id, variant=variant, strategy="portfolio", seed=found.seed)
+            text = scenario_file.dumps(ScenarioFile(found.scenario, made_by))
+        return Cell(
+            claim.id,
+            variant,
+            found.verdict,
+            wanted,
+            found.examples,
+            found.interleavings,
+            text,
+            found.seed,
+            bound_beside(found, explored) or None,
+            round(found.seconds, 3),
+            found.violation.sentence if found.violation else claim.sentence,
+            said or None,
+        )
+
+
+def bound_beside(found: Found, explored: Explored | None) -> str:
+    """What holds in all that was explored is no bound of a claim that is refuted elsewhere."""
+    if explored is None or (found.verdict == REFUTED and explored.verdict != REFUTED):
+        return ""
+    return explored.bound
 
 
 def review(
@@ -199,136 +360,32 @@ def review(
     budget: float,
     jobs: int | None = None,
     first_seed: int = 0,
-    tell: Callable[[Progress], None] = lambda _progress: None,
+    progress: Progress | None = None,
+    tell: Callable[[bool], None] = lambda _news: None,
 ) -> Review:
-    """Review these variants for about ``budget`` seconds on ``jobs`` cores (all, by default)."""
+    """Review these variants for about ``budget`` seconds on ``jobs`` cores (all, by default).
+
+    ``tell`` is called after each job (True) and now and then in between.  Raises VariantBroke.
+    """
     variants = [load(name) for name in names]
-    board = _Board()
-    workers = jobs or os.cpu_count() or 1
     until = time.monotonic() + budget
-    with ProcessPoolExecutor(workers) as pool:
-        _first_the_refutations(pool, list(zip(names, variants, strict=True)), board, first_seed, tell)
-        explored = _then_the_bounds(pool, workers, names, board, until, tell)
-        _then_the_rest(pool, workers, list(zip(names, variants, strict=True)), board, until, first_seed, tell)
+    with Pool(jobs or os.cpu_count() or 1) as pool:
+        reviewer = Reviewer(pool, variants, until, first_seed, tell=tell)
+        reviewer.progress = progress or reviewer.progress
+        reviewer.refute()
+        explored = reviewer.bound()
+        reviewer.watch()
     bounds, surprises = explored.cells(names), explored.surprises()
-    cells = []
-    for claim in CLAIMS:
-        for v in variants:
-            key = (claim.id, v.name)
-            found = board.verdicts[v.name, claim.id]
-            bound = _bound(found, bounds.get(key))
-            expected = claim.expected.get(v.name, HOLDS)
-            cells.append(Cell(claim, v.name, expected, found, bound, surprises.get(key, "")))
-    said = [f"{TITLES.get(name, name)}: {bound}" for name in names if (bound := explored.bound(name))]
-    return Review(cells, tuple(said))
-
-
-def _bound(found: Verdict, explored: Explored | None) -> str:
-    """What holds in all that was explored is no bound of a claim that is refuted elsewhere."""
-    if explored is None or (found.verdict == REFUTED and explored.verdict != REFUTED):
-        return ""
-    return explored.bound
-
-
-Named = list[tuple[str, Variant]]
-
-
-def _first_the_refutations(
-    pool: ProcessPoolExecutor, variants: Named, board: _Board, seed: int, tell: Callable[[Progress], None]
-) -> None:
-    futures = [
-        pool.submit(_refute, name, claim.id, seed)
-        for name, variant in variants
-        for claim in expected(variant, REFUTED)
-    ]
-    for done, future in enumerate(futures, 1):
-        verdict = future.result()
-        board.add(verdict)
-        last = f"{verdict.variant}: {verdict.claim} {verdict.verdict}"
-        tell(Progress(done, len(futures), _tried(board), last))
-
-
-def _then_the_bounds(
-    pool: Executor,
-    workers: int,
-    names: list[str],
-    board: _Board,
-    until: float,
-    tell: Callable[[Progress], None],
-) -> Explorations:
-    """In a part of the time that is left; whatever it refutes that the search did not is refuted."""
-
-    def told(done: int, total: int, last: str) -> None:
-        tell(Progress(done, total, _tried(board), f"explored {last}"))
-
-    now = time.monotonic()
-    explored = explore_quick(pool, workers, names, now + EXPLORING * (until - now), told)
-    if isinstance(explored, Broke):
-        raise VariantBroke(explored.reason)
-    news = [
-        pool.submit(_shrink, variant, claim, cell.smallest.refuted[claim].scenario)
-        for (claim, variant), cell in explored.cells(names).items()
-        if cell.smallest is not None and not _refuted(board, variant, claim)
-    ]
-    for future in news:
-        board.add(future.result())
-    return explored
-
-
-def _then_the_rest(
-    pool: ProcessPoolExecutor,
-    workers: int,
-    variants: Named,
-    board: _Board,
-    until: float,
-    first_seed: int,
-    tell: Callable[[Progress], None],
-) -> None:
-    """Batch after batch, the variants in turn, until the time is up; at least one batch for each, whatever the time."""
-    waiting = _batches(variants, board, first_seed)
-    running: set[Future[list[Verdict]]] = set()
-    # Whole batches that are due whatever the time: one for each variant, and one for each refutation found here.
-    owed = len(variants)
-    started = done = 0
-    while True:
-        while len(running) < workers and (owed > 0 or time.monotonic() < until):
-            job = next(waiting, None)
-            if job is None:
-                break
-            name, ids, seed = job
-            running.add(pool.submit(_watch, name, ids, seed, float("inf") if owed > 0 else until))
-            owed -= 1
-            started += 1
-        if not running:
-            return
-        finished, running = wait(running, return_when=FIRST_COMPLETED)
-        for future in finished:
-            done += 1
-            for verdict in future.result():
-                board.add(verdict)
-                owed = max(owed, 0) + (verdict.verdict == REFUTED)
-        tell(Progress(done, started, _tried(board), "watching what ought to hold"))
-
-
-def _batches(variants: Named, board: _Board, first_seed: int) -> Iterator[tuple[str, tuple[str, ...], int]]:
-    for seed in itertools.count(first_seed):
-        idle = True
-        for name, variant in variants:
-            ids = tuple(c.id for c in expected(variant, HOLDS) if not _refuted(board, variant.name, c.id))
-            if ids:
-                idle = False
-                yield name, ids, seed
-        if idle:
-            return
-
-
-def _refuted(board: _Board, variant: str, claim: str) -> bool:
-    known = board.verdicts.get((variant, claim))
-    return known is not None and known.verdict == REFUTED
-
-
-def _tried(board: _Board) -> int:
-    return sum(v.examples for v in board.verdicts.values())
+    keys = [(claim, v.name) for claim in CLAIMS for v in variants]
+    return Review(
+        tuple(
+            reviewer.cell(claim, name, bounds.get((claim.id, name)), surprises.get((claim.id, name), ""))
+            for claim, name in keys
+        ),
+        bounds=tuple(
+            f"{TITLES.get(name, name)}: {bound}" for name in names if (bound := explored.bound(name))
+        ),
+    )
 
 
 def lockstep(

@@ -23,7 +23,7 @@ STEPS = 22
 
 
 @attrs.define(frozen=True)
-class Verdict:
+class Found:
     """What a search found.  ``holds`` is bounded by what was tried: examples, and interleavings beyond one of each."""
 
     claim: str
@@ -54,7 +54,7 @@ def search(
     until: float | None = None,
     shrink: bool = True,
     mix: Mix = PORTFOLIO,
-) -> Verdict:
+) -> Found:
     """Try ``max_examples`` examples, or until the monotonic clock says ``until``; shrink what breaks the claim.
 
     Programs that kill nobody are tried, and do not count towards ``max_examples``.
@@ -72,11 +72,11 @@ def search(
     examples, interleavings = tally.get("examples", 0), tally.get("interleavings", 0)
     if found is None:
         seconds = time.monotonic() - started
-        return Verdict(claim.id, variant.name, HOLDS, examples, interleavings, seconds, first_seed)
+        return Found(claim.id, variant.name, HOLDS, examples, interleavings, seconds, first_seed)
     scenario = minimize(found.scenario, variant, claim) if shrink else found.scenario
     violation = confirm(scenario, variant, claim)
     seconds = time.monotonic() - started
-    return Verdict(
+    return Found(
         claim.id, variant.name, REFUTED, examples + 1, interleavings, seconds, first_seed, violation, scenario
     )
 

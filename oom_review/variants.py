@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from kernel_model.sched import Variant
@@ -18,8 +19,21 @@ ALIASES = {
 TITLES = {"legacy_tifmemdie": "legacy", "patched": "RFC", "mainline_v6_18": "mainline v6.18"}
 
 
+DEFAULT_VARIANTS = tuple(TITLES)
+# Before the RFC and after it.
+PAIR = ("legacy_tifmemdie", "patched")
+
+
 class VariantError(BadInput):
     """There is no such variant, or it is none."""
+
+
+class VariantBroke(BadInput):
+    """A variant's own code raised."""
+
+    def __init__(self, variant: str, where: str) -> None:
+        """``where``: file, line and what, in one line."""
+        super().__init__(f"variant {variant!r} broke at {where}")
 
 
 def load(name: str) -> Variant:
@@ -41,6 +55,11 @@ def load(name: str) -> Variant:
     if not isinstance(variant, Variant):
         raise VariantError(f"variant {name!r}: {package} has no VARIANT of type kernel_model.sched.Variant")
     return variant
+
+
+def load_all(names: Iterable[str]) -> list[Variant]:
+    """Each once, in their order."""
+    return list({(v := load(name)).name: v for name in names}.values())
 
 
 def _one_line(error: BaseException) -> str:

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from oom_review import keep, scenario_file
+from oom_review import scenario_file
 from oom_review.claims import CLAIMS, REFUTED
 from oom_review.columns import columns
+from oom_review.commands import keep
 from oom_review.errors import BadInput
 from oom_review.replay import replay
 from oom_review.variants import load

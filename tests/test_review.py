@@ -53,8 +53,8 @@ def test_a_variant_of_ones_own_is_held_to_every_claim(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["review", "--budget", "0"], "argument --budget: '0' is not a number of seconds"),
-        (["review", "--jobs", "x"], "argument --jobs: 'x' is not a number from 1 to 256"),
+        (["review", "--budget", "0"], "argument --budget: '0' is not a number above 0"),
+        (["review", "--jobs", "x"], "argument --jobs: 'x' is not a number above 0 and up to 256"),
         (["review", "--variant", "nope"], "variant 'nope' can't be imported"),
         (["review", "--variant", "broken", "--budget", "1"], "variant 'broken' broke at"),
         (["review", "--json", "mine.txt"], "mine.txt: exists, and is not an older one of ours"),

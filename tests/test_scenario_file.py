@@ -20,7 +20,7 @@ from kernel_model.operations import OPERATIONS, SIGNALS, Arg
 from kernel_model.sched import Variant
 from oom_review import reschedule, scenario_file
 from oom_review.claims import BY_ID
-from oom_review.cli import main
+from oom_review.commands.cli import main
 from oom_review.scenario import Op, Run, Scenario
 from oom_review.scenario_file import MAX_BYTES, dumps, parse, read
 from oom_review.scenario_form import (

@@ -18,8 +18,8 @@ from oom_review.draw import LEGEND, title
 from oom_review.errors import BadInput
 from oom_review.report.players import Player, players
 from oom_review.report.templates import environment, text_of
-from oom_review.report.verdicts import Cell, Review
 from oom_review.scenario_file import dumps
+from oom_review.verdicts import Cell, Review
 
 MARKER = '<meta name="generator" content="oom-review report">'
 MAX_BYTES = 3_000_000
@@ -40,7 +40,7 @@ class Shown:
     @property
     def as_expected(self) -> bool:
         """The suite's own verdict on this verdict."""
-        return self.cell.verdict == self.cell.expected
+        return self.cell.as_expected
 
 
 def page(review: Review, name: str) -> str:

@@ -14,11 +14,11 @@ from oom_review.errors import BadInput
 from oom_review.lanes import Frame, frames, layout, notable, shown_tasks
 from oom_review.remarks import Focus, words
 from oom_review.replay import replay
-from oom_review.report.verdicts import Cell, Review
 from oom_review.scenario_form import ScenarioFile
 from oom_review.schedules.driver import TICK
 from oom_review.trace import Request, Rest, Row, Step, Trace
 from oom_review.variants import VariantError, load
+from oom_review.verdicts import Cell, Review
 
 LEGACY, RFC = "legacy_tifmemdie", "patched"
 # Left to right; strangers stand between mainline and the RFC.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import traceback
 from typing import Any
 
 import attrs
@@ -60,26 +59,8 @@ class Outcome:
         return BOUNDED if self.bounded else HOLDS
 
 
-@attrs.define(frozen=True)
-class Broke:
-    """The variant's own code raised: what, and where, in one line."""
-
-    reason: str
-
-
-def run(job: Job) -> Outcome | Broke:
+def run(job: Job) -> Outcome:
     """A worker's job."""
-    try:
-        return _explored(job)
-    except Exception as error:  # noqa: BLE001 - a stranger's variant may raise anything
-        last = traceback.extract_tb(error.__traceback__)[-1]
-        what = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-        return Broke(
-            f"variant {job.variant!r} broke at {last.filename}:{last.lineno}: {what} ({job.situation})"
-        )
-
-
-def _explored(job: Job) -> Outcome:
     situation = SITUATIONS[job.situation]
     variant = load(job.variant)
     started = time.monotonic()

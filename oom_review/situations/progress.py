@@ -1,4 +1,4 @@
-"""How far an exploration is: a bar on a terminal, plain lines elsewhere."""
+"""How far a search is: a bar on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -11,15 +11,21 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as Bar
 
+MOST_WORDS = 48
+
 
 @attrs.define
 class Progress:
-    """Jobs, states and time.  ``ahead`` is the expected size of what is left, ``behind`` of what was explored in this run."""
+    """Jobs done of those known, how many of what was ``counted`` in them, and time.
+
+    ``ahead`` is the expected size of what is left, 0 if nobody knows, ``behind`` of what was done in this run.
+    """
 
     total: int
-    ahead: float
+    unit: str
     done: int = 0
-    states: int = 0
+    counted: int = 0
+    ahead: float = 0.0
     behind: float = 0.0
     last: str = ""
     clock: Callable[[], float] = time.monotonic
@@ -29,10 +35,10 @@ class Progress:
         """The clock runs."""
         self.started = self.clock()
 
-    def finished(self, last: str, size: float, states: int) -> None:
+    def finished(self, last: str, counted: int, size: float = 0.0) -> None:
         """One job more."""
         self.done += 1
-        self.states += states
+        self.counted += counted
         self.behind += size
         self.ahead -= size
         self.last = last
@@ -41,8 +47,9 @@ class Progress:
         """In words."""
         seconds = self.clock() - self.started
         words = [f"{self.done}/{self.total} jobs"]
+        if self.counted:
+            words.append(f"{self.counted / max(seconds, 0.001):.0f} {self.unit}/s")
         if self.behind:
-            words.append(f"{self.states / max(seconds, 0.001):.0f} states/s")
             words.append(f"about {_duration(seconds * self.ahead / self.behind)} left")
         return ", ".join(words)
 
@@ -62,21 +69,17 @@ def shown(console: Console, progress: Progress) -> Iterator[Callable[[bool], Non
 
         def line(news: bool) -> None:
             if news:
-                print(f"{progress.line()}: {progress.last}", flush=True)
+                console.file.write(f"{progress.line()}: {progress.last}\n")
+                console.file.flush()
 
         yield line
         return
-    bar = Bar(
-        TextColumn("exploring"),
-        BarColumn(),
-        TextColumn("{task.description}"),
-        console=console,
-        transient=True,
-    )
+    bar = Bar(BarColumn(), TextColumn("{task.description}", markup=False), console=console, transient=True)
     with bar:
         task = bar.add_task(progress.line(), total=progress.total, completed=progress.done)
 
         def draw(_news: bool) -> None:
-            bar.update(task, description=progress.line(), completed=progress.done)
+            said = f"{progress.line()}: {progress.last[:MOST_WORDS]}"
+            bar.update(task, description=said, total=progress.total, completed=progress.done)
 
         yield draw

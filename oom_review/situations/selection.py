@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fnmatch import fnmatchcase
 
-from oom_review.claims import BY_ID
+from oom_review.claims import find
 from oom_review.errors import BadInput
 from oom_review.situations.dimensions import MAX_THREADS
 from oom_review.situations.families import FAMILIES, SITUATIONS
@@ -13,9 +13,8 @@ from oom_review.situations.situation import Situation
 
 def select(patterns: list[str], claims: list[str], threads: int | None) -> list[Situation]:
     """All that match one of the patterns, are in the family of one of the claims and have no more threads; raises BadInput."""
-    unknown = [c for c in claims if c not in BY_ID]
-    if unknown:
-        raise BadInput(f"no such claim: {unknown[0]!r}; there are: {', '.join(BY_ID)}")
+    for claim in claims:
+        find(claim)
     if threads is not None and not 1 <= threads <= MAX_THREADS:
         raise BadInput(f"--threads {threads}: victims have 1 to {MAX_THREADS} threads")
     for pattern in patterns:

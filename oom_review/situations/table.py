@@ -1,4 +1,4 @@
-"""The table of an exploration, and the witnesses under it."""
+"""The table of verdicts, and what is said of an exploration's under it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from rich.table import Table
+from rich.text import Text
 
 from oom_review import failure, scenario_file
-from oom_review.claims import CLAIMS, HOLDS, REFUTED, Claim
+from oom_review.claims import HOLDS, REFUTED, Claim
 from oom_review.files import write_beside
 from oom_review.situations.job import Outcome
 from oom_review.situations.verdicts import Explored
@@ -17,22 +18,19 @@ from oom_review.variants import TITLES, load
 COLOURS = {HOLDS: "green", REFUTED: "red"}
 
 
-def table(cells: Sequence[Explored], variants: Sequence[str]) -> Table:
-    """Claims down, variants across; under each verdict its bound."""
+def table(rows: Iterable[tuple[str, str, str, str]], variants: Sequence[str]) -> Table:
+    """Claims down, variants across.  ``rows``: claim, variant, verdict, and what it rests on, which stands under it."""
+    texts: dict[str, dict[str, Text]] = {}
+    for claim, variant, verdict, basis in rows:
+        style = COLOURS.get(verdict.split()[0], "yellow")
+        texts.setdefault(claim, {})[variant] = Text.assemble((verdict, style), f"\n{basis}")
     made = Table(show_lines=True)
     made.add_column("claim", no_wrap=True)
     for name in variants:
         made.add_column(TITLES.get(name, name))
-    for claim in CLAIMS:
-        row = {c.variant: c for c in cells if c.claim is claim}
-        if row:
-            made.add_row(claim.id, *(_cell(row[v]) if v in row else "" for v in variants))
+    for claim, row in texts.items():
+        made.add_row(claim, *(row.get(v, "") for v in variants))
     return made
-
-
-def _cell(cell: Explored) -> str:
-    colour = COLOURS.get(cell.verdict, "yellow")
-    return f"[{colour}]{cell.verdict}[/{colour}]\n{cell.bound}"
 
 
 def print_refutations(cells: Iterable[Explored]) -> None:

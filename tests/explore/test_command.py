@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from oom_review.cli import main
+from oom_review.commands.cli import main
 
 CORPUS = Path(__file__).parents[1] / "corpus"
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from oom_review.report.build import page
 from oom_review.report.players import Player, players
-from oom_review.report.verdicts import Review, from_data
+from oom_review.verdicts import Review, from_data
 
 REVIEW = Path(__file__).parent / "review.json"
 

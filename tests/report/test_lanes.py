@@ -9,7 +9,8 @@ import pytest
 from pages import player
 
 from oom_review import draw, lanes
-from oom_review.cli import BAD_INPUT, OK, main
+from oom_review.commands import BAD_INPUT, OK
+from oom_review.commands.cli import main
 from oom_review.lanes import frames, layout, notable, shown_tasks
 from oom_review.scenario_file import read
 from oom_review.trace import Request, Rest, Step, Trace, record

@@ -14,16 +14,13 @@ from typing import Any
 import pytest
 from pages import REVIEW, data, made, review
 
-from oom_review import review_command
-from oom_review.claims import BY_ID
-from oom_review.cli import BAD_INPUT, FAILED, OK, main
+from oom_review.commands import BAD_INPUT, FAILED, OK
+from oom_review.commands.cli import main
 from oom_review.differences import DIFFERENCES
 from oom_review.errors import BadInput
 from oom_review.report import build
 from oom_review.report.players import counterpart, players
-from oom_review.report.verdicts import from_data
-from oom_review.review import Cell, Review
-from oom_review.search import Verdict
+from oom_review.verdicts import Cell, Review, as_json, from_data
 
 ROOT = Path(__file__).parents[2]
 
@@ -173,13 +170,11 @@ def test_a_counterexample_that_does_not_refute_any_more_is_said_not_to() -> None
 
 def test_what_a_review_writes_can_be_read() -> None:
     """The review command's own form."""
-    claim = BY_ID["fridge-empties"]
-    cell = Cell(claim, "patched", "holds", Verdict(claim.id, "patched", "holds", 3, 4, 0.5), "9 situations")
-    read = from_data(review_command.as_data(Review([cell], ("RFC: 9 situations",))), "it")
-    assert [(c.id, c.variant, c.verdict, c.examples) for c in read.claims] == [
-        ("fridge-empties", "patched", "holds", 3)
-    ]
-    assert (read.claims[0].bound, read.bounds) == ("9 situations", ("RFC: 9 situations",))
+    cell = Cell(
+        "fridge-empties", "patched", "bounded", "holds", 3, 4, None, 0, "9 situations", surprise="died"
+    )
+    review = Review((cell,), {"known": 3}, ("RFC: 9 situations",))
+    assert from_data(json.loads(as_json(review)), "it") == review
 
 
 def _with(**changes: Any) -> str:

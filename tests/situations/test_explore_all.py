@@ -14,16 +14,16 @@ import pytest
 import patched
 from oom_review import scenario_file
 from oom_review.claims import BY_ID, HOLDS, REFUTED
-from oom_review.cli import main
+from oom_review.commands.cli import main
 from oom_review.run import play
-from oom_review.situations import command
+from oom_review.situations.exploration import Exploration
 from oom_review.situations.families import FAMILIES, QUICK, SITUATIONS
-from oom_review.situations.job import Broke, Job, Outcome, run
+from oom_review.situations.job import Job, Outcome, run
 from oom_review.situations.progress import Progress
 from oom_review.situations.results import Results
 from oom_review.situations.table import print_unexpected
 from oom_review.situations.verdicts import unexpected, verdicts
-from oom_review.variants import load
+from oom_review.variants import DEFAULT_VARIANTS, load
 
 ONE, TWO, GONE = "memcg-oom/threads=1", "memcg-oom/threads=2", "memcg-oom/threads=2/leader=long-gone"
 
@@ -70,7 +70,7 @@ def test_a_limit_never_counts_as_holds(capfd: pytest.CaptureFixture[str]) -> Non
     assert "holds" not in output
 
 
-def killed_over_two(job: Job) -> Outcome | Broke:
+def killed_over_two(job: Job) -> Outcome:
     """A worker that somebody kills over one of the jobs."""
     if job.situation == TWO:
         os.kill(os.getpid(), signal.SIGKILL)
@@ -82,7 +82,7 @@ def test_a_killed_worker_loses_one_job(tmp_path: Path, capfd: pytest.CaptureFixt
     jobs = [Job(name, "patched") for name in (ONE, TWO, GONE)]
     for answer, lost in ((killed_over_two, 1), (run, 0)):
         results = Results(tmp_path / "r", ["patched"])
-        exploration = command.Exploration(jobs, results, answer)
+        exploration = Exploration(jobs, results, answer)
         exploration.run(2)
         results.close()
         printed, errors = capfd.readouterr()
@@ -129,8 +129,8 @@ def test_interrupted_it_says_how_to_go_on(tmp_path: Path) -> None:
     done = int(said.split("interrupted; ")[1].split()[0])
     assert done >= 1
     assert again.split()[-2:] == ["--resume", "oom-review-explore.jsonl"]
-    results = Results(tmp_path / "oom-review-explore.jsonl", command.DEFAULT_VARIANTS)
-    jobs = [Job(name, variant) for name in SITUATIONS for variant in command.DEFAULT_VARIANTS]
+    results = Results(tmp_path / "oom-review-explore.jsonl", DEFAULT_VARIANTS)
+    jobs = [Job(name, variant) for name in SITUATIONS for variant in DEFAULT_VARIANTS]
     assert sum(results.outcome(job) is not None for job in jobs) == done
     results.close()
 
@@ -141,9 +141,9 @@ def test_interrupted_it_says_how_to_go_on(tmp_path: Path) -> None:
         (["--situation", "no-such"], "no such situation: 'no-such'"),
         (["--claim", "no-such"], "no such claim: 'no-such'; there are: fridge-empties, "),
         (["--threads", "5"], "--threads 5: victims have 1 to 4 threads"),
-        (["--threads", "0"], "argument --threads: '0' is not a number above 0"),
+        (["--threads", "0"], "--threads 0: victims have 1 to 4 threads"),
         (["--states", "-1"], "argument --states: '-1' is not a number above 0"),
-        (["--jobs", "many"], "argument --jobs: 'many' is not a number from 1 to 256"),
+        (["--jobs", "many"], "argument --jobs: 'many' is not a number above 0 and up to 256"),
         (["--claim", "fridge-empties", "--situation", "*/sharer=*", "--list"], "no situation is in all"),
         (["--variant", "nope"], "variant 'nope' can't be imported"),
         (["--variant", "short"], "variant 'short' can't be imported: TypeError: "),
@@ -205,7 +205,6 @@ def test_list_names_situations_and_explores_nothing(capsys: pytest.CaptureFixtur
 def test_what_nobody_expected_is_an_error_in_both_directions() -> None:
     """A claim that is refuted where the family says holds, or the other way; a variant nobody knows is to keep all claims."""
     outcome = run(Job(GONE, "patched"))
-    assert isinstance(outcome, Outcome)
     assert unexpected([outcome]) == []
     repaired = Outcome(outcome.job, 1, 1, 1, 0.0, "", {})
     assert [(c.id, expected) for c, _o, expected in unexpected([repaired])] == [("count-returns", REFUTED)]
@@ -228,7 +227,6 @@ def test_an_unexpected_refutation_leaves_a_file(
     """As every failure does: the interleaving, the command that replays it, and what was expected."""
     monkeypatch.setenv("OOM_REVIEW_FAILURES", str(tmp_path))
     outcome = run(Job(GONE, "patched"))
-    assert isinstance(outcome, Outcome)
     print_unexpected([(BY_ID["count-returns"], outcome, HOLDS)] * 2)
     output = capsys.readouterr().out
     assert output.count("oom_victims stays 1") == 1
@@ -242,10 +240,10 @@ def test_an_unexpected_refutation_leaves_a_file(
 def test_progress_says_how_far_it_is() -> None:
     """Done and total, states a second, and the time left, by the sizes of what is left."""
     now = [0.0]
-    progress = Progress(4, 100.0, 1, clock=lambda: now[0])
+    progress = Progress(4, "states", 1, ahead=100.0, clock=lambda: now[0])
     assert progress.line() == "1/4 jobs"
     now[0] = 2.0
-    progress.finished("it", 20.0, 3000)
+    progress.finished("it", 3000, 20.0)
     assert progress.line() == "2/4 jobs, 1500 states/s, about 8 s left"
     now[0] = 200.0
     assert progress.line() == "2/4 jobs, 15 states/s, about 13 min left"

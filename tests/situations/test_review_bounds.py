@@ -3,38 +3,59 @@
 from __future__ import annotations
 
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Generator
+from typing import Any
 
 import attrs
 import pytest
 from rich.console import Console
 
-from oom_review import review, review_bounds
+from oom_review import review
 from oom_review.claims import BY_ID, HOLDS, REFUTED
-from oom_review.review import Cell
-from oom_review.review_bounds import Explorations, explore_quick
-from oom_review.review_command import as_data, table
+from oom_review.explore.explorer import BOUNDED
+from oom_review.review import Board, Explorations, Reviewer, Search, bound_beside
 from oom_review.run import play
-from oom_review.search import Verdict
+from oom_review.scenario_file import parse
+from oom_review.search import Found
 from oom_review.situations.families import QUICK
-from oom_review.situations.job import Broke
+from oom_review.situations.table import table
 from oom_review.variants import load
+from oom_review.workers import Lost, Pool
 
 ONE, GONE = "memcg-oom/threads=1", "memcg-oom/threads=2/leader=long-gone"
+HELD = Found("victim-dies", "patched", HOLDS, 3, 4, 0.5)
+
+
+class Here(Pool):
+    """No workers: whoever wants an answer works it out."""
+
+    def run(self, answer: Callable[[Any], Any], more: Callable[[], Any]) -> Generator[tuple[Any, Any]]:
+        while (job := more()) is not None:
+            yield job, answer(job)
+
+
+class Killed(Pool):
+    """Workers that all die."""
+
+    def run(self, answer: Callable[[Any], Any], more: Callable[[], Any]) -> Generator[tuple[Any, Any]]:
+        del answer
+        while (job := more()) is not None:
+            yield job, Lost("Killed")
 
 
 @pytest.fixture(autouse=True)
 def _two_situations(monkeypatch: pytest.MonkeyPatch) -> None:
     assert {ONE, GONE} <= set(QUICK)
-    monkeypatch.setattr(review_bounds, "QUICK", (ONE, GONE))
+    monkeypatch.setattr(review, "QUICK", (ONE, GONE))
 
 
-def explored(until: float = float("inf"), variant: str = "patched") -> Explorations:
+def reviewer(pool: Pool | None = None) -> Reviewer:
+    return Reviewer(pool or Here(1), [load("patched")], time.monotonic() + 60)
+
+
+def explored(until: float = float("inf")) -> Explorations:
     """Both situations, or as many as there is time for."""
-    with ThreadPoolExecutor(1) as pool:
-        found = explore_quick(pool, 1, [variant], until, lambda _done, _total, _last: None)
-    assert not isinstance(found, Broke)
-    return found
+    return reviewer().explore(until)
 
 
 def test_each_verdict_has_its_bound() -> None:
@@ -61,34 +82,45 @@ def test_what_there_was_no_time_for_is_not_counted() -> None:
 
 def test_a_limit_is_no_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is said in every cell, and the review is not as expected."""
-    monkeypatch.setattr(review_bounds, "STATES", 10)
+    monkeypatch.setattr(review, "STATES", 10)
     found = explored()
     cells = found.cells(["patched"])
     assert {cell.verdict for cell in cells.values()} == {"bounded"}
     assert cells["victim-dies", "patched"].bound == "bounded: stopped at 10 states in 1 of 1 situation"
     assert found.bound("patched") == ""
     assert set(found.surprises()) == {(claim, "patched") for claim in BY_ID}
-    verdict = Verdict("victim-dies", "patched", HOLDS, 3, 4, 0.5)
-    surprise = found.surprises()["victim-dies", "patched"]
-    assert not Cell(BY_ID["victim-dies"], "patched", HOLDS, verdict, "", surprise).as_expected
+    asked = reviewer()
+    asked.board.add(HELD)
+    cell = asked.cell(BY_ID["victim-dies"], "patched", None, found.surprises()["victim-dies", "patched"])
+    assert (cell.verdict, cell.as_expected) == (HOLDS, False)
 
 
-def _bounds(board: review._Board, found: Explorations, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(review, "explore_quick", lambda *_arguments: found)
-    with ThreadPoolExecutor(1) as pool:
-        review._then_the_bounds(pool, 1, ["patched"], board, time.monotonic() + 60, lambda _step: None)
+def test_whose_worker_died_is_said_and_nothing_of_it_holds() -> None:
+    """In each of the three parts of a review."""
+    asked = reviewer(Killed(1))
+    asked.refute()
+    found = asked.bound()
+    asked.until = 0.0
+    asked.watch()
+    assert found.outcomes == ()
+    claim = BY_ID["count-returns"]
+    assert found.surprises()[claim.id, "patched"] == f"bounded: a worker died (Killed) in {GONE}"
+    for one in BY_ID.values():
+        cell = asked.cell(one, "patched", None, "")
+        assert (cell.verdict, cell.surprise) == (BOUNDED, "a worker died (Killed) over it")
+        assert not cell.as_expected
 
 
-def test_what_exploring_refutes_is_refuted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_exploring_refutes_is_refuted() -> None:
     """Also if the search found nothing: with a small scenario that shows it; and it is a surprise if nobody expected it."""
-    found = explored()
-    board = review._Board()
-    board.add(Verdict("count-returns", "patched", HOLDS, 3, 4, 0.5))
-    _bounds(board, found, monkeypatch)
-    verdict = board.verdicts["patched", "count-returns"]
-    assert (verdict.verdict, verdict.examples) == (REFUTED, 3)
-    assert verdict.scenario is not None
-    assert "count-returns" in play(verdict.scenario, load("patched")).violations
+    asked = reviewer()
+    asked.board.add(attrs.evolve(HELD, claim="count-returns"))
+    found = asked.bound()
+    one = asked.board.found["patched", "count-returns"]
+    assert (one.verdict, one.examples) == (REFUTED, 3)
+    cell = asked.cell(BY_ID["count-returns"], "patched", None, "")
+    assert cell.scenario is not None
+    assert "count-returns" in play(parse(cell.scenario).scenario, load("patched")).violations
     gone = next(o for o in found.outcomes if o.job.situation == GONE)
     more = attrs.evolve(gone, refuted=gone.refuted | {"victim-dies": gone.refuted["count-returns"]})
     assert Explorations((more,)).surprises() == {
@@ -107,29 +139,56 @@ def test_what_exploring_no_longer_refutes_is_a_surprise() -> None:
 def test_what_is_refuted_has_no_bound_within_which_it_holds() -> None:
     """Unless exploring refutes it too: then it says how often."""
     cells = explored().cells(["patched"])
-    search = Verdict("victim-dies", "patched", REFUTED, 3, 4, 0.5)
-    assert review._bound(search, cells["victim-dies", "patched"]) == ""
-    assert review._bound(search, None) == ""
-    assert review._bound(search, cells["count-returns", "patched"]) == "refuted in 1 of 2 situations"
-    holds = attrs.evolve(search, verdict=HOLDS)
-    assert review._bound(holds, cells["victim-dies", "patched"]).startswith(
-        "all interleavings of 1 situation"
+    refuted = attrs.evolve(HELD, verdict=REFUTED)
+    assert bound_beside(refuted, cells["victim-dies", "patched"]) == ""
+    assert bound_beside(refuted, None) == ""
+    assert bound_beside(refuted, cells["count-returns", "patched"]) == "refuted in 1 of 2 situations"
+    assert bound_beside(HELD, cells["victim-dies", "patched"]).startswith("all interleavings of 1 situation")
+
+
+def test_a_refutation_is_final_and_what_holds_adds_up() -> None:
+    """Whatever comes first."""
+    refuted = attrs.evolve(HELD, verdict=REFUTED, examples=1)
+    for order in ([HELD, HELD, refuted], [HELD, refuted, HELD]):
+        board = Board()
+        for one in order:
+            board.add(one)
+        assert board.refuted("patched", "victim-dies")
+    board = Board()
+    board.add(HELD)
+    board.add(HELD)
+    assert board.found["patched", "victim-dies"] == attrs.evolve(
+        HELD, examples=6, interleavings=8, seconds=1.0
     )
 
 
-def test_the_table_and_the_json_have_the_bound() -> None:
-    """Under the verdict, and by cell."""
-    cell = Cell(
-        BY_ID["victim-dies"],
-        "patched",
-        HOLDS,
-        Verdict("victim-dies", "patched", HOLDS, 3, 4, 0.5),
-        "all of it",
-    )
+def test_each_variant_is_watched_whatever_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One batch each, and one more for a refutation that is found there."""
+    jobs: list[Search] = []
+
+    def watched(job: Search) -> list[Found]:
+        jobs.append(job)
+        return [
+            attrs.evolve(HELD, claim=c, verdict=REFUTED if len(jobs) == 1 else HOLDS) for c in job.claims[:1]
+        ]
+
+    monkeypatch.setattr(review, "watch", watched)
+    asked = reviewer()
+    asked.until = 0.0
+    asked.watch()
+    assert [job.until for job in jobs] == [float("inf")] * 2
+    assert jobs[1].claims == jobs[0].claims[1:]
+
+
+def test_the_table_has_what_a_verdict_rests_on() -> None:
+    """Under the verdict; a variant without one has an empty cell."""
     console = Console(width=100)
     with console.capture() as shown:
-        console.print(table([cell], ["patched"]))
-    assert "all of it" in shown.get()
-    data = as_data(review.Review([cell], ("RFC: all of it",)))
-    assert data["claims"][0]["bound"] == "all of it"
-    assert data["bounds"] == ["RFC: all of it"]
+        console.print(table([("victim-dies", "patched", HOLDS, "all of [it]")], ["patched", "my_v2"]))
+    assert "all of [it]" in shown.get()
+
+
+def test_the_smallest_situation_comes_first() -> None:
+    """Whatever the time is enough for."""
+    lost = reviewer(Killed(1)).explore(float("inf")).lost
+    assert [job.situation for job, _lost in lost] == [ONE, GONE]

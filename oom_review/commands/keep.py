@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -14,8 +15,28 @@ from oom_review.files import write_new
 from oom_review.replay import replay
 from oom_review.scenario_form import Expectation, ScenarioFile
 from oom_review.trace import Trace
+from oom_review.variants import DEFAULT_VARIANTS, load_all
 
-CORPUS = Path("tests/corpus")
+CORPUS = "tests/corpus"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's options."""
+    parser.description = "Make a scenario file a regression of the test suite, with what it gives today."
+    parser.add_argument("file", metavar="FILE", help="a scenario file")
+    parser.add_argument("--name", required=True, metavar="NAME", help="the regression's name")
+    parser.add_argument("--corpus", default=CORPUS, metavar="DIR", help="where regressions are kept")
+    parser.add_argument(
+        "--variant", metavar="NAME", action="append", help="expect this variant's result (all three)"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Status 0 when it is kept.  Raises BadInput."""
+    variants = load_all(options.variant or DEFAULT_VARIANTS)
+    target = keep(options.file, options.name, variants, Path(options.corpus))
+    print(f"kept as {target}")
+    return 0
 
 
 def expectation(trace: Trace) -> Expectation:
@@ -35,7 +56,7 @@ def with_expectations(file: ScenarioFile, variants: Iterable[Variant], name: str
     return attrs.evolve(file, expect=tuple((p.trace.variant, expectation(p.trace)) for p in played))
 
 
-def keep(source: str, name: str, variants: Iterable[Variant], corpus: Path = CORPUS) -> Path:
+def keep(source: str, name: str, variants: Iterable[Variant], corpus: Path) -> Path:
     """Write the regression; raises BadInput for a bad name or place, or if one of that name exists."""
     if not name.replace("-", "").replace("_", "").isalnum() or not name.isascii():
         raise BadInput(f"{name!r} can't name a regression: letters, digits, - and _ only")

@@ -1,4 +1,4 @@
-"""A review's verdicts, as ``oom-review review --json`` writes them.  Whatever is wrong with a file raises BadInput."""
+"""A review's verdicts as data, which ``oom-review review --json`` writes and a report reads.  What is wrong raises BadInput."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ import jsonschema
 from oom_review.claims import BY_ID
 from oom_review.errors import BadInput
 
+FORMAT = "oom-review review"
+MARKER = f'"format": "{FORMAT}"'
 MAX_BYTES = 20_000_000
 _COUNT = {"type": "integer", "minimum": 0, "maximum": 10**15}
 _TEXT = {"type": "string", "maxLength": 2000}
@@ -30,13 +32,16 @@ SCHEMA: dict[str, Any] = {
                 "properties": {
                     "id": _TEXT,
                     "variant": {"type": "string", "minLength": 1, "maxLength": 100},
-                    "verdict": {"enum": ["holds", "refuted"]},
+                    "verdict": {"enum": ["holds", "refuted", "bounded"]},
                     "expected": {"enum": ["holds", "refuted"]},
                     "examples": _COUNT,
                     "interleavings": _COUNT,
                     "scenario": {"type": ["string", "null"]},
                     "seed": {"type": ["integer", "null"]},
                     "bound": {"type": ["string", "null"], "maxLength": 2000},
+                    "seconds": {"type": "number", "minimum": 0},
+                    "sentence": _TEXT,
+                    "surprise": {"type": ["string", "null"], "maxLength": 2000},
                 },
             },
         },
@@ -48,7 +53,11 @@ SCHEMA: dict[str, Any] = {
 
 @attrs.define(frozen=True)
 class Cell:
-    """One verdict.  ``bound``: within which every interleaving was tried, if any; ``scenario``: a scenario file's text."""
+    """One verdict, next to the one that the ledger expects.
+
+    ``bound``: within which every interleaving was tried, if any; ``scenario``: a scenario file's text; ``sentence``: what is
+    promised, or what was broken; ``surprise``: what an exploration gave that nobody expected, or where it stopped.
+    """
 
     id: str
     variant: str
@@ -59,6 +68,14 @@ class Cell:
     scenario: str | None
     seed: int | None = None
     bound: str | None = None
+    seconds: float = 0.0
+    sentence: str = ""
+    surprise: str | None = None
+
+    @property
+    def as_expected(self) -> bool:
+        """The suite's own verdict."""
+        return self.verdict == self.expected and not self.surprise
 
 
 @attrs.define(frozen=True)
@@ -82,6 +99,11 @@ class Review:
     def ids(self) -> list[str]:
         """The claims' ids in the order of the review."""
         return list(dict.fromkeys(c.id for c in self.claims))
+
+
+def as_json(review: Review) -> str:
+    """For a file."""
+    return json.dumps({"format": FORMAT, **attrs.asdict(review)}, indent=1) + "\n"
 
 
 def read(path: Path) -> Review:

@@ -1,0 +1,78 @@
+"""The command line: one table of subcommands.  Status 0: as it should be; 1: it is not; 2: bad input, said in one line."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import NoReturn
+
+from oom_review.commands import BAD_INPUT, FAILED, INTERRUPTED
+from oom_review.errors import BadInput
+
+# Each is a module here, which is imported when it is asked for: some take a second to load.
+COMMANDS = {
+    "review": "search for counterexamples to every claim on every variant",
+    "explore": "try every interleaving of many situations, or of a scenario",
+    "keep": "make a scenario file a regression of the test suite",
+    "replay": "play a scenario file and show what happens",
+    "report": "write one page with all verdicts and counterexamples",
+    "draw": "draw a scenario file as a picture",
+}
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say it and leave with status 2."""
+        self.exit(BAD_INPUT, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def parser(command: str | None) -> argparse.ArgumentParser:
+    """All commands, and the arguments of this one."""
+    top = Parser(
+        prog="oom-review",
+        description="Compare two semantics of Linux OOM victims, claim by claim and interleaving by interleaving.",
+        epilog="Exit status: 0 all is as it should be, 1 it is not, 2 bad input, 130 interrupted.",
+    )
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, line in COMMANDS.items():
+        one = commands.add_parser(name, help=line)
+        if name == command:
+            module = import_module(f"oom_review.commands.{name}")
+            module.arguments(one)
+            one.set_defaults(run=module.run)
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command that ``argv`` names; returns the exit status."""
+    words = sys.argv[1:] if argv is None else argv
+    named = next((word for word in words if not word.startswith("-")), None)
+    options = parser(named).parse_args(words)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A title may have letters that the terminal has not.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        status = int(options.run(options))
+        sys.stdout.flush()
+    except BadInput as error:
+        print(f"oom-review: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        print("oom-review: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader went away: nothing more to say.
+        _say_nothing_at_exit()
+        return FAILED
+    return status
+
+
+def _say_nothing_at_exit() -> None:
+    """What could not be written would be tried again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

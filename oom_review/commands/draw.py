@@ -1,0 +1,44 @@
+"""``oom-review draw FILE --out PICTURE``: a scenario as lanes of its threads over time."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from oom_review import draw, scenario_file
+from oom_review.claims import find
+from oom_review.files import STDOUT, check_target, write_over_ours
+from oom_review.variants import load
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's options."""
+    parser.description = "Draw a scenario file as lanes of its threads over time, an SVG picture."
+    parser.add_argument("file", metavar="FILE", help="a scenario file (docs/scenario-format.md)")
+    parser.add_argument(
+        "--out",
+        metavar="FILE",
+        required=True,
+        help="the picture; only an older one is overwritten; - for standard output",
+    )
+    parser.add_argument(
+        "--variant", metavar="NAME", help="on this variant (default: the file's own, or legacy)"
+    )
+    parser.add_argument("--claim", metavar="ID", help="show where this claim is broken")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Status 0 when it is drawn.  Raises BadInput."""
+    if options.claim is not None:
+        find(options.claim)
+    if options.out != STDOUT:
+        check_target(Path(options.out), draw.MARKER)
+    file = scenario_file.read(options.file)
+    variant = load(options.variant or file.settings.variant or "legacy")
+    text = draw.still(file, variant, options.claim or "", options.file)
+    if options.out == STDOUT:
+        sys.stdout.write(text)
+    else:
+        write_over_ours(Path(options.out), text, draw.MARKER)
+    return 0

@@ -1,0 +1,222 @@
+"""``oom-review explore``: every interleaving of many situations, and a verdict on each claim; or of one scenario's last run."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from kernel_model.errors import IllegalOperation
+from kernel_model.sched import Variant
+from oom_review import scenario_file
+from oom_review.claims import CLAIMS, REFUTED
+from oom_review.columns import observation_line
+from oom_review.commands import INTERRUPTED
+from oom_review.commands.options import DAY, MOST_STATES, add_jobs, number
+from oom_review.errors import BadInput
+from oom_review.explore.explorer import BOUNDED, Result, explore
+from oom_review.explore.limits import Limits
+from oom_review.files import check_directory
+from oom_review.run import play
+from oom_review.scenario import Run
+from oom_review.situations.exploration import Exploration
+from oom_review.situations.families import FAMILIES, QUICK
+from oom_review.situations.job import Job
+from oom_review.situations.results import Results
+from oom_review.situations.selection import select
+from oom_review.situations.situation import Situation
+from oom_review.situations.table import print_refutations, print_unexpected, save_refutations, table
+from oom_review.situations.verdicts import unexpected, verdicts
+from oom_review.variants import DEFAULT_VARIANTS, PAIR, TITLES, load_all
+
+ONLY_WITHOUT_FILE = ("situation", "claim", "threads", "list", "resume", "jobs", "save")
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's options."""
+    parser.description = (
+        "Try every interleaving of many situations (docs/situations.md), on all cores: a verdict on each claim, with the bound "
+        "within which it holds.  With FILE: of that scenario's last run; for each claim how many distinct ends come from a run "
+        "that breaks it (POS), and how many do not (NEG).  Status 1 if a limit was hit or a verdict is not the expected one, 130 if interrupted."
+    )
+    parser.add_argument(
+        "file", metavar="FILE", nargs="?", help="a scenario file; its last schedule is not looked at"
+    )
+    parser.add_argument(
+        "--variant",
+        metavar="NAME",
+        action="append",
+        help="explore this variant; may be repeated (all three; with FILE: legacy and patched)",
+    )
+    parser.add_argument(
+        "--states",
+        type=number(int, MOST_STATES),
+        metavar="N",
+        help="stop each exploration after so many states",
+    )
+    parser.add_argument(
+        "--seconds",
+        type=number(int, 365 * DAY),
+        metavar="S",
+        help="stop each exploration after so many seconds",
+    )
+    some = parser.add_argument_group("without FILE")
+    some.add_argument(
+        "--situation",
+        metavar="GLOB",
+        action="append",
+        help="only these, such as 'memcg-oom/*/suspend'; may be repeated",
+    )
+    some.add_argument(
+        "--claim", metavar="ID", action="append", help="only this claim's family; may be repeated"
+    )
+    some.add_argument("--threads", type=int, metavar="N", help="only victims of at most so many threads")
+    some.add_argument(
+        "--list", action="store_true", help="say which situations these are, and explore nothing"
+    )
+    some.add_argument(
+        "--resume", metavar="FILE", help="keep what is finished in FILE, and go on from what is there already"
+    )
+    some.add_argument("--save", metavar="DIR", help="write a scenario file for each refutation to DIR")
+    add_jobs(some)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Status 0 if everything was explored and came out as expected, 1 if not, 130 if interrupted.  Raises BadInput."""
+    if options.file is None:
+        return _situations(options)
+    for option in ONLY_WITHOUT_FILE:
+        if getattr(options, option):
+            raise BadInput(f"--{option} chooses among situations: not together with a file, {options.file}")
+    return _scenario(options)
+
+
+# A scenario
+
+
+def _scenario(options: argparse.Namespace) -> int:
+    scenario = scenario_file.read(options.file).scenario
+    variants = load_all(options.variant or PAIR)
+    if not any(isinstance(item, Run) for item in scenario.items):
+        raise BadInput(f"{options.file}: there is no run to explore")
+    limits = Limits(options.states, options.seconds)
+    bounded = False
+    for variant in variants:
+        try:
+            result = explore(scenario, variant, limits=limits)
+        except IllegalOperation as error:
+            raise BadInput(f"{options.file}: {error}") from None
+        sys.stdout.write(_text(result, variant))
+        bounded = bounded or bool(result.bounded)
+    return int(bounded)
+
+
+def _text(result: Result, variant: Variant) -> str:
+    """Counts, and for each claim how many of the distinct ends come from a run that breaks it."""
+    c = result.counts
+    lines = [f"{variant.name}: {len(result.finals)} ends, {c.states} states, {c.transitions} transitions"]
+    if result.bounded:
+        lines.append(f"bounded: {result.bounded}; nothing here counts as holds")
+    broken = [set(play(w, variant).violations) for w in result.finals.values() if w is not None]
+    for claim in CLAIMS:
+        positive = sum(claim.id in found for found in broken)
+        verdict = result.verdicts[claim.id].verdict
+        # A run may break a claim on its way to an end that another run reaches without.
+        positive = max(positive, int(verdict == REFUTED))
+        lines.append(f"{observation_line(claim.id, positive, len(broken) - positive)}  {verdict}")
+    return "\n".join([*lines, ""])
+
+
+# Situations
+
+
+def _situations(options: argparse.Namespace) -> int:
+    situations = select(options.situation or [], options.claim or [], options.threads)
+    if options.list:
+        for s in situations:
+            small = "; a review explores it, too" if s.name in QUICK else ""
+            print(f"{s.name}\n    {s.sentence}{small}\n    {', '.join(_claims(s))}")
+        return 0
+    variants = [v.name for v in load_all(options.variant or DEFAULT_VARIANTS)]
+    if options.save:
+        check_directory(Path(options.save))
+    results = Results(Path(options.resume), variants) if options.resume else None
+    jobs = [Job(s.name, v, options.states, options.seconds) for s in situations for v in variants]
+    exploration = Exploration(jobs, results)
+    try:
+        exploration.run(options.jobs)
+    except KeyboardInterrupt:
+        _interrupted(options, exploration)
+        return INTERRUPTED
+    finally:
+        if results is not None:
+            results.close()
+    return _report(options, situations, variants, exploration)
+
+
+def _claims(situation: Situation) -> list[str]:
+    """Those that it bears on, with the variants on which exploring refutes them there."""
+    said = []
+    for claim, family in FAMILIES.items():
+        if situation.name in family.names:
+            where = [title for v, title in TITLES.items() if family.expected(situation.name, v) == REFUTED]
+            said.append(f"{claim} (refuted on {' and '.join(where)})" if where else claim)
+    return said
+
+
+def _interrupted(options: argparse.Namespace, exploration: Exploration) -> None:
+    """One line that says how to go on; what is finished is kept in a new file, unless it is in one already."""
+    path = options.resume
+    if path is None and exploration.outcomes:
+        try:
+            path = str(exploration.keep())
+        except BadInput as error:
+            sys.stderr.write(f"oom-review: interrupted, and what was finished is lost: {error}\n")
+            return
+    again = [*_words(options), *(["--resume", path] if path else [])]
+    done = f"{len(exploration.outcomes)} of {len(exploration.jobs)} jobs are finished"
+    sys.stderr.write(f"oom-review: interrupted; {done}; to go on: {shlex.join(again)}\n")
+
+
+def _words(options: argparse.Namespace) -> list[str]:
+    """The command line again, without --resume."""
+    words = ["oom-review", "explore"]
+    for option in ("situation", "claim", "variant"):
+        words += [word for value in getattr(options, option) or [] for word in (f"--{option}", value)]
+    for option in ("threads", "states", "seconds", "jobs", "save"):
+        value = getattr(options, option)
+        words += [] if value is None else [f"--{option}", str(value)]
+    return words
+
+
+def _report(
+    options: argparse.Namespace,
+    situations: Sequence[Situation],
+    variants: Sequence[str],
+    exploration: Exploration,
+) -> int:
+    outcomes = list(exploration.outcomes.values())
+    claims = [c for c in CLAIMS if not options.claim or c.id in options.claim]
+    cells = verdicts([s.name for s in situations], variants, outcomes, claims)
+    rows = [(c.claim.id, c.variant, c.verdict, c.bound) for c in cells]
+    Console().print(table(rows, variants))
+    print_refutations(cells)
+    wrong = unexpected(outcomes)
+    print_unexpected(wrong)
+    bounded = [c for c in cells if c.verdict == BOUNDED]
+    stopped = [o for o in outcomes if o.bounded]
+    if stopped or exploration.lost:
+        print(
+            f"bounded: {len(stopped)} of {len(exploration.jobs)} jobs hit a limit, {len(exploration.lost)} were lost; "
+            "what they did not explore counts as nothing"
+        )
+    # Last, so that a full disk costs nothing of what is said.
+    if options.save:
+        save_refutations(cells, Path(options.save))
+    elif any(c.verdict == REFUTED for c in cells):
+        print("--save DIR writes a scenario file for each refutation, and says how to replay it")
+    return int(bool(wrong or bounded or stopped or exploration.lost))

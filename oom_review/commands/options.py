@@ -1,0 +1,44 @@
+"""Options that several commands have, and what they may be given."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+
+DAY = 86_400
+MOST_JOBS = 256
+MOST_STATES = 10**12
+
+
+def number(kind: type[int | float], most: int) -> Callable[[str], float]:
+    """A parser of numbers above 0."""
+
+    def parse(text: str) -> float:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = 0
+        if not 0 < value <= most:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0 and up to {most}")
+        return value
+
+    return parse
+
+
+def add_jobs(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
+    """``--jobs``."""
+    parser.add_argument(
+        "--jobs", type=number(int, MOST_JOBS), metavar="N", help="worker processes (one a core)"
+    )
+
+
+def add_search(parser: argparse.ArgumentParser) -> None:
+    """What says how to search."""
+    parser.add_argument(
+        "--budget", type=number(float, DAY), default=55.0, metavar="SECONDS", help="how long to search (55)"
+    )
+    add_jobs(parser)
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="first seed of the random searches (0)"
+    )
+    parser.add_argument("--variant", action="append", metavar="NAME", help="review this variant (repeatable)")

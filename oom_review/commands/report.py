@@ -1,0 +1,56 @@
+"""``oom-review report``: verdicts in, one page out."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from oom_review.commands.options import add_search
+from oom_review.files import STDOUT, check_target, write_over_ours
+from oom_review.report.build import MARKER, page
+from oom_review.variants import DEFAULT_VARIANTS, load_all
+from oom_review.verdicts import read
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's options."""
+    parser.description = (
+        "Write one page with all verdicts and a player for every counterexample.  Without --review, a review is made first.  "
+        "Status 1 if a verdict is not the expected one."
+    )
+    parser.add_argument(
+        "--out",
+        metavar="FILE",
+        required=True,
+        help="the page; only an older report is overwritten; - for standard output",
+    )
+    parser.add_argument("--review", metavar="FILE", help="what `oom-review review --json FILE` wrote")
+    add_search(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Exit status 0 when the page is written and every verdict is as expected, else 1.  Raises BadInput."""
+    to_file = options.out != STDOUT
+    if to_file:
+        # Before a review that takes minutes, not after it.
+        check_target(Path(options.out), MARKER)
+    if options.review:
+        review = read(Path(options.review))
+    else:
+        # It needs Hypothesis, which takes a while to load.
+        from oom_review.commands.review import reviewed  # noqa: PLC0415
+
+        # What is said of its progress must not stand in the page.
+        console = Console(stderr=not to_file)
+        review = reviewed(console, [v.name for v in load_all(options.variant or DEFAULT_VARIANTS)], options)
+    text = page(review, options.review or "this review")
+    if to_file:
+        write_over_ours(Path(options.out), text, MARKER)
+        refuted = sum(c.verdict == "refuted" for c in review.claims)
+        print(f"{options.out}: {len(review.claims)} verdicts, {refuted} refuted; {len(text.encode())} bytes")
+    else:
+        sys.stdout.write(text)
+    return 0 if all(c.as_expected for c in review.claims) else 1
