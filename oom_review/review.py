@@ -51,12 +51,21 @@ STATES = 100_000
 
 @attrs.define(frozen=True)
 class Search:
-    """Look for runs that break one of these claims; ``until``, by the monotonic clock."""
+    """Look for runs that break one of these claims; ``until``, by the monotonic clock.
+
+    ``beside``: all that are reviewed.  Hypothesis draws constants of the modules that are loaded, which must not depend on what the
+    worker did before.
+    """
 
     variant: str
     claims: tuple[str, ...]
     seed: int
+    beside: tuple[str, ...]
     until: float = float("inf")
+
+    def load(self) -> Variant:
+        """The variant."""
+        return {name: load(name) for name in (*self.beside, self.variant)}[self.variant]
 
 
 @attrs.define(frozen=True)
@@ -70,7 +79,7 @@ class Shrink:
 
 def refute(job: Search) -> Found:
     """One claim that ought to be refuted."""
-    claim, loaded = BY_ID[job.claims[0]], load(job.variant)
+    claim, loaded = BY_ID[job.claims[0]], job.load()
     first = best = search(loaded, claim, max_examples=REFUTE_EXAMPLES, first_seed=job.seed)
     # A counterexample that needs many preemptions reads badly: other seeds may find a plainer one.
     for again in range(1, RESTARTS):
@@ -100,7 +109,7 @@ def shrink(job: Shrink) -> Found:
 def watch(job: Search) -> list[Found]:
     """A batch of examples under the eyes of all these claims."""
     started = time.monotonic()
-    loaded = load(job.variant)
+    loaded = job.load()
     machine = claim_machine(loaded, tuple(c for c in CLAIMS if c.id in job.claims))
     broken: ClaimRefuted | None = None
     try:
@@ -211,10 +220,15 @@ class Reviewer:
     progress: Progress = attrs.Factory(lambda: Progress(0, "examples"))
     tell: Callable[[bool], None] = lambda _news: None
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of all variants."""
+        return tuple(v.name for v in self.variants)
+
     def refute(self) -> None:
         """Search for every refutation that is expected."""
         jobs = [
-            Search(v.name, (claim.id,), self.first_seed)
+            Search(v.name, (claim.id,), self.first_seed, self.names)
             for v in self.variants
             for claim in expected(v, REFUTED)
         ]
@@ -232,7 +246,7 @@ class Reviewer:
         explored = self.explore(now + EXPLORING * (self.until - now))
         news = [
             Shrink(variant, claim, cell.smallest.refuted[claim].scenario)
-            for (claim, variant), cell in explored.cells([v.name for v in self.variants]).items()
+            for (claim, variant), cell in explored.cells(self.names).items()
             if cell.smallest is not None and not self.board.refuted(variant, claim)
         ]
         for job, found in self._answers(shrink, listed(news)):
@@ -293,7 +307,7 @@ class Reviewer:
                 ids = tuple(c.id for c in expected(v, HOLDS) if not self.board.refuted(v.name, c.id))
                 if ids:
                     idle = False
-                    yield Search(v.name, ids, seed)
+                    yield Search(v.name, ids, seed, self.names)
             if idle:
                 return
 
