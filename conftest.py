@@ -1,4 +1,4 @@
-"""What every test run shares: Hypothesis profiles, loaded explicitly, and the kept regressions first."""
+"""What every test run shares: Hypothesis profiles, loaded explicitly, the kept regressions first, what was not run last."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis.database import DirectoryBasedExampleDatabase, ExampleDatabase
 
 ROOT = Path(__file__).parent
+NO_BROWSER = "not tried in a browser"
 
 
 def _database() -> ExampleDatabase:
@@ -45,3 +46,14 @@ settings.load_profile(os.environ.get("OOM_REVIEW_PROFILE") or ("ci" if os.enviro
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The kept regressions first."""
     items.sort(key=lambda item: "test_corpus" not in item.nodeid)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """After pytest's own summary: how many tests wanted a browser, and how they come to one. Workers have no reporter."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    skipped = reporter.stats.get("skipped", ()) if reporter else ()
+    if without := sum(NO_BROWSER in str(report.longrepr) for report in skipped):
+        reporter.write_line(
+            f"{without} tests were NOT run, for want of a browser: install Chromium or Chrome (on Debian: apt-get install "
+            "chromium), or name one in OOM_REVIEW_BROWSER, and run make test again"
+        )
