@@ -50,9 +50,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """After pytest's own summary: how many tests wanted a browser, and how they come to one. Workers have no reporter."""
-    reporter = config.pluginmanager.get_plugin("terminalreporter")
-    skipped = reporter.stats.get("skipped", ()) if reporter else ()
-    if without := sum(NO_BROWSER in str(report.longrepr) for report in skipped):
+    reporter: pytest.TerminalReporter | None = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None:
+        return
+    if without := sum(NO_BROWSER in str(report.longrepr) for report in reporter.stats.get("skipped", ())):
         reporter.write_line(
             f"{without} tests were NOT run, for want of a browser: install Chromium or Chrome (on Debian: apt-get install "
             "chromium), or name one in OOM_REVIEW_BROWSER, and run make test again"
