@@ -11,11 +11,11 @@ from pathlib import Path
 
 import attrs
 
+from benchmarks.core import core_situation
 from benchmarks.limited import Stopped, limited
 from benchmarks.plot import plot
 from benchmarks.report import NotAvailable, Report, Row, goal
 from oom_review.explore import Bounds, Limits, explore
-from oom_review.explore.core import core_situation
 from oom_review.scenario import Op, Run, Scenario
 from oom_review.variants import TITLES, load
 

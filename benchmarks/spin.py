@@ -175,7 +175,7 @@ def ours(line: str, variant: str, threads: int, given: argparse.Namespace) -> An
     if line == "twin":
         command = ["-m", "benchmarks.peers.answer", PEER[variant], str(threads), str(given.limit)]
     else:
-        command = ["-m", "oom_review.explore.core", "--variant", variant]
+        command = ["-m", "benchmarks.core", "--variant", variant]
         command += ["--threads", str(threads), "--seconds", str(given.limit)]
         command += ["--short-sleeps"] if line == "any" else []
     # The shell's ulimit holds for what it becomes.

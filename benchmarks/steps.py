@@ -13,12 +13,12 @@ from collections.abc import Callable, Generator
 from functools import partial
 from itertools import cycle, islice
 
+from benchmarks.core import core_situation
 from benchmarks.report import Report, goal
 from kernel_model.machine import Machine
 from kernel_model.preempt import Kind, PreemptionPoint
 from kernel_model.sched import Variant
 from oom_review.claims import CLAIMS
-from oom_review.explore.core import core_situation
 from oom_review.run import Session
 from oom_review.scenario import Op, Run, Scenario
 from oom_review.schedules import portfolio

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import attrs
 
 from kernel_model.machine import Machine
@@ -12,10 +10,13 @@ from kernel_model.sched import Variant
 from oom_review.claims import CLAIMS, HOLDS, REFUTED
 from oom_review.explore.final import Final
 from oom_review.explore.limits import MOVE_ON, Counts, Cycle, LimitReached, Limits
-from oom_review.explore.recorded.explore import search as recorded
-from oom_review.explore.recorded.steps import WALKS, take
-from oom_review.explore.repeated.search import Search
-from oom_review.explore.repeated.system import KernelSystem
+from oom_review.explore.observer import Observer
+from oom_review.explore.orbits import Orbits
+from oom_review.explore.search import Search
+from oom_review.explore.setup import played
+from oom_review.explore.sleepers import Sleepers
+from oom_review.explore.steps import WALKS, Steps, take
+from oom_review.explore.symmetry import interchangeable
 from oom_review.run import play
 from oom_review.scenario import Run, Scenario
 from oom_review.schedules.choices import Choices
@@ -30,7 +31,7 @@ NO_LIMITS = Limits()
 class Verdict:
     """``verdict`` is HOLDS, REFUTED or BOUNDED; ``sentence`` says what was broken or where the search stopped.
 
-    ``witness`` is the scenario with a schedule that refutes the claim; None if the runs of several operations were explored.
+    ``witness`` is the scenario with a schedule that refutes the claim; None for one that is not refuted.
     """
 
     verdict: str
@@ -45,7 +46,7 @@ class Result:
     scenario: Scenario
     variant: str
     verdicts: dict[str, Verdict]
-    finals: dict[Final, Scenario | None]
+    finals: dict[Final, Scenario]
     counts: Counts
     bounded: str
     reduced_order: bool
@@ -57,21 +58,12 @@ class Bounds:
 
     ``whole_walks``: the freezer's walks over tasks are one step each, as nothing comes of looking half-way (docs/model.md).
     ``short_sleeps``: sleeps of up to 200 ms, and of tasks that look again and again, end at any time, not only at rest.
-    ``early_ticks``: the clock moves so often although somebody could run.  ``every_run``: not only the last run is explored.
     """
 
-    caching: bool = True
     por: bool = True
     symmetry: bool = True
     whole_walks: bool = True
     short_sleeps: bool = False
-    early_ticks: int = 0
-    every_run: bool = False
-
-    @property
-    def by_repetition(self) -> bool:
-        """Only the search that repeats steps to get back to a choice has all of this."""
-        return not self.caching or bool(self.early_ticks) or self.every_run
 
 
 def explore(
@@ -83,120 +75,83 @@ def explore(
 ) -> Result:
     """Try all interleavings of the scenario's last run, up to quiescence.
 
-    The schedule of an explored run is not looked at; earlier runs follow theirs.  Raises IllegalOperation for an operation that is
-    not possible before the first explored run, and ValueError for a scenario without a run.
+    The schedule of the explored run is not looked at; earlier runs follow theirs.  Raises IllegalOperation for an operation that is
+    not possible before the explored run, and ValueError for a scenario without a run.
     """
-    if not any(isinstance(item, Run) for item in scenario.items):
-        raise ValueError("there is no run to explore")
-    search = by_repetition if bounds.by_repetition else by_recording
     try:
-        return search(scenario, variant, limits, bounds)
+        return Exploration(scenario, variant, bounds).result(limits)
     except Cycle:
-        return search(scenario, variant, limits, attrs.evolve(bounds, por=False))
+        return Exploration(scenario, variant, attrs.evolve(bounds, por=False)).result(limits)
 
 
-def by_recording(scenario: Scenario, variant: Variant, limits: Limits, bounds: Bounds) -> Result:
-    """Each step is taken once and looked up from then on."""
-    notes = Notes()
-    search = recorded(
-        scenario,
-        variant,
-        por=bounds.por,
-        short_sleeps=bounds.short_sleeps,
-        whole_walks=bounds.whole_walks,
-        symmetry=bounds.symmetry,
-        limits=limits,
-        found=notes.found,
-        ended=notes.ended,
-    )
-    return notes.result(scenario, variant, search, bounds, WALKS if bounds.whole_walks else frozenset())
+class Exploration:
+    """What a search met: broken claims and ends, each with the choices that led there first."""
 
+    def __init__(self, scenario: Scenario, variant: Variant, bounds: Bounds) -> None:
+        """Play what comes before the last run."""
+        runs = [i for i, item in enumerate(scenario.items) if isinstance(item, Run)]
+        if not runs:
+            raise ValueError("there is no run to explore")
+        self._scenario = scenario
+        self._variant = variant
+        self._bounds = bounds
+        self._last = runs[-1]
+        self._walks = WALKS if bounds.whole_walks else frozenset[PreemptionPoint]()
+        self._broken: dict[str, tuple[str, list[int]]] = {}
+        self._ends: dict[Final, list[int]] = {}
+        session, setup = played(scenario.items[: self._last], variant)
+        for violation in session.violations.values():
+            self._found(violation.claim, violation.sentence, [])
+        like = interchangeable(session.machine.k, scenario)
+        self._steps = Steps(variant, setup, Observer(session, like), walks=self._walks)
+        names = {t.pid: t.name for t in session.machine.k.tasks.values()}
+        self._orbits = Orbits(self._steps, like if bounds.symmetry else {}, names)
 
-def by_repetition(scenario: Scenario, variant: Variant, limits: Limits, bounds: Bounds) -> Result:
-    """Steps are repeated on fresh machines; what they touch is declared at their preemption points."""
-    notes = Notes()
+    def _found(self, claim: str, sentence: str, choices: list[int]) -> None:
+        self._broken.setdefault(claim, (sentence, choices))
 
-    def found(claim: str, sentence: str) -> None:
-        notes.found(claim, sentence, search.choices)
+    def _ended(self, final: Final, choices: list[int]) -> None:
+        self._ends.setdefault(final, choices)
 
-    system = KernelSystem(
-        scenario,
-        variant,
-        every=bounds.every_run,
-        early_ticks=bounds.early_ticks,
-        symmetry=bounds.symmetry and bounds.caching,
-        found=found,
-        ended=notes.ended,
-    )
-    search = Search(system, caching=bounds.caching, por=bounds.por, limits=limits)
-    return notes.result(scenario, variant, search, bounds)
-
-
-class Running(Protocol):
-    """A search."""
-
-    counts: Counts
-
-    def run(self) -> None:
-        """Explore everything; raises LimitReached or Cycle."""
-
-
-class Notes:
-    """What a search meets: broken claims and ends, each with the choices that led there first."""
-
-    def __init__(self) -> None:
-        """Nothing yet."""
-        self.broken: dict[str, tuple[str, list[int]]] = {}
-        self.ends: dict[Final, list[int]] = {}
-
-    def found(self, claim: str, sentence: str, choices: list[int]) -> None:
-        """A claim is broken."""
-        self.broken.setdefault(claim, (sentence, choices))
-
-    def ended(self, final: Final, choices: list[int]) -> None:
-        """Nothing moves any more."""
-        self.ends.setdefault(final, choices)
-
-    def result(
-        self,
-        scenario: Scenario,
-        variant: Variant,
-        search: Running,
-        bounds: Bounds,
-        walks: frozenset[PreemptionPoint] = frozenset(),
-    ) -> Result:
-        """Run the search to its end, or to a limit; each of its choices goes through the walks."""
+    def result(self, limits: Limits) -> Result:
+        """Run the search to its end, or to a limit."""
+        bounds = self._bounds
+        sleepers = Sleepers(self._steps, short_sleeps=bounds.short_sleeps)
+        search = Search(
+            self._steps,
+            sleepers,
+            self._orbits,
+            por=bounds.por,
+            limits=limits,
+            found=self._found,
+            ended=self._ended,
+        )
         bounded = ""
         try:
             search.run()
         except LimitReached as limit:
             bounded = f"stopped at {limit}"
-
-        def witness(choices: list[int]) -> Scenario | None:
-            return None if bounds.every_run else _witness(scenario, variant, choices, walks)
-
         verdicts = {}
         for claim in CLAIMS:
-            if claim.id in self.broken:
-                sentence, choices = self.broken[claim.id]
-                verdicts[claim.id] = Verdict(REFUTED, sentence, witness(choices))
+            if claim.id in self._broken:
+                sentence, choices = self._broken[claim.id]
+                verdicts[claim.id] = Verdict(REFUTED, sentence, self._witness(choices))
             else:
                 verdicts[claim.id] = Verdict(BOUNDED, f"bounded: {bounded}") if bounded else Verdict(HOLDS)
-        finals = {final: witness(choices) for final, choices in self.ends.items()}
-        return Result(scenario, variant.name, verdicts, finals, search.counts, bounded, bounds.por)
+        finals = {final: self._witness(choices) for final, choices in self._ends.items()}
+        return Result(
+            self._scenario, self._variant.name, verdicts, finals, search.counts, bounded, bounds.por
+        )
 
-
-def _witness(
-    scenario: Scenario, variant: Variant, choices: list[int], walks: frozenset[PreemptionPoint]
-) -> Scenario:
-    """The scenario with these choices as the schedule of its last run: as gaps, which read well, if nobody's sleep ends early."""
-    last = max(i for i, item in enumerate(scenario.items) if isinstance(item, Run))
-    before = Scenario(scenario.items[:last])
-    names, early = _names(play(before, variant, ()).machine, choices, walks)
-    schedule: Choices | Gaps = Choices(tuple(names))
-    if not early:
-        schedule = from_choices(play(before, variant, ()).machine, names, whole=True)
-    return attrs.evolve(scenario, items=(*before.items, Run(schedule), *scenario.items[last + 1 :]))
+    def _witness(self, choices: list[int]) -> Scenario:
+        """The scenario with these choices as its last run's schedule: as gaps, which read well, if nobody's sleep ends early."""
+        items = self._scenario.items
+        before = Scenario(items[: self._last])
+        names, early = _names(play(before, self._variant, ()).machine, choices, self._walks)
+        schedule: Choices | Gaps = Choices(tuple(names))
+        if not early:
+            schedule = from_choices(play(before, self._variant, ()).machine, names, whole=True)
+        return Scenario((*before.items, Run(schedule), *items[self._last + 1 :]))
 
 
 def _names(machine: Machine, choices: list[int], walks: frozenset[PreemptionPoint]) -> tuple[list[str], bool]:

@@ -1,4 +1,4 @@
-"""What every search counts, where it gives up, and the choice of nobody."""
+"""What a search counts, where it gives up, and the choice of nobody."""
 
 from __future__ import annotations
 
@@ -12,14 +12,13 @@ MOVE_ON = 0
 
 @attrs.define
 class Counts:
-    """What the search did.  ``transitions`` leaves out those that were repeated to get back to a choice."""
+    """What the search did."""
 
     states: int = 0
     transitions: int = 0
     executions: int = 0
     pruned_by_cache: int = 0
     pruned_by_order: int = 0
-    pruned_by_sleep: int = 0
     pruned_by_symmetry: int = 0
 
 

@@ -5,7 +5,11 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
+from kernel_model.machine import describe
+from kernel_model.sched import Variant
+from oom_review.run import play
 from oom_review.scenario import Op, Run, Scenario
+from oom_review.schedules.choices import Choices
 
 Make = Callable[[str], Op]
 
@@ -181,3 +185,102 @@ def killing(seed: int) -> Scenario:
     )
     more = rng.choice(((), (Op("wait", "p"),), (Op("thaw", "s", ("A",)),), (Op("exit", "p"),)))
     return Scenario((*[item for op in setup for item in (op, Run())], kill, *more, Run()))
+
+
+SWITCH = 0.1
+# What collides in the middle of a run: a kill, what disables the OOM killer, who waits for whom.
+_COLLIDING: tuple[Op, ...] = (
+    Op("sysrq_f"),
+    Op("charge", "c"),
+    Op("alloc", "kworker"),
+    Op("suspend", "s"),
+    Op("snapshot_freeze", "s"),
+    Op("kill", "init", ("v", "KILL")),
+    Op("kill", "init", ("p", "KILL")),
+    Op("freeze", "init", ("A",)),
+    Op("thaw", "init", ("A",)),
+    Op("wait", "p"),
+    Op("vfork", "p", ("np",)),
+    Op("vfork", "v", ("nv",)),
+    Op("charge", "v"),
+    Op("exit_group", "v"),
+    Op("execve", "v"),
+    Op("exit", "t"),
+    Op("io_submit", "v"),
+)
+
+
+def midway(seed: int, variant: Variant, begun: int) -> Scenario:
+    """Three to five things at once around v, which the OOM killer likes best; ``begun`` steps of a random walk are no longer explored.
+
+    So few states are left, and yet victims are counted, timers run, and somebody is just about to sleep.
+    """
+    rng = random.Random(seed)
+    setup = [Op("fork", "init", (name,)) for name in ("p", "c", "s")] + [Op("fork", "p", ("v",))]
+    setup += [Op("clone", "v", ("t",))] * rng.randrange(2)
+    setup += [Op("memcg_attach", "init", (name, "M")) for name in ("v", "c")]
+    setup += [Op("oom_score_adj", "init", ("c", -1000)), Op("oom_score_adj", "init", ("v", 500))]
+    setup += [Op("attach", "init", ("v", "A"))] * rng.randrange(2)
+    together: dict[str | None, Op] = {}
+    for op in rng.sample(_COLLIDING, rng.choice((3, 4, 5))):
+        if op.task != "t" or Op("clone", "v", ("t",)) in setup:
+            together.setdefault(op.task, op)
+    before = Scenario((*[item for op in setup for item in (op, Run())], *together.values()))
+    session = play(before, variant)
+    machine = session.machine
+    current = machine.k.init
+    walked: list[str] = []
+    while len(walked) < begun and (runnable := machine.runnable_tasks()):
+        if current not in runnable or rng.random() < SWITCH:
+            current = rng.choice(runnable)
+        machine.step(current)
+        walked.append(current.name)
+    return Scenario((*before.items, Run(Choices(tuple(walked))), Run()))
+
+
+def led(before: Scenario, variant: Variant, *ways: tuple[str, str]) -> Scenario:
+    """What is explored begins when each task in turn has come to its preemption point, the first whose name has this in it."""
+    machine = play(before, variant).machine
+    walked: list[str] = []
+    for name, where in ways:
+        t = machine.names_now()[name]
+        while True:
+            if not machine.runnable(t):
+                machine.expire(t)
+            machine.step(t)
+            walked.append(name)
+            if where in describe(t):
+                break
+    return Scenario((*before.items, Run(Choices(tuple(walked))), Run()))
+
+
+def set_up(*setup: Op) -> tuple[Op | Run, ...]:
+    """Each operation by itself."""
+    return tuple([item for op in setup for item in (op, Run())])
+
+
+AGAIN = "schedule_timeout_uninterruptible(1)"
+TICK = "schedule_timeout_killable(1)"
+
+
+def killed_before_it_sleeps(variant: Variant) -> Scenario:
+    """C's charge kills c, which sleeps with the signal pending; it stays a zombie only if s seizes it before it is gone."""
+    setup = (Op("fork", "init", ("p",)), Op("fork", "init", ("s",)), Op("fork", "p", ("c",)), Op("nocldwait", "p"))
+    together = (Op("charge", "c"), Op("ptrace_seize", "s", ("c",)))
+    before = Scenario((*set_up(*setup, Op("memcg_attach", "init", ("c", "M"))), *together))
+    return led(before, variant, ("c", TICK))
+
+
+def counted_while_it_is_disabled(variant: Variant) -> Scenario:
+    """V is about to be counted off while s waits for that to suspend."""
+    setup = (Op("fork", "init", ("v",)), Op("fork", "init", ("s",)), Op("oom_score_adj", "init", ("v", 500)))
+    before = Scenario((*set_up(*setup), Op("sysrq_f"), Op("suspend", "s")))
+    ways = (("kworker", TICK), ("v", "exit_oom_victim"), ("kworker", "wait for work"), ("s", "usleep_range"))
+    return led(before, variant, *ways, ("init", "refrigerator: schedule"), ("s", "oom_victims == 0?"))
+
+
+def looked_in_vain(variant: Variant) -> Scenario:
+    """The kworker's allocation has killed v, and looked for memory twice; v is about to give it back."""
+    setup = (Op("fork", "init", ("v",)), Op("oom_score_adj", "init", ("v", 500)))
+    before = Scenario((*set_up(*setup), Op("alloc", "kworker")))
+    return led(before, variant, ("kworker", TICK), ("kworker", AGAIN), ("kworker", AGAIN), ("kworker", AGAIN))

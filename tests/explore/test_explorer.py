@@ -11,12 +11,12 @@ from generated import KILLINGS, SMALL, killing, scenario
 import legacy_tifmemdie
 import mainline_v6_18
 import patched
+from benchmarks.core import core_situation, main
 from kernel_model.errors import IllegalOperation
 from kernel_model.sched import Variant
 from oom_review.claims import HOLDS, REFUTED
 from oom_review.explore import Bounds, Limits, Result, compare, explore
-from oom_review.explore.core import core_situation, main
-from oom_review.explore.explorer import BOUNDED, by_repetition
+from oom_review.explore.explorer import BOUNDED
 from oom_review.run import play
 from oom_review.scenario import Op, Run, Scenario
 
@@ -24,7 +24,6 @@ VARIANTS = (legacy_tifmemdie.VARIANT, patched.VARIANT, mainline_v6_18.VARIANT)
 # OOM_REVIEW_SEEDS=400 tries larger scenarios, too.
 SEEDS = range(int(os.environ.get("OOM_REVIEW_SEEDS", "0"))) or SMALL
 LARGE = Limits(states=20_000)
-FEW = 800
 NOTHING = Bounds(por=False, symmetry=False, whole_walks=False)
 
 
@@ -61,19 +60,6 @@ def test_no_reduction_loses_an_end_or_a_verdict(seed: int, short_sleeps: bool) -
         assert reduced.counts.states <= full.counts.states
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-def test_recorded_steps_are_the_kernels(seed: int) -> None:
-    """Repeating steps on fresh machines and looking up recorded ones meet the same states, ends and verdicts."""
-    full = everything(seed)
-    if full is None or full.counts.states > FEW:
-        return
-    bounds = Bounds(por=False, symmetry=False)
-    repeated = by_repetition(full.scenario, VARIANTS[seed % 3], Limits(), bounds)
-    assert outcome(repeated) == outcome(full)
-    reduced = by_repetition(full.scenario, VARIANTS[seed % 3], Limits(), Bounds())
-    assert outcome(reduced) == outcome(full)
-
-
 @pytest.mark.parametrize("seed", KILLINGS)
 def test_like_threads_and_walks_lose_nothing_when_a_group_is_killed(seed: int) -> None:
     """As above, for larger scenarios: what partial-order reduction leaves is the measure for the others."""
@@ -92,14 +78,6 @@ def test_generated_scenarios_are_not_all_alike() -> None:
     assert sum(len(result.finals) > 1 for result in results) >= 25
     assert sum(any(v.verdict == REFUTED for v in result.verdicts.values()) for result in results) >= 6
     assert sum(result.counts.pruned_by_symmetry > 0 for result in results) >= 5
-
-
-def test_without_caching_every_interleaving_is_tried() -> None:
-    """Two threads that exit: the ends are the same without caching, with and without the other reductions."""
-    setup = (Op("fork", "init", ("v",)), Run())
-    small = Scenario((*setup, Op("exit", "v"), Op("kill", "init", ("v", "TERM")), Run()))
-    expected = outcome(explore(small, patched.VARIANT))
-    assert outcome(explore(small, patched.VARIANT, bounds=Bounds(caching=False))) == expected
 
 
 @pytest.mark.parametrize("variant", [legacy_tifmemdie.VARIANT, patched.VARIANT], ids=lambda v: v.name)
@@ -176,26 +154,6 @@ def test_the_same_exploration_twice() -> None:
     """Counts, ends in their order and witnesses are the same each time."""
     one, other = (explore(scenario(4), legacy_tifmemdie.VARIANT) for _ in range(2))
     assert one == other
-
-
-def test_early_ticks_add_ends() -> None:
-    """A timer that ends early is one more thing that can happen, and never one less."""
-    items = (Op("fork", "init", ("s",)), Run(), Op("suspend", "s"), Run())
-    plain = explore(Scenario(items), patched.VARIANT)
-    early = explore(Scenario(items), patched.VARIANT, bounds=Bounds(early_ticks=1))
-    assert set(plain.finals) <= set(early.finals)
-    assert early.counts.states > plain.counts.states
-
-
-def test_every_run_is_explored() -> None:
-    """An exit and a kill, each in a run of its own: both runs are interleaved."""
-    items = (Op("fork", "init", ("v",)), Run(), Op("exit", "v"), Run(), Op("wait", "init"), Run())
-    last, every = (
-        explore(Scenario(items), patched.VARIANT),
-        explore(Scenario(items), patched.VARIANT, bounds=Bounds(every_run=True)),
-    )
-    assert set(last.finals) <= set(every.finals)
-    assert every.counts.states > last.counts.states
 
 
 def test_an_impossible_operation_is_refused() -> None:

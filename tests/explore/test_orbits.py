@@ -9,12 +9,12 @@ from generated import killing
 
 import patched
 from oom_review.explore.limits import MOVE_ON, Limits
-from oom_review.explore.recorded.observer import Observer
-from oom_review.explore.recorded.orbits import Orbits
-from oom_review.explore.recorded.search import Search
-from oom_review.explore.recorded.sleepers import Sleepers
-from oom_review.explore.recorded.steps import State, Steps
+from oom_review.explore.observer import Observer
+from oom_review.explore.orbits import Orbits
+from oom_review.explore.search import Search
 from oom_review.explore.setup import played
+from oom_review.explore.sleepers import Sleepers
+from oom_review.explore.steps import WALKS, State, Steps
 from oom_review.explore.symmetry import interchangeable
 from oom_review.scenario import Op, Run, Scenario
 
@@ -28,7 +28,7 @@ class Graph:
         session, setup = played(scenario.items[:-1], patched.VARIANT)
         tasks = session.machine.k.tasks.values()
         like = interchangeable(session.machine.k, scenario)
-        self.steps = Steps(patched.VARIANT, setup, Observer(session, like), whole_walks=True)
+        self.steps = Steps(patched.VARIANT, setup, Observer(session, like), walks=WALKS)
         self.orbits = Orbits(self.steps, like, {t.pid: t.name for t in tasks})
         self.sleepers = Sleepers(self.steps, short_sleeps=False)
         while not self._explored():
@@ -64,7 +64,7 @@ class Graph:
                 break
             ordered[0] |= leaf.ordered
             future |= {claim for claim, _sentence in leaf.broken}
-            if not leaf.yes:
+            if not leaf.moves:
                 future.add(leaf.final)
                 continue
             below = self.steps.after(state, leaf)

@@ -12,11 +12,11 @@ from collections.abc import Callable, Hashable, Mapping
 from operator import itemgetter
 from typing import Any
 
-from oom_review.explore.recorded.commuting import mover
-from oom_review.explore.recorded.fields import FIELDS, Kind
-from oom_review.explore.recorded.steps import State, Steps
-from oom_review.explore.recorded.summaries import Summary
-from oom_review.explore.recorded.table import Place
+from oom_review.explore.commuting import mover
+from oom_review.explore.fields import FIELDS, Kind
+from oom_review.explore.steps import State, Steps
+from oom_review.explore.summaries import Summary
+from oom_review.explore.table import Place
 
 Renaming = tuple[tuple[int, int], ...]
 """Who is called whom, by pids; those who keep their names are left out."""

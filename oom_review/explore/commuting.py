@@ -21,10 +21,10 @@ from kernel_model.sched import (
     PF_SIGNALED,
     PF_SUSPEND_TASK,
 )
+from oom_review.explore.fields import COUNTS, LAST_ONE, Kind
 from oom_review.explore.final import QUIET_PHASES
-from oom_review.explore.recorded.fields import COUNTS, LAST_ONE, Kind
-from oom_review.explore.recorded.recorder import ALL, Entry, answer
-from oom_review.explore.recorded.table import Place
+from oom_review.explore.recorder import ALL, Entry, answer
+from oom_review.explore.table import Place
 
 READ, UPDATE, WRITE = 1, 2, 4
 _ENEMIES = {READ: UPDATE | WRITE, UPDATE: READ | WRITE, WRITE: READ | UPDATE | WRITE}

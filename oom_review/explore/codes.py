@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from functools import partial
-from types import FunctionType, GeneratorType
+from types import CodeType, FunctionType, GeneratorType
 from typing import Any
 
 import attrs
@@ -13,9 +13,10 @@ from kernel_model.fork import CloneArgs
 from kernel_model.oom import OomControl
 from kernel_model.preempt import PreemptionPoint
 from kernel_model.sched import Kernel, TaskStruct
-from oom_review.explore.frames import walked_by
-from oom_review.explore.recorded.fields import FIELDS, RAW, REAL, Kind, name_of
+from oom_review.explore.fields import FIELDS, RAW, REAL, Kind, name_of
 
+# The names under which functions of the kernel keep what they walk with preemption points in between; a test holds them to it.
+WALKED = ("threads", "candidates", "dead", "moved", "tree")
 _PLAIN = frozenset({int, str, bool, type(None)})
 
 
@@ -95,3 +96,8 @@ class Coder:
             )
             generator = generator.gi_yieldfrom
         return tuple(parts)
+
+
+def walked_by(code: CodeType) -> str:
+    """The local that the function walks with enumerate(), counting in ``_i``: what lies behind it is not looked at again."""
+    return next(name for name in WALKED if name in code.co_varnames)

@@ -8,10 +8,10 @@ from typing import Any
 from kernel_model import events
 from kernel_model.sched import Kernel
 from oom_review.claims import CLAIMS, Claim
+from oom_review.explore.commuting import WRITE
+from oom_review.explore.fields import RAW, Name
 from oom_review.explore.final import QUIET_PHASES, Final, History, final
-from oom_review.explore.recorded.commuting import WRITE
-from oom_review.explore.recorded.fields import RAW, Name
-from oom_review.explore.recorded.recorder import Recorder
+from oom_review.explore.recorder import Recorder
 from oom_review.run import Session
 
 _LISTS = {

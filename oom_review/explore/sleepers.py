@@ -7,17 +7,40 @@ so that leaving it out loses no behaviour but that of a look which others distur
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from kernel_model.preempt import POINTS, Kind
 from kernel_model.sched import PF_FROZEN, SIGKILL, TASK_INTERRUPTIBLE, TASK_WAKEKILL, TIF_SIGPENDING
-from oom_review.explore.recorded.commuting import READ
-from oom_review.explore.recorded.steps import ABSENT, State, Steps
-from oom_review.explore.recorded.table import Key, Leaf, Test
+from oom_review.explore.commuting import READ
+from oom_review.explore.steps import ABSENT, State, Steps
+from oom_review.explore.table import Key, Leaf, Test
 from oom_review.schedules.driver import SHORT_SLEEP
 
 LONG_LOOK = 200
-_NEVER = -1
+NEVER = -1
+LOCKS = frozenset({Kind.LOCK, Kind.READ, Kind.KILLABLE})
+
+
+class Row(NamedTuple):
+    """A task, and the slots that decide whether it can run."""
+
+    pid: int
+    at: int
+    state: int
+    thread_flags: int
+    pending: int
+    syscall: int
+    flags: int
+    timer: int
+    polling: int
+
+
+class Wait(NamedTuple):
+    """What a place waits for: its Kind or NEVER, and the slots of a lock's owner and readers."""
+
+    kind: int
+    owner: int = 0
+    readers: int = 0
 
 
 class Sleepers:
@@ -27,9 +50,8 @@ class Sleepers:
         """Without ``short_sleeps`` sleeps end only when nobody else can run."""
         self._steps = steps
         self._short_sleeps = short_sleeps
-        self._rows: list[tuple[int, ...]] = []
-        self._known_pids = 0
-        self._waits: dict[int, tuple[int, int, int]] = {}
+        self._rows: dict[int, Row] = {}
+        self._waits: dict[int, Wait] = {}
 
     def enabled(self, state: State, path: list[int]) -> list[int]:
         """Who can take a step; new slots may come up."""
@@ -38,100 +60,95 @@ class Sleepers:
             size = len(steps.places)
             if len(state) < size:
                 state = steps.padded(state)
-            if self._known_pids != len(steps.pids):
+            if len(self._rows) != len(steps.pids):
                 self._find_rows()
             panicked = steps.slots.get((("kernel",), "panicked"))
             if panicked is not None and steps.codes[state[panicked]]:
                 return []
-            found = [row[0] for row in self._rows if self._can(row, state, path)]
+            found = [row.pid for row in self._rows.values() if self._can(row, state, path)]
             if len(steps.places) == size:
                 return found
 
     def _find_rows(self) -> None:
         slots = self._steps.slots
-        names = ("at", "state", "thread_flags", "pending", "syscall", "flags", "timer", "polling")
-        self._rows = [(pid, *[slots[("task", pid), name] for name in names]) for pid in self._steps.pids]
-        self._known_pids = len(self._steps.pids)
+        for pid in self._steps.pids:
+            self._rows[pid] = Row(pid, *[slots[("task", pid), name] for name in Row._fields[1:]])
 
-    def _wait(self, at: int) -> tuple[int, int, int]:
-        """What a place waits for: the kind, and the slots of a lock's owner and readers."""
+    def _wait(self, at: int) -> Wait:
+        """What the place with this number waits for; may add a lock's slots."""
         found = self._waits.get(at)
         if found is None:
             code: Any = self._steps.codes[at]
-            found = (_NEVER, 0, 0)
+            found = Wait(NEVER)
             if code is not None and code is not ABSENT:
-                point, lock = (code, None) if isinstance(code[0], str) else code
+                point, lock = (code, ()) if isinstance(code[0], str) else code
                 kind = POINTS[point].kind
-                found = (int(kind), 0, 0)
-                if kind in (Kind.LOCK, Kind.READ, Kind.KILLABLE):
-                    owner = self._steps.slot((lock, "owner"), None)
-                    found = int(kind), owner, self._steps.slot((lock, "readers"), frozenset())
+                found = Wait(kind, *self._steps.lock_slots(lock)) if kind in LOCKS else Wait(kind)
             self._waits[at] = found
         return found
 
-    def _can(self, row: tuple[int, ...], state: State, path: list[int]) -> bool:
-        _pid, at, sleep, thread_flags, pending, syscall, _flags, _timer, _polling = row
-        kind, owner, readers = self._wait(state[at])
+    def _can(self, row: Row, state: State, path: list[int]) -> bool:
+        kind, owner, readers = self._wait(state[row.at])
         if kind == Kind.RUN:
             return True
-        if kind == _NEVER:
+        if kind == NEVER:
             return False
         codes: list[Any] = self._steps.codes
         if kind == Kind.SLEEP:
-            how = codes[state[sleep]]
+            how = codes[state[row.state]]
             if how == 0:
                 return True
             if (
                 how & (TASK_INTERRUPTIBLE | TASK_WAKEKILL)
-                and codes[state[thread_flags]] & TIF_SIGPENDING
-                and (how & TASK_INTERRUPTIBLE or SIGKILL in codes[state[pending]])
+                and codes[state[row.thread_flags]] & TIF_SIGPENDING
+                and (how & TASK_INTERRUPTIBLE or SIGKILL in codes[state[row.pending]])
             ):
                 return True
             return self._short_sleeps and self.sleep_may_end(row, state, path)
         if kind == Kind.USER:
-            return codes[state[syscall]] is not None or bool(codes[state[thread_flags]] & TIF_SIGPENDING)
+            return codes[state[row.syscall]] is not None or bool(
+                codes[state[row.thread_flags]] & TIF_SIGPENDING
+            )
         if owner >= len(state) or readers >= len(state):
             return False  # asked again with the new slots
         if codes[state[owner]] is None and (kind == Kind.READ or not codes[state[readers]]):
             return True
         return (
             kind == Kind.KILLABLE
-            and bool(codes[state[thread_flags]] & TIF_SIGPENDING)
-            and SIGKILL in codes[state[pending]]
+            and bool(codes[state[row.thread_flags]] & TIF_SIGPENDING)
+            and SIGKILL in codes[state[row.pending]]
         )
 
-    def sleep_may_end(self, row: tuple[int, ...], state: State, path: list[int]) -> bool:
+    def sleep_may_end(self, row: Row, state: State, path: list[int]) -> bool:
         """A timer that is due soon, or a look that is worth it."""
-        pid, _at, sleep, _thread_flags, _pending, _syscall, flags, timer, polling = row
         codes: list[Any] = self._steps.codes
-        if codes[state[flags]] & PF_FROZEN:
+        if codes[state[row.flags]] & PF_FROZEN:
             return False
-        due = codes[state[timer]]
+        due = codes[state[row.timer]]
         if due is not None and due <= SHORT_SLEEP:
             return True
-        if not codes[state[polling]] or codes[state[sleep]] & TASK_WAKEKILL:
+        if not codes[state[row.polling]] or codes[state[row.state]] & TASK_WAKEKILL:
             return False
-        return self.look(pid, state, path).yes
+        return self.look(row.pid, state, path).finds
 
     def waiting(self, state: State, path: list[int], enabled: tuple[int, ...]) -> list[tuple[int, int]]:
         """Who waits for a lock, or would look in vain, with the places that decide it: steps that may have to come earlier."""
         codes: list[Any] = self._steps.codes
         found = []
-        for row in self._rows:
-            pid = row[0]
+        for pid, row in self._rows.items():
             if pid in enabled:
                 continue
-            kind, owner, readers = self._wait(state[row[1]])
-            if kind in (Kind.LOCK, Kind.READ, Kind.KILLABLE):
+            kind, owner, readers = self._wait(state[row.at])
+            if kind in LOCKS:
                 touch = self._steps.commuting.touch
                 places = self._steps.places
                 found.append((pid, touch(places[owner], READ)[0] | touch(places[readers], READ)[0]))
             elif (
                 kind == Kind.SLEEP
                 and self._short_sleeps
-                and codes[state[row[8]]]
-                and not codes[state[row[6]]] & PF_FROZEN
-                and not codes[state[row[2]]] & TASK_WAKEKILL
+                and codes[state[row.polling]]
+                and not codes[state[row.flags]] & PF_FROZEN
+                and not codes[state[row.state]] & TASK_WAKEKILL
             ):
                 found.append((pid, self.look(pid, state, path).own))
         return found
@@ -141,11 +158,11 @@ class Sleepers:
         if not self._short_sleeps:
             return 0
         codes: list[Any] = self._steps.codes
-        row = next(row for row in self._rows if row[0] == pid)
-        kind, _owner, _readers = self._wait(state[row[1]])
-        if kind != Kind.SLEEP or codes[state[row[2]]] == 0 or not codes[state[row[8]]]:
+        row = self._rows[pid]
+        kind, _owner, _readers = self._wait(state[row.at])
+        if kind != Kind.SLEEP or codes[state[row.state]] == 0 or not codes[state[row.polling]]:
             return 0
-        due = codes[state[row[7]]]
+        due = codes[state[row.timer]]
         if due is not None and due <= SHORT_SLEEP:
             return 0
         return self.look(pid, state, path).own
@@ -194,7 +211,7 @@ class Sleepers:
             state = steps.after(state, leaf)
             way.append(pid)
             if state[context] == first[context] and steps.codes[state[sleep]]:
-                return Leaf(own=own, yes=not self._same(first, state)), list(tests.values())
+                return Leaf(own=own, finds=not self._same(first, state)), list(tests.values())
             if not self._goes_on(pid, state, test):
                 return Leaf(own=own), list(tests.values())
         return Leaf(own=own), list(tests.values())
@@ -211,14 +228,14 @@ class Sleepers:
         panicked = self._steps.slots.get((("kernel",), "panicked"))
         if panicked is not None and self._steps.codes[state[panicked]]:
             return False
-        row = next(row for row in self._rows if row[0] == pid)
-        kind, owner, readers = self._wait(state[row[1]])
-        if kind in (Kind.LOCK, Kind.READ, Kind.KILLABLE):
+        row = self._rows[pid]
+        kind, owner, readers = self._wait(state[row.at])
+        if kind in LOCKS:
             if max(owner, readers) < len(state):
                 test(owner, None)
                 test(readers, None)
             return self._can(row, state, [])
         if kind == Kind.SLEEP:
-            due: Any = self._steps.codes[state[row[7]]]
-            return self._steps.codes[state[row[2]]] == 0 or (due is not None and due <= SHORT_SLEEP)
+            due: Any = self._steps.codes[state[row.timer]]
+            return self._steps.codes[state[row.state]] == 0 or (due is not None and due <= SHORT_SLEEP)
         return kind == Kind.RUN

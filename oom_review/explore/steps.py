@@ -9,17 +9,18 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Any
 
+from kernel_model.locking import Lock
 from kernel_model.machine import Machine
 from kernel_model.preempt import POINTS, PreemptionPoint, Yield
 from kernel_model.sched import TaskStruct, Variant
+from oom_review.explore.codes import Coder
+from oom_review.explore.commuting import READ, Commuting
+from oom_review.explore.fields import FIELDS, RAW, REAL, Kind, Name, name_of
 from oom_review.explore.limits import MOVE_ON
-from oom_review.explore.recorded.codes import Coder
-from oom_review.explore.recorded.commuting import READ, Commuting
-from oom_review.explore.recorded.fields import FIELDS, RAW, REAL, Kind, Name, name_of
-from oom_review.explore.recorded.observer import Observer
-from oom_review.explore.recorded.recorder import Entry, Part, Recorder, answer
-from oom_review.explore.recorded.table import Key, Leaf, Place, Table, Test
+from oom_review.explore.observer import Observer
+from oom_review.explore.recorder import Entry, Part, Recorder, answer
 from oom_review.explore.setup import Setup, repeated
+from oom_review.explore.table import Key, Leaf, Place, Table, Test
 
 State = tuple[int, ...]
 ABSENT = ("absent",)
@@ -59,12 +60,14 @@ _OF_EVERYBODY = (
 class Steps:
     """All steps of one variant after one set-up."""
 
-    def __init__(self, variant: Variant, setup: Setup, observer: Observer, *, whole_walks: bool) -> None:
+    def __init__(
+        self, variant: Variant, setup: Setup, observer: Observer, *, walks: frozenset[PreemptionPoint]
+    ) -> None:
         """``setup`` is replayed on each fresh machine."""
         self._variant = variant
         self._setup = setup
         self.observer = observer
-        self._walks = WALKS if whole_walks else frozenset[PreemptionPoint]()
+        self._walks = walks
         self.numbers: dict[Hashable, int] = {}
         self.codes: list[Any] = []
         self.slots: dict[Place, int] = {}
@@ -80,6 +83,7 @@ class Steps:
         self._true = self.number(True)
         self._absent = self.number(ABSENT)
         self._state: State = ()
+        self._locks: dict[Name, tuple[Hashable, Hashable]] = {}
         self.restart()
         self._from_the_start = self._everything()
         self.pids: list[int] = []
@@ -115,6 +119,11 @@ class Steps:
             self.table.changes(place)
         return found
 
+    def lock_slots(self, lock: Name) -> tuple[int, int]:
+        """Where a lock's owner and readers stand."""
+        owner, readers = self._locks.get(lock, (None, frozenset()))
+        return self.slot((lock, "owner"), owner), self.slot((lock, "readers"), readers)
+
     def padded(self, state: State) -> State:
         """With the slots that came later."""
         return state + tuple(self.defaults[len(state) :])
@@ -133,8 +142,9 @@ class Steps:
         self.pids.append(pid)
 
     def _everything(self) -> frozenset[Name]:
-        """The names of all structures that are there at the start."""
+        """The names of all structures that are there at the start, where some locks may be held."""
         names: set[Name] = set()
+        coder = Coder(self._machine.k)
         seen: set[int] = set()
         todo: list[Any] = [self._machine.k]
         while todo:
@@ -147,7 +157,10 @@ class Steps:
             elif type(x) is dict:
                 todo += x.values()
             elif type(x) in FIELDS:
-                names.add(name_of(x, type(x)))
+                name = name_of(x, type(x))
+                names.add(name)
+                if isinstance(x, Lock):
+                    self._locks[name] = field_code(x, "owner", coder), field_code(x, "readers", coder)
                 todo += [RAW(x, name) for name in FIELDS[type(x)]]
                 todo += locals_of(x) if isinstance(x, TaskStruct) else []
         return frozenset(names)
@@ -240,8 +253,8 @@ class Steps:
             r.adopt(t)
             _ = t.timer
         r.started += [t for t in tasks if RAW(t, "context") is not None]
-        leaf.yes = machine.tick()
-        if not leaf.yes:
+        leaf.moves = machine.tick()
+        if not leaf.moves:
             leaf.broken = tuple(self.observer.rest(machine.k, r))
             leaf.final = self.observer.final(machine.k, r)
 

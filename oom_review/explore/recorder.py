@@ -16,8 +16,8 @@ import attrs
 
 from kernel_model.entry import RESTART
 from kernel_model.sched import TASK_RUNNING, Kernel, PidNamespace, SignalStruct, TaskStruct
-from oom_review.explore.recorded.codes import Coder
-from oom_review.explore.recorded.fields import FIELDS, RAW, REAL, Kind, Name, name_of
+from oom_review.explore.codes import Coder
+from oom_review.explore.fields import FIELDS, RAW, REAL, Kind, Name, name_of
 
 ALL = (1 << 33) - 1
 """All bits of a flag word."""

@@ -37,14 +37,14 @@ def core_situation(threads: int) -> Scenario:
 
 def main(arguments: list[str] | None = None) -> int:
     """Print one line per number of threads; 1 if a limit was hit."""
-    parser = argparse.ArgumentParser(prog="python -m oom_review.explore.core", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.core", description=__doc__)
     parser.add_argument(
         "--threads", type=int, nargs="+", default=[1, 2], help="threads of the victim (default: 1 2)"
     )
     parser.add_argument("--variant", choices=sorted(VARIANTS), nargs="+", default=["legacy", "patched"])
     parser.add_argument("--seconds", type=float, help="give up after so many for each line")
     parser.add_argument("--states", type=int, help="give up after so many for each line")
-    for reduction in ("caching", "por", "symmetry", "whole-walks"):
+    for reduction in ("por", "symmetry", "whole-walks"):
         parser.add_argument(
             f"--no-{reduction}",
             dest=reduction.replace("-", "_"),
@@ -69,7 +69,6 @@ def main(arguments: list[str] | None = None) -> int:
                 core_situation(n),
                 VARIANTS[variant],
                 bounds=Bounds(
-                    caching=args.caching,
                     por=args.por,
                     symmetry=args.symmetry,
                     whole_walks=args.whole_walks,

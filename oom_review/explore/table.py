@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Iterable
 import attrs
 
 from oom_review.explore.final import Final
-from oom_review.explore.recorded.recorder import Part
+from oom_review.explore.recorder import Part
 
 Place = tuple[Hashable, ...]
 Key = tuple[Hashable, ...]
@@ -17,7 +17,10 @@ Test = tuple[int, Part, int]
 
 @attrs.define(eq=False, slots=True)
 class Leaf:
-    """What a step does: ``sets`` are (slot, value), ``bits`` are (slot, mask, bits); ``own`` and ``enemy`` as in commuting.py."""
+    """What a step does: ``sets`` are (slot, value), ``bits`` are (slot, mask, bits); ``own`` and ``enemy`` as in commuting.py.
+
+    ``moves``: False where the clock stands still for good, and ``final`` is the end.  ``finds``: of a look ahead, that it is worth it.
+    """
 
     own: int = 0
     enemy: int = 0
@@ -26,7 +29,8 @@ class Leaf:
     bits: tuple[tuple[int, int, int, dict[int, int]], ...] = ()
     progress: bool = False
     broken: tuple[tuple[str, str], ...] = ()
-    yes: bool = True
+    moves: bool = True
+    finds: bool = True
     ordered: bool = False
     final: Final | None = None
 

@@ -15,13 +15,13 @@ from contextlib import contextmanager
 
 import attrs
 
+from oom_review.explore.commuting import READ, UPDATE, WRITE
 from oom_review.explore.final import Final
 from oom_review.explore.limits import MOVE_ON, Counts, Cycle, Gauge, Limits
-from oom_review.explore.recorded.commuting import READ, UPDATE, WRITE
-from oom_review.explore.recorded.orbits import Orbits, Renaming
-from oom_review.explore.recorded.sleepers import Sleepers
-from oom_review.explore.recorded.steps import State, Steps
-from oom_review.explore.recorded.summaries import Kept, Summary, join, leave_out_implied, step_above
+from oom_review.explore.orbits import Orbits, Renaming
+from oom_review.explore.sleepers import Sleepers
+from oom_review.explore.steps import State, Steps
+from oom_review.explore.summaries import Kept, Summary, join, leave_out_implied, step_above
 
 # A summary is looked through for what is implied when it is larger than this, and so much larger than when it was last.
 SMALL, GROWN = 30, 1.2
@@ -142,7 +142,7 @@ class Search:
         if leaf.broken:
             for claim, sentence in leaf.broken:
                 self._found(claim, sentence, [*choices, choice])
-        if not leaf.yes:
+        if not leaf.moves:
             if leaf.final is not None:
                 self._ended(leaf.final, list(choices))
             return

@@ -1,0 +1,107 @@
+"""Faults for the explorer, each planted by a small change to the live engine; what notices each is in test_oracle.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import Any
+
+import attrs
+import pytest
+
+from kernel_model.preempt import Kind
+from kernel_model.sched import Kernel, TaskStruct
+from oom_review.explore import commuting
+from oom_review.explore.codes import Coder
+from oom_review.explore.commuting import READ, UPDATE, WRITE
+from oom_review.explore.fields import FIELDS, RAW
+from oom_review.explore.recorder import Entry, Part, Recorder
+from oom_review.explore.search import Search
+from oom_review.explore.sleepers import Row, Sleepers
+from oom_review.explore.steps import State, Steps
+from oom_review.explore.table import Leaf
+
+
+def a_pending_signal_ends_no_sleep(patch: pytest.MonkeyPatch) -> None:
+    """A sleep that begins with a signal already pending does not end."""
+    can = Sleepers._can
+
+    def deaf(self: Sleepers, row: Row, state: State, path: list[int]) -> bool:
+        asleep = self._wait(state[row.at]).kind == Kind.SLEEP and self._steps.codes[state[row.state]] != 0
+        if not asleep:
+            return can(self, row, state, path)
+        return self._short_sleeps and self.sleep_may_end(row, state, path)
+
+    patch.setattr(Sleepers, "_can", deaf)
+
+
+def a_read_is_not_recorded(patch: pytest.MonkeyPatch) -> None:
+    """A step's dependence on whether the OOM killer is disabled is not noted."""
+    test = Recorder.test
+
+    def forgetful(self: Recorder, e: Entry, part: Part) -> None:
+        if e.place[1] != "oom_killer_disabled":
+            test(self, e, part)
+
+    patch.setattr(Recorder, "test", forgetful)
+
+
+def updates_commute_with_reads(patch: pytest.MonkeyPatch) -> None:
+    """As if nobody could see who came first, the last one to count down or who looks."""
+    patch.setitem(commuting._ENEMIES, READ, WRITE)
+    patch.setitem(commuting._ENEMIES, UPDATE, WRITE)
+
+
+def a_lock_taken_away_is_no_race(patch: pytest.MonkeyPatch) -> None:
+    """Who can't go on after a choice is not tried before it."""
+    patch.setattr(Search, "_disabled", staticmethod(lambda *_: None))
+    patch.setattr(Sleepers, "waiting", lambda *_: [])
+
+
+def a_signal_never_leaves_user_mode(patch: pytest.MonkeyPatch) -> None:
+    """Who is in user mode takes a step for a system call only."""
+    can = Sleepers._can
+
+    def deaf(self: Sleepers, row: Row, state: State, path: list[int]) -> bool:
+        if self._wait(state[row.at]).kind == Kind.USER:
+            return self._steps.codes[state[row.syscall]] is not None
+        return can(self, row, state, path)
+
+    patch.setattr(Sleepers, "_can", deaf)
+
+
+def oom_victims_is_no_part_of_a_state(patch: pytest.MonkeyPatch) -> None:
+    """The count is not recorded."""
+    patch.delitem(FIELDS[Kernel], "oom_victims")
+
+
+def no_news_for_pollers(patch: pytest.MonkeyPatch) -> None:
+    """Who looks again and again is not told that something happened."""
+    after = Steps.after
+    patch.setattr(Steps, "after", lambda self, state, leaf: after(self, state, attrs.evolve(leaf, progress=False)))
+
+
+def the_end_of_a_wait_is_not_relative(patch: pytest.MonkeyPatch) -> None:
+    """A local that holds a time is coded as it is: more states, the same ends."""
+    context = Coder.context
+
+    def absolute(self: Coder, t: TaskStruct) -> tuple[Hashable, ...]:
+        clock = RAW(self.k, "clock")
+
+        def late(part: Any) -> Any:
+            return ("end", part[1] + clock) if isinstance(part, tuple) and part[0] == "end" else part
+
+        return tuple([tuple(map(late, frame)) for frame in context(self, t)])  # type: ignore[arg-type]
+
+    patch.setattr(Coder, "context", absolute)
+
+
+FAULTS: tuple[Callable[[pytest.MonkeyPatch], None], ...] = (
+    a_pending_signal_ends_no_sleep,
+    a_read_is_not_recorded,
+    updates_commute_with_reads,
+    a_lock_taken_away_is_no_race,
+    a_signal_never_leaves_user_mode,
+    oom_victims_is_no_part_of_a_state,
+    no_news_for_pollers,
+    the_end_of_a_wait_is_not_relative,
+)
