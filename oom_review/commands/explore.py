@@ -121,7 +121,7 @@ def _text(result: Result, variant: Variant) -> str:
     lines = [f"{variant.name}: {len(result.finals)} ends, {c.states} states, {c.transitions} transitions"]
     if result.bounded:
         lines.append(f"bounded: {result.bounded}; nothing here counts as holds")
-    broken = [set(play(w, variant).violations) for w in result.finals.values() if w is not None]
+    broken = [set(play(w, variant).violations) for w in result.finals.values()]
     for claim in CLAIMS:
         positive = sum(claim.id in found for found in broken)
         verdict = result.verdicts[claim.id].verdict
