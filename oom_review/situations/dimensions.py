@@ -54,11 +54,6 @@ RACING = {
     "tracer-waits": "the tracer waits for it",
     "tracer-dies": "the tracer exits meanwhile",
 }
-SLEEPS = {
-    "at-rest": "",
-    "any-time": "short sleeps, and those of tasks that look again and again, may end at any time",
-}
-
 DIMENSIONS: dict[str, dict[str, str]] = {
     "oom": OOM,
     "pm": PM,
@@ -68,6 +63,5 @@ DIMENSIONS: dict[str, dict[str, str]] = {
     "traced": TRACED,
     "sharer": SHARER,
     "racing": RACING,
-    "sleeps": SLEEPS,
 }
 """All but the number of threads, in the order of names and sentences."""

@@ -20,7 +20,6 @@ class Situation:
     pm: str = "none"
     sharer: str = "none"
     racing: str = "nothing"
-    sleeps: str = "at-rest"
 
     def __attrs_post_init__(self) -> None:
         """Only what the dimensions know."""
@@ -73,7 +72,6 @@ GROWTH = {
     "thaw": 40,
     "tracer-waits": 3,
     "tracer-dies": 30,
-    "any-time": 8,
 }
 ONE_THREAD, THREAD = 90, 7
 
