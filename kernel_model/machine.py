@@ -10,7 +10,7 @@ from typing import Any
 
 from kernel_model.cgroup_freezer import join_list
 from kernel_model.core import frozen
-from kernel_model.entry import ret_from_fork
+from kernel_model.entry import USER_MODE, ret_from_fork
 from kernel_model.errors import IllegalOperation, ModelBug
 from kernel_model.fork import alloc_pid
 from kernel_model.locking import SIGLOCK, Lock
@@ -243,6 +243,10 @@ class Machine:
         if frozen(cur):
             raise IllegalOperation(name, task, "the task is in the fridge")
         if not isinstance(cur.at, PreemptionPoint) or cur.at.kind != USER or cur.syscall is not None:
+            if cur.at is USER_MODE:
+                raise IllegalOperation(
+                    name, task, "its last call has not begun yet: put a run before this one"
+                )
             raise IllegalOperation(name, task, f"the task is in the kernel, at {describe(cur)}")
         return cur
 

@@ -12,6 +12,7 @@ from oom_review.claims import Claim
 from oom_review.run import Session
 from oom_review.scenario import Op, Run, Scenario
 from oom_review.schedules.choices import follow
+from oom_review.schedules.driver import ScheduleDiverged
 from oom_review.schedules.gaps import Gaps, from_choices
 from oom_review.schedules.portfolio import PORTFOLIO, Draws
 
@@ -34,7 +35,7 @@ def record(items: Iterable[Op | tuple[str, ...]], variant: Variant) -> Scenario:
 
 
 def replay_or_none(scenario: Scenario, variant: Variant, claim: Claim) -> Session | None:
-    """Play the scenario as it is; None if an operation is not possible or the claim is not broken."""
+    """Play the scenario as it is; None if an operation or an exact choice is not possible, or the claim is not broken."""
     session = Session(Machine(variant), (claim,))
     try:
         for item in scenario.items:
@@ -44,7 +45,7 @@ def replay_or_none(scenario: Scenario, variant: Variant, claim: Claim) -> Sessio
                 session.run(follow(item.schedule))
             if session.violations:
                 return session
-    except IllegalOperation:
+    except (IllegalOperation, ScheduleDiverged):
         return None
     return None
 

@@ -60,7 +60,7 @@ def dumps(file: ScenarioFile) -> str:
     lines += [f"{k} {v}" for k, v in attrs.asdict(file.settings).items() if v not in ("", None)]
     lines.append("")
     for item in file.scenario.items:
-        lines += _run_lines(item) if isinstance(item, Run) else [str(item)]
+        lines += run_lines(item) if isinstance(item, Run) else [str(item)]
     for variant, expectation in file.expect:
         lines += ["", f"expect {variant}"]
         for key, value in attrs.asdict(expectation).items():
@@ -101,7 +101,8 @@ def _known(gaps: Gaps, tasks: set[str]) -> tuple[tuple[int, str], ...]:
     return tuple(preemptions)
 
 
-def _run_lines(run: Run) -> list[str]:
+def run_lines(run: Run) -> list[str]:
+    """A run as it stands in a file: a line, and indented ones for the rest of a long schedule."""
     schedule = run.schedule
     if isinstance(schedule, Choices):
         head, words = "run exactly", str(schedule).split()

@@ -11,20 +11,18 @@ from pathlib import Path
 from rich.console import Console
 
 from kernel_model.errors import IllegalOperation
-from kernel_model.sched import Variant
-from oom_review import scenario_file
+from oom_review import ends, scenario_file
 from oom_review.claims import CLAIMS, REFUTED
-from oom_review.columns import observation_line
 from oom_review.commands import INTERRUPTED
 from oom_review.commands.options import DAY, MOST_STATES, add_jobs, number
 from oom_review.errors import BadInput
-from oom_review.explore.explorer import BOUNDED, Result, explore
+from oom_review.explore.explorer import BOUNDED, Bounds, explore
 from oom_review.explore.limits import Limits
 from oom_review.files import check_directory
-from oom_review.run import play
+from oom_review.replay import replay
 from oom_review.scenario import Run
 from oom_review.situations.exploration import Exploration
-from oom_review.situations.families import FAMILIES, QUICK
+from oom_review.situations.families import FAMILIES, LARGE, QUICK
 from oom_review.situations.job import Job
 from oom_review.situations.results import Results
 from oom_review.situations.selection import select
@@ -64,6 +62,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help="stop each exploration after so many seconds",
     )
+    parser.add_argument(
+        "--quick-look",
+        action="store_true",
+        help="let sleeps end only when nobody can run: smaller, may refute, and never says holds",
+    )
     some = parser.add_argument_group("without FILE")
     some.add_argument(
         "--situation",
@@ -99,7 +102,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _scenario(options: argparse.Namespace) -> int:
-    scenario = scenario_file.read(options.file).scenario
+    file = scenario_file.read(options.file)
+    scenario = file.scenario
     variants = load_all(options.variant or PAIR)
     if not any(isinstance(item, Run) for item in scenario.items):
         raise BadInput(f"{options.file}: there is no run to explore")
@@ -107,28 +111,16 @@ def _scenario(options: argparse.Namespace) -> int:
     bounded = False
     for variant in variants:
         try:
-            result = explore(scenario, variant, limits=limits)
+            result = explore(
+                scenario, variant, limits=limits, bounds=Bounds(short_sleeps=not options.quick_look)
+            )
         except IllegalOperation as error:
+            # A replay knows the line.
+            replay(file, [variant], options.file)
             raise BadInput(f"{options.file}: {error}") from None
-        sys.stdout.write(_text(result, variant))
+        sys.stdout.write(ends.text(result, variant))
         bounded = bounded or bool(result.bounded)
     return int(bounded)
-
-
-def _text(result: Result, variant: Variant) -> str:
-    """Counts, and for each claim how many of the distinct ends come from a run that breaks it."""
-    c = result.counts
-    lines = [f"{variant.name}: {len(result.finals)} ends, {c.states} states, {c.transitions} transitions"]
-    if result.bounded:
-        lines.append(f"bounded: {result.bounded}; nothing here counts as holds")
-    broken = [set(play(w, variant).violations) for w in result.finals.values()]
-    for claim in CLAIMS:
-        positive = sum(claim.id in found for found in broken)
-        verdict = result.verdicts[claim.id].verdict
-        # A run may break a claim on its way to an end that another run reaches without.
-        positive = max(positive, int(verdict == REFUTED))
-        lines.append(f"{observation_line(claim.id, positive, len(broken) - positive)}  {verdict}")
-    return "\n".join([*lines, ""])
 
 
 # Situations
@@ -145,7 +137,13 @@ def _situations(options: argparse.Namespace) -> int:
     if options.save:
         check_directory(Path(options.save))
     results = Results(Path(options.resume), variants) if options.resume else None
-    jobs = [Job(s.name, v, options.states, options.seconds) for s in situations for v in variants]
+    jobs = [
+        Job(s.name, v, options.states, options.seconds, options.quick_look)
+        for s in situations
+        for v in variants
+    ]
+    for name in sorted(LARGE - {s.name for s in situations}) if not options.situation else ():
+        print(f"left out: {name} takes hours, or more than 8 GB; --situation {name} explores it")
     exploration = Exploration(jobs, results)
     try:
         exploration.run(options.jobs)
@@ -190,7 +188,7 @@ def _words(options: argparse.Namespace) -> list[str]:
     for option in ("threads", "states", "seconds", "jobs", "save"):
         value = getattr(options, option)
         words += [] if value is None else [f"--{option}", str(value)]
-    return words
+    return [*words, "--quick-look"] if options.quick_look else words
 
 
 def _report(

@@ -24,6 +24,8 @@ from oom_review.schedules.driver import TICK
 from oom_review.schedules.gaps import Gaps, from_choices
 
 BOUNDED = "bounded"
+QUICK_LOOK = "a quick look, sleeps ended only at rest"
+SLEEPS = "sleeps of up to 200 ms ended at any time, longer ones at rest"
 NO_LIMITS = Limits()
 
 
@@ -57,13 +59,14 @@ class Bounds:
     """What is explored and how: the reductions change no verdict and no end, the rest says which interleavings there are.
 
     ``whole_walks``: the freezer's walks over tasks are one step each, as nothing comes of looking half-way (docs/model.md).
-    ``short_sleeps``: sleeps of up to 200 ms, and of tasks that look again and again, end at any time, not only at rest.
+    ``short_sleeps``: sleeps of up to 200 ms, and of tasks that look again and again, end at any time.  Without it they end only when
+    nobody can run: a quick look, which may refute and never says "holds".  Longer time-outs end only then in any case.
     """
 
     por: bool = True
     symmetry: bool = True
     whole_walks: bool = True
-    short_sleeps: bool = False
+    short_sleeps: bool = True
 
 
 def explore(
@@ -126,11 +129,12 @@ class Exploration:
             found=self._found,
             ended=self._ended,
         )
-        bounded = ""
+        reasons = [] if bounds.short_sleeps else [QUICK_LOOK]
         try:
             search.run()
         except LimitReached as limit:
-            bounded = f"stopped at {limit}"
+            reasons.append(f"stopped at {limit}")
+        bounded = "; ".join(reasons)
         verdicts = {}
         for claim in CLAIMS:
             if claim.id in self._broken:

@@ -2,7 +2,7 @@
 
 Not every combination: each family has what its claim depends on, and the sentence says what that is.  ``refuted`` names variants by
 letters, as the tables of the tests do: L is legacy_tifmemdie, R is patched (the RFC), N is mainline_v6_18.  ``quick`` marks those
-that `oom-review review` explores too.
+that `oom-review review` explores too, ``large`` those that are explored only if somebody names them: they take hours, or more than 8 GB.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ class Row:
     situation: Situation
     refuted: frozenset[str]
     quick: bool
+    large: bool
 
 
 @attrs.define(frozen=True)
@@ -45,9 +46,9 @@ class Family:
         return REFUTED if variant in row.refuted else HOLDS
 
 
-def at(refuted: str = "", *, quick: bool = False, **values: Any) -> Row:
+def at(refuted: str = "", *, quick: bool = False, large: bool = False, **values: Any) -> Row:
     """A row, by what its situation has beyond the plain values."""
-    return Row(Situation(**values), frozenset(LETTERS[letter] for letter in refuted), quick)
+    return Row(Situation(**values), frozenset(LETTERS[letter] for letter in refuted), quick, large)
 
 
 _FRIDGE_EMPTIES = Family(
@@ -75,7 +76,7 @@ _FRIDGE_EMPTIES = Family(
         at("L", threads=3, oom="self", pm="suspend"),
         at("L", threads=2, oom="self", pm="snapshot"),
         at("L", threads=2, pm="suspend", parent="waits"),
-        at("L", threads=3, pm="suspend", parent="waits"),
+        at("L", threads=3, pm="suspend", parent="waits", large=True),
     ),
 )
 
@@ -180,7 +181,7 @@ _DISABLED_QUIET = Family(
         at("LN", oom="global", pm="snapshot"),
         at("LN", pm="suspend", parent="waits"),
         at("LN", threads=2, pm="suspend", parent="waits"),
-        at("LN", threads=3, pm="suspend", parent="waits"),
+        at("LN", threads=3, pm="suspend", parent="waits", large=True),
         at("LN", freezer="frozen", pm="suspend"),
         at("LN", threads=2, freezer="frozen", pm="suspend"),
         at("LN", threads=2, freezer="frozen", pm="snapshot"),
@@ -197,7 +198,7 @@ _SUSPENDED_QUIET = Family(
         at("N", oom="global", pm="suspend"),
         at("N", pm="suspend"),
         at("N", pm="suspend", parent="waits"),
-        at("N", threads=3, pm="suspend", parent="waits"),
+        at("N", threads=3, pm="suspend", parent="waits", large=True),
         at("N", threads=2, pm="suspend", parent="waits"),
         at("N", freezer="frozen", pm="suspend", quick=True),
         at("N", threads=2, freezer="frozen", pm="suspend"),
@@ -219,7 +220,7 @@ _NO_SPURIOUS_EBUSY = Family(
         at(pm="suspend"),
         at(pm="suspend", parent="waits"),
         at("R", threads=2, pm="suspend", parent="waits"),
-        at("R", threads=3, pm="suspend", parent="waits"),
+        at("R", threads=3, pm="suspend", parent="waits", large=True),
         at("R", threads=2, leader="long-gone", pm="snapshot"),
         at(oom="global", pm="snapshot"),
     ),
@@ -240,7 +241,7 @@ _VICTIM_DIES = Family(
         at("L", threads=2, freezer="frozen", pm="suspend"),
         at("L", threads=2, oom="self", pm="suspend"),
         at("L", threads=3, oom="self", pm="suspend"),
-        at("L", threads=3, pm="suspend", parent="waits"),
+        at("L", threads=3, pm="suspend", parent="waits", large=True),
         at("L", threads=2, pm="suspend", parent="waits"),
         at(parent="frozen"),
         at(threads=2, parent="frozen"),
@@ -388,3 +389,8 @@ QUICK: tuple[str, ...] = tuple(
     dict.fromkeys(row.situation.name for family in FAMILIES.values() for row in family.rows if row.quick)
 )
 """The small ones that a review explores."""
+
+LARGE: frozenset[str] = frozenset(
+    row.situation.name for family in FAMILIES.values() for row in family.rows if row.large
+)
+"""Those that are explored only if somebody names them."""

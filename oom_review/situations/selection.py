@@ -7,12 +7,15 @@ from fnmatch import fnmatchcase
 from oom_review.claims import find
 from oom_review.errors import BadInput
 from oom_review.situations.dimensions import MAX_THREADS
-from oom_review.situations.families import FAMILIES, SITUATIONS
+from oom_review.situations.families import FAMILIES, LARGE, SITUATIONS
 from oom_review.situations.situation import Situation
 
 
 def select(patterns: list[str], claims: list[str], threads: int | None) -> list[Situation]:
-    """All that match one of the patterns, are in the family of one of the claims and have no more threads; raises BadInput."""
+    """All that match one of the patterns, are in the family of one of the claims and have no more threads; raises BadInput.
+
+    Without patterns the large ones are left out.
+    """
     for claim in claims:
         find(claim)
     if threads is not None and not 1 <= threads <= MAX_THREADS:
@@ -25,7 +28,7 @@ def select(patterns: list[str], claims: list[str], threads: int | None) -> list[
         s
         for name, s in SITUATIONS.items()
         if name in wanted
-        and (not patterns or any(fnmatchcase(name, p) for p in patterns))
+        and (any(fnmatchcase(name, p) for p in patterns) if patterns else name not in LARGE)
         and (threads is None or s.threads <= threads)
     ]
     if not chosen:

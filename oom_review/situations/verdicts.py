@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import attrs
 
 from oom_review.claims import CLAIMS, HOLDS, REFUTED, Claim
-from oom_review.explore.explorer import BOUNDED
+from oom_review.explore.explorer import BOUNDED, SLEEPS
 from oom_review.situations.families import FAMILIES, SITUATIONS
 from oom_review.situations.job import Outcome
 from oom_review.situations.script import scenario
@@ -69,7 +69,8 @@ def bound_of(outcomes: Iterable[Outcome]) -> str:
     explored = list(outcomes)
     threads = max((SITUATIONS[o.job.situation].threads for o in explored), default=0)
     states = f"{sum(o.states for o in explored):,}".replace(",", " ")
-    return f"all interleavings of {_count(len(explored), 'situation')}, up to {_count(threads, 'thread')}, {states} states"
+    what = f"all interleavings of {_count(len(explored), 'situation')}, up to {_count(threads, 'thread')}, {states} states"
+    return f"{what}; {SLEEPS}"
 
 
 def _count(number: int, what: str) -> str:

@@ -18,7 +18,6 @@ from oom_review.explore.recorder import Entry, Part, Recorder
 from oom_review.explore.search import Search
 from oom_review.explore.sleepers import Row, Sleepers
 from oom_review.explore.steps import State, Steps
-from oom_review.explore.table import Leaf
 
 
 def a_pending_signal_ends_no_sleep(patch: pytest.MonkeyPatch) -> None:
@@ -77,7 +76,9 @@ def oom_victims_is_no_part_of_a_state(patch: pytest.MonkeyPatch) -> None:
 def no_news_for_pollers(patch: pytest.MonkeyPatch) -> None:
     """Who looks again and again is not told that something happened."""
     after = Steps.after
-    patch.setattr(Steps, "after", lambda self, state, leaf: after(self, state, attrs.evolve(leaf, progress=False)))
+    patch.setattr(
+        Steps, "after", lambda self, state, leaf: after(self, state, attrs.evolve(leaf, progress=False))
+    )
 
 
 def the_end_of_a_wait_is_not_relative(patch: pytest.MonkeyPatch) -> None:

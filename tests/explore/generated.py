@@ -265,7 +265,12 @@ TICK = "schedule_timeout_killable(1)"
 
 def killed_before_it_sleeps(variant: Variant) -> Scenario:
     """C's charge kills c, which sleeps with the signal pending; it stays a zombie only if s seizes it before it is gone."""
-    setup = (Op("fork", "init", ("p",)), Op("fork", "init", ("s",)), Op("fork", "p", ("c",)), Op("nocldwait", "p"))
+    setup = (
+        Op("fork", "init", ("p",)),
+        Op("fork", "init", ("s",)),
+        Op("fork", "p", ("c",)),
+        Op("nocldwait", "p"),
+    )
     together = (Op("charge", "c"), Op("ptrace_seize", "s", ("c",)))
     before = Scenario((*set_up(*setup, Op("memcg_attach", "init", ("c", "M"))), *together))
     return led(before, variant, ("c", TICK))

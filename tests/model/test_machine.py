@@ -42,7 +42,7 @@ REFUSED = [
     (("fork", "f", "n"), "fork by f: the task is in the fridge"),
     (("fork", "w", "n"), "fork by w: the task is in the kernel, at do_wait: schedule"),
     (("fork", "y", "n"), "fork by y: the task is in the kernel, at copy_process"),
-    (("fork", "x", "n"), "fork by x: the task is in the kernel, at user mode"),
+    (("fork", "x", "n"), "fork by x: its last call has not begun yet: put a run before this one"),
     (("fork", "kworker", "n"), "fork by kworker: a kernel thread does not do this"),
     (("alloc", "kworker"), "alloc by kworker: the kernel thread is busy"),
     (("alloc", "oom_reaper"), "alloc by oom_reaper: a kernel thread does not do this"),
