@@ -221,6 +221,7 @@ def _entry_json(entry: Request | Step | Rest) -> dict[str, Any]:
         "task": entry.task,
         "function": entry.point[0],
         "step": entry.point[1],
+        "source": entry.source,
         "calls": list(entry.calls),
         "kept": entry.kept,
         "seen": _seen_json(entry.seen),
@@ -229,5 +230,8 @@ def _entry_json(entry: Request | Step | Rest) -> dict[str, Any]:
         "clock": entry.clock,
         "waits": entry.waits,
         "broken": list(entry.broken),
+        "edges": [attrs.asdict(e) for e in entry.edges],
+        "ready": list(entry.ready),
+        "may_wake": list(entry.may_wake),
         "rows": rows,
     }

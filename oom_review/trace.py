@@ -5,7 +5,8 @@ Slower than oom_review.run and for few runs only; all values are plain, so that 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from pathlib import PurePath
 from typing import Any
 
 import attrs
@@ -16,11 +17,12 @@ from kernel_model.machine import Machine
 from kernel_model.preempt import Kind, PreemptionPoint
 from kernel_model.sched import EXIT_ZOMBIE, PF_KTHREAD, TIF_MEMDIE, Kernel, TaskStruct, Variant
 from oom_review.claims import CLAIMS, Claim, group_name
+from oom_review.happens_before import Edge, Wait, edges, waits
 from oom_review.observation import Observation, task_state
 from oom_review.run import Session, Violation
 from oom_review.scenario import Op, Run, Scenario
 from oom_review.schedules.choices import follow
-from oom_review.schedules.driver import TICK, ScheduleDiverged, StepLimitReached
+from oom_review.schedules.driver import SHORT_SLEEP, TICK, ScheduleDiverged, StepLimitReached
 
 STEP_LIMIT = 20_000
 
@@ -82,14 +84,17 @@ class Row:
 class Step:
     """One step.  ``calls``: the suspended call chain that was gone on with; the first ``kept`` of them are not yet over.
 
-    ``after``: the chain at the next preemption point.  ``point``: function and step of the atomic block that ran.  ``rows``: the
-    tasks that changed.  ``waits``: the context now sleeps, wants a lock or is in user mode.  ``broken``: claims refuted here.
+    ``after``: the chain at the next preemption point.  ``point``: function and step of the atomic block that ran; ``source``: file
+    and line of the model where that point stands.  ``rows``: the tasks that changed.  ``waits``: the context now sleeps, wants a
+    lock or is in user mode.  ``broken``: claims refuted here.  ``edges``: what it did to other contexts.  ``ready``: who could run
+    when it was taken; ``may_wake``: who of the others has a sleep that could end just then, a short one or a poller's.
     """
 
     number: int
     item: int
     task: str
     point: tuple[str, str]
+    source: str
     calls: tuple[str, ...]
     kept: int
     after: tuple[str, ...]
@@ -100,6 +105,9 @@ class Step:
     rows: tuple[Row, ...]
     waits: bool
     broken: tuple[str, ...]
+    edges: tuple[Edge, ...]
+    ready: tuple[str, ...]
+    may_wake: tuple[str, ...]
 
 
 @attrs.define(frozen=True)
@@ -156,6 +164,16 @@ def call_chain(t: TaskStruct) -> tuple[Any, ...]:
     return tuple(chain)
 
 
+def source(chain: tuple[Any, ...]) -> str:
+    """FILE:LINE of the preemption point where the chain stands, the file as its package names it; "" for no chain."""
+    if not chain:
+        return ""
+    frame = chain[-1].gi_frame
+    path = PurePath(frame.f_code.co_filename)
+    depth = frame.f_globals["__name__"].count(".") + 1 + (path.name == "__init__.py")
+    return f"{'/'.join(path.parts[-depth:])}:{frame.f_lineno}"
+
+
 def named(k: Kernel, event: tuple[Any, ...]) -> Seen:
     """The event with names for pids and group numbers."""
     kind, *values = event
@@ -185,6 +203,10 @@ class _Recorder:
     entries: list[Request | Step | Rest] = attrs.Factory(list)
     rows: dict[str, tuple[str, str, bool, bool, bool, str]] = attrs.Factory(dict)
     chains: dict[str, tuple[Any, ...]] = attrs.Factory(dict)
+    sources: dict[str, str] = attrs.Factory(dict)
+    waits: Mapping[str, Wait] = attrs.Factory(dict)
+    ready: tuple[str, ...] = ()
+    may_wake: tuple[str, ...] = ()
     _history: int = 0
     _broken: int = 0
 
@@ -207,6 +229,19 @@ class _Recorder:
         self._broken = len(self.session.violations)
         return new
 
+    def look(self) -> None:
+        """Note who waits for what and who could go on, as the next step will find them."""
+        machine = self.session.machine
+        self.waits = waits(machine)
+        self.ready = tuple(p.name for p in machine.runnable_tasks())
+        others = [p for p in machine.k.tasks.values() if not machine.runnable(p)]
+        self.may_wake = tuple(p.name for p in others if _may_wake(machine, p))
+
+    def keep_chain(self, task: TaskStruct) -> None:
+        """Note where the task's context stands."""
+        self.chains[task.name] = chain = call_chain(task)
+        self.sources[task.name] = source(chain)
+
     def request(self, op: Op) -> None:
         """Play an operation."""
         try:
@@ -215,6 +250,7 @@ class _Recorder:
             self.entries.append(Request(self.item, op, refused=refusal.reason))
             return
         self.entries.append(Request(self.item, op, self.new_events(), self.changed_rows()))
+        self.look()
 
     def on_step(self, task: TaskStruct | None) -> None:
         """Record a step that was taken."""
@@ -230,11 +266,14 @@ class _Recorder:
         at = self.rows[name][-1] if task is not None else "the clock: goes on to the next timer"
         function, _, step = at.partition(": ")
         changed = self.changed_rows()
+        waited, ready, may_wake = self.waits, self.ready, self.may_wake
+        self.look()
         entry = Step(
             number=self.session.steps,
             item=self.item,
             task=name,
             point=(function, step),
+            source=self.sources.get(name, ""),
             calls=tuple(g.__name__ for g in before),
             kept=min(len(before), len(after)) if kept is None else kept,
             after=tuple(g.__name__ for g in after),
@@ -245,13 +284,22 @@ class _Recorder:
             rows=changed,
             waits=task is None or _waits(self.session.machine, task),
             broken=self.new_broken(),
+            edges=edges(waited, self.waits, name),
+            ready=ready,
+            may_wake=may_wake,
         )
         if task is not None:
-            self.chains[name] = after
+            self.keep_chain(task)
         for r in changed:
             if not self.chains.get(r.task):
-                self.chains[r.task] = call_chain(self.session.machine.names_now()[r.task])
+                self.keep_chain(self.session.machine.names_now()[r.task])
         self.entries.append(entry)
+
+
+def _may_wake(machine: Machine, task: TaskStruct) -> bool:
+    if not machine.may_expire(task):
+        return False
+    return task.polling or (task.timer is not None and task.timer - machine.k.clock <= SHORT_SLEEP)
 
 
 def _waits(machine: Machine, task: TaskStruct) -> bool:
@@ -282,7 +330,9 @@ def record(scenario: Scenario, variant: Variant, claims: Iterable[Claim] = CLAIM
     recorder = session.recorder = _Recorder(session)
     boot = recorder.changed_rows()
     machine = session.machine
-    recorder.chains = {name: call_chain(p) for name, p in machine.names_now().items()}
+    for p in machine.names_now().values():
+        recorder.keep_chain(p)
+    recorder.look()
     stopped = ""
     for recorder.item, item in enumerate(scenario.items):
         if not isinstance(item, Run):
