@@ -5,12 +5,14 @@ Positions at which nothing notable happens are narrow, so that a long way throug
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import attrs
 
 from kernel_model.sched import Variant
-from oom_review.lanes import Frame, Lane, Lanes, Span, frames, layout, notable, shown_tasks
+from oom_review.happens_before import SIGNALS, STARTS, UNLOCKS, WAKES
+from oom_review.lanes import Arrow, Frame, Lane, Lanes, Span, frames, layout, notable, shown_tasks
+from oom_review.remarks import marked_step
 from oom_review.replay import replay
 from oom_review.report.templates import environment, text_of
 from oom_review.scenario_form import ScenarioFile
@@ -40,7 +42,7 @@ PHASES_TOP = 18
 PHASES_HEIGHT = 15
 LANES_TOP = 42
 LANE = 16
-LANE_STEP = 25
+LANE_STEP = 28
 COUNT_UNIT = 14
 CHARACTER = 6.4
 NAME = 12
@@ -59,8 +61,12 @@ class Bar:
 
 @attrs.define(frozen=True)
 class DrawnLane:
-    """A lane: ``flags`` are the places where its group was marked, ``accesses`` pairs of a place and "quiet" or ""."""
+    """A lane: ``flags`` are the places where its group was marked, ``accesses`` pairs of a place and "quiet" or "".
 
+    All but ``y`` is relative to its own top, so that a lane can be moved.
+    """
+
+    task: str
     name: str
     y: int
     bars: tuple[Bar, ...]
@@ -70,8 +76,17 @@ class DrawnLane:
 
 
 @attrs.define(frozen=True)
+class DrawnArrow:
+    """An arrow from one lane to another, at one place."""
+
+    arrow: Arrow
+    x: float
+    path: str
+
+
+@attrs.define(frozen=True)
 class Drawing:
-    """All of a picture's places."""
+    """All of a picture's places.  ``mark``: where ``^^^^`` stands, and in whose lane."""
 
     width: int
     height: int
@@ -83,6 +98,8 @@ class Drawing:
     count_line: str
     counts: tuple[tuple[float, float, str], ...]
     broken: tuple[float, ...]
+    arrows: tuple[DrawnArrow, ...]
+    mark: tuple[float, str] | None
     states: tuple[str, ...]
     description: str
 
@@ -123,6 +140,8 @@ def drawing(lanes: Lanes, places: Sequence[float], width: int, claim: str, most:
         line,
         tuple((x, y, value) for x, _end, y, value in levels),
         tuple(_middle(places, p) for p, claims in lanes.broken if claim in claims),
+        tuple(_arrow(a, lanes, places) for a in lanes.arrows),
+        None if lanes.mark is None else (_middle(places, lanes.mark[0]), lanes.lanes[lanes.mark[1]].task),
         tuple(s for s in LEGEND if any(span.value == s for lane in lanes.lanes for span in lane.states)),
         describe(lanes, claim),
     )
@@ -150,8 +169,9 @@ def _bar(span: Span, places: Sequence[float], value: str, label: str) -> Bar:
 
 
 def _drawn(lane: Lane, y: int, places: Sequence[float]) -> DrawnLane:
-    runs = "".join(f"M{places[p]:g} {y + LANE + 2.5:g}H{places[p + 1]:g}" for p in lane.runs)
+    runs = "".join(f"M{places[p]:g} {LANE + 2.5:g}H{places[p + 1]:g}" for p in lane.runs)
     return DrawnLane(
+        lane.task,
         lane.task if len(lane.task) <= NAME else f"{lane.task[: NAME - 1]}…",
         y,
         tuple(_bar(s, places, s.value, s.value) for s in lane.states),
@@ -160,6 +180,20 @@ def _drawn(lane: Lane, y: int, places: Sequence[float]) -> DrawnLane:
         tuple(
             (_middle(places, a.position), "quiet" if a.phase in QUIET_PHASES else "") for a in lane.accesses
         ),
+    )
+
+
+def _arrow(arrow: Arrow, lanes: Lanes, places: Sequence[float]) -> DrawnArrow:
+    x = _middle(places, arrow.position)
+    rows = [lane.task for lane in lanes.lanes]
+    here, there = (LANES_TOP + LANE_STEP * rows.index(t) for t in (arrow.task, arrow.other))
+    # report/lanes.js says it again for lanes that move.
+    down = there > here
+    start, end = (here + LANE, there) if down else (here, there + LANE)
+    return DrawnArrow(
+        arrow,
+        x,
+        f"M{x:g} {start}V{end}m-2.5 {-4 if down else 4}l2.5 {4 if down else -4}l2.5 {-4 if down else 4}",
     )
 
 
@@ -200,9 +234,9 @@ def still(file: ScenarioFile, variant: Variant, claim: str = "", name: str = "th
     """
     trace = replay(file, [variant], name)[0].trace
     order: list[Frame] = frames([trace])
-    lanes = layout(trace, order, 0, shown_tasks([trace]))
     broken = {v.claim: v for v in trace.violations}
     chosen = claim or (file.settings.claim if file.settings.claim in broken else next(iter(broken), ""))
+    lanes = layout(trace, order, 0, shown_tasks([trace]), marked_step(trace, chosen))
     places = edges(notable([trace], order), STILL_WIDTH)
     drawn = drawing(lanes, places, STILL_WIDTH, chosen, highest(lanes))
     violation = broken.get(chosen)
@@ -215,34 +249,53 @@ def still(file: ScenarioFile, variant: Variant, claim: str = "", name: str = "th
         operations=_wrapped([f"{n} {op}" for n, op in enumerate(trace.scenario.operations, 1)]),
         sentence=violation.sentence if violation else "No claim is broken.",
         claim=chosen if violation else "",
-        legend=_legend(lanes, drawn),
+        letters=LEGEND,
+        legend=_placed(signs([drawn])),
     )
 
 
 @attrs.define(frozen=True)
 class Sign:
-    """An entry of a picture's legend: what it explains (state, mark, phase or access), and where it stands."""
+    """An entry of a legend: the kind of sign, its value as drawn, and what it means."""
 
     kind: str
     value: str
-    letter: str
-    x: float
-    y: int
+    text: str
 
 
-def _legend(lanes: Lanes, drawn: Drawing) -> list[Sign]:
-    """The signs that occur, in as many lines as they need."""
-    entries = [("state", s, LEGEND[s]) for s in drawn.states]
-    entries += [("mark", "marked", "")] if any(lane.marked for lane in lanes.lanes) else []
-    entries += [("phase", b, "") for b in dict.fromkeys(b.value for b in drawn.phases) if b != "running"]
-    entries += [("access", "device access", "")] if any(lane.accesses for lane in drawn.lanes) else []
-    placed: list[Sign] = []
+_ARROWS = {STARTS: "starts it", WAKES: "wakes it", SIGNALS: "signals it", UNLOCKS: "releases its lock"}
+
+
+def signs(drawings: Iterable[Drawing]) -> list[Sign]:
+    """The signs that occur in any of these."""
+    found: dict[Sign, None] = {}
+    drawings = list(drawings)
+    for d in drawings:
+        found |= {Sign("state", s, s): None for s in d.states}
+    for d in drawings:
+        if any(lane.marked for lane in d.lanes):
+            found[Sign("marked", "", "marked as a victim")] = None
+        found |= {Sign("phase", b.value, f"phase: {b.value}"): None for b in d.phases if b.value != "running"}
+    for d in drawings:
+        for quiet in sorted({quiet for lane in d.lanes for _x, quiet in lane.accesses}):
+            found[Sign("access", quiet, f"device access{', when all is quiet' if quiet else ''}")] = None
+    kinds = {a.arrow.kind for d in drawings for a in d.arrows}
+    found |= {Sign("arrow", kind, text): None for kind, text in _ARROWS.items() if kind in kinds}
+    found |= {Sign("mark", "", "the step to blame"): None for d in drawings if d.mark is not None}
+    found |= {Sign("broken", "", "the claim is broken"): None for d in drawings if d.broken}
+    found[Sign("runs", "", "takes steps")] = None
+    return list(found)
+
+
+def _placed(all_of_them: Iterable[Sign]) -> list[tuple[Sign, float, int]]:
+    """In as many lines as they need."""
+    placed: list[tuple[Sign, float, int]] = []
     x, y = float(RIGHT), 0
-    for kind, value, letter in entries:
-        width = 46 + CHARACTER * len(value)
+    for sign in all_of_them:
+        width = 46 + CHARACTER * len(sign.text)
         if x + width > STILL_WIDTH:
             x, y = float(RIGHT), y + LEGEND_STEP
-        placed.append(Sign(kind, value, letter, round(x, 1), y))
+        placed.append((sign, round(x, 1), y))
         x += width
     return placed
 

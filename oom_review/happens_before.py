@@ -1,7 +1,7 @@
 """Who let whom go on: what each context waits for, compared before and after a step.
 
-The comparison needs no help from the model, so a variant's own wake-ups are seen too.  Tried and dropped: listening to
-wake_up_state() and its like, which says nothing of locks, nor of a flag that a variant sets by itself.
+The comparison needs no help from the model, so that a variant's own wake-ups are seen too.  Listening to wake_up_state() and its
+like would say nothing of locks, nor of a flag that a variant sets by itself.
 """
 
 from __future__ import annotations
@@ -43,6 +43,13 @@ class Wait:
     pending: frozenset[int]
     shared_pending: frozenset[int]
     lock: str
+
+
+def words(edge: Edge) -> str:
+    """The edge in the words of a remark."""
+    if edge.kind == SIGNALS:
+        return f"signals {edge.task}: {edge.what or 'TIF_SIGPENDING'}"
+    return f"releases {edge.what} for {edge.task}" if edge.kind == UNLOCKS else f"{edge.kind} {edge.task}"
 
 
 def waits(machine: Machine) -> dict[str, Wait]:

@@ -54,8 +54,21 @@ class Lane:
 
 
 @attrs.define(frozen=True)
+class Arrow:
+    """At that position one thread let another go on; ``kind`` as in happens_before."""
+
+    position: int
+    kind: str
+    task: str
+    other: str
+
+
+@attrs.define(frozen=True)
 class Lanes:
-    """One kernel's run.  ``length``: the number of positions.  ``asked``: where operations were asked for, with their numbers."""
+    """One kernel's run.  ``length``: the number of positions.  ``asked``: where operations were asked for, with their numbers.
+
+    ``arrows``: between threads that have a lane.  ``mark``: the position and the lane's index of the step under which ``^^^^`` stands.
+    """
 
     trace: Trace
     length: int
@@ -64,6 +77,8 @@ class Lanes:
     phases: tuple[Span, ...]
     broken: tuple[tuple[int, tuple[str, ...]], ...]
     asked: tuple[tuple[int, int], ...]
+    arrows: tuple[Arrow, ...]
+    mark: tuple[int, int] | None = None
 
 
 def frames(traces: Sequence[Trace]) -> list[Frame]:
@@ -112,8 +127,10 @@ def shown_tasks(traces: Iterable[Trace]) -> list[str]:
     return list(names)
 
 
-def layout(trace: Trace, order: Sequence[Frame], side: int, tasks: Sequence[str]) -> Lanes:
-    """The lanes of the trace that is number ``side`` of those that ``order`` was made of."""
+def layout(
+    trace: Trace, order: Sequence[Frame], side: int, tasks: Sequence[str], marked: int | None = None
+) -> Lanes:
+    """The lanes of the trace that is number ``side`` of those that ``order`` was made of; ``marked``: the number of a step."""
     length = len(order) + 1
     moments = [(p, trace.entries[i]) for p, frame in enumerate(order, 1) if (i := frame[side]) is not None]
     operations = [(p, e) for p, e in moments if isinstance(e, Request)]
@@ -126,7 +143,20 @@ def layout(trace: Trace, order: Sequence[Frame], side: int, tasks: Sequence[str]
         _spans([(0, "running"), *((p, e.phase) for p, e in steps)], length),
         tuple((p, e.broken) for p, e in moments if not isinstance(e, Request) and e.broken),
         tuple((p, number) for number, (p, _e) in enumerate(operations, 1)),
+        tuple(_arrows(steps, tasks)),
+        next(((p, tasks.index(e.task)) for p, e in steps if e.number == marked and e.task in tasks), None),
     )
+
+
+def _arrows(steps: Sequence[tuple[int, Step]], tasks: Sequence[str]) -> Iterator[Arrow]:
+    """One for each pair of threads at a position, that of the first edge."""
+    for position, step in steps:
+        others: dict[str, str] = {}
+        for edge in step.edges:
+            others.setdefault(edge.task, edge.kind)
+        for other, kind in others.items():
+            if step.task in tasks and other in tasks:
+                yield Arrow(position, kind, step.task, other)
 
 
 def _lane(task: str, boot: Sequence[Row], moments: Sequence[tuple[int, Entry]], length: int) -> Lane:

@@ -67,6 +67,12 @@ _WORDS: dict[str, Callable[[Seen], str]] = {
 }
 
 
+def marked_step(trace: Trace, claim: str) -> int | None:
+    """The number of the step under which ``^^^^`` stands for a reader who asks about that claim; None if it is not broken."""
+    violation = next((v for v in trace.violations if v.claim == claim), None)
+    return Focus(trace, violation).blamed if violation is not None else None
+
+
 def words(event: Seen) -> str:
     """The event in the words of a remark."""
     return _WORDS[event.kind](event)

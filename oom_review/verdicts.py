@@ -18,10 +18,36 @@ MARKER = f'"format": "{FORMAT}"'
 MAX_BYTES = 20_000_000
 _COUNT = {"type": "integer", "minimum": 0, "maximum": 10**15}
 _TEXT = {"type": "string", "maxLength": 2000}
+# For a step of a counterexample, by its number: who else could have taken it, and what exploring from there came to.
+_ALTERNATIVES = {
+    "type": "object",
+    "maxProperties": 20_000,
+    "propertyNames": {"pattern": "^[1-9][0-9]{0,5}$"},
+    "additionalProperties": {
+        "type": "array",
+        "maxItems": 1000,
+        "items": {
+            "type": "object",
+            "required": ["task", "outcome", "end"],
+            "properties": {
+                "task": {"type": "string", "minLength": 1, "maxLength": 64},
+                "outcome": {"enum": ["breaks", "keeps", "unknown"]},
+                "end": _TEXT,
+            },
+        },
+    },
+}
 SCHEMA: dict[str, Any] = {
     "type": "object",
     "required": ["claims"],
     "properties": {
+        "format": {"const": "oom-review review"},
+        "version": {"type": "integer", "minimum": 1},
+        "command": _TEXT,
+        "made": {"type": "string", "maxLength": 100},
+        "project": {"type": "string", "maxLength": 100},
+        "python": {"type": "string", "maxLength": 100},
+        "seed": {"type": ["integer", "null"]},
         "claims": {
             "type": "array",
             "minItems": 1,
@@ -42,6 +68,7 @@ SCHEMA: dict[str, Any] = {
                     "seconds": {"type": "number", "minimum": 0},
                     "sentence": _TEXT,
                     "surprise": {"type": ["string", "null"], "maxLength": 2000},
+                    "alternatives": _ALTERNATIVES,
                 },
             },
         },
@@ -52,11 +79,23 @@ SCHEMA: dict[str, Any] = {
 
 
 @attrs.define(frozen=True)
+class Alternative:
+    """Another context that could have taken a step.  ``outcome``: after it the promise "breaks" whatever follows, can still be
+    kept ("keeps"), or is "unknown", as a limit was hit; ``end``: an end that was found there, in words.
+    """  # noqa: D205 - what the values mean is the summary
+
+    task: str
+    outcome: str
+    end: str
+
+
+@attrs.define(frozen=True)
 class Cell:
     """One verdict, next to the one that the ledger expects.
 
     ``bound``: within which every interleaving was tried, if any; ``scenario``: a scenario file's text; ``sentence``: what is
     promised, or what was broken; ``surprise``: what an exploration gave that nobody expected, or where it stopped.
+    ``alternatives``: by the number of a step of the counterexample; a step that is not there was not explored from.
     """
 
     id: str
@@ -71,6 +110,7 @@ class Cell:
     seconds: float = 0.0
     sentence: str = ""
     surprise: str | None = None
+    alternatives: dict[str, list[Alternative]] = attrs.Factory(dict)
 
     @property
     def as_expected(self) -> bool:
@@ -80,11 +120,19 @@ class Cell:
 
 @attrs.define(frozen=True)
 class Review:
-    """All verdicts; differences found in lockstep, with counts, and explored bounds, if the review has any."""
+    """All verdicts; differences found in lockstep, with counts, and explored bounds, if the review has any.
+
+    ``command`` made it at the time ``made``, with those versions of the ``project`` and ``python``: "" or None if not recorded.
+    """
 
     claims: tuple[Cell, ...]
     differences: dict[str, int] = attrs.Factory(dict)
     bounds: tuple[str, ...] = ()
+    command: str = ""
+    made: str = ""
+    project: str = ""
+    python: str = ""
+    seed: int | None = None
 
     def cell(self, claim: str, variant: str) -> Cell | None:
         """The verdict on that claim on that variant."""

@@ -25,8 +25,19 @@ MARKER = '<meta name="generator" content="oom-review report">'
 MAX_BYTES = 3_000_000
 # A run with more steps than that is shown without a player; the next is tried when the page grows too large.
 STEP_LIMITS = (3000, 600, 150, 0)
-SCRIPTS = ("timeline.js", "player.js", "address.js", "copy.js", "main.js")
-PHASES = ("frozen", "disabled", "suspended", "image")
+SCRIPTS = (
+    "timeline.js",
+    "lanes.js",
+    "panel.js",
+    "search.js",
+    "play.js",
+    "player.js",
+    "address.js",
+    "overview.js",
+    "copy.js",
+    "main.js",
+)
+NOT_RECORDED = "not recorded"
 
 
 @attrs.define(frozen=True)
@@ -75,18 +86,44 @@ def _render(review: Review, made: Sequence[Player]) -> str:
             refuted=sum(c.verdict == REFUTED for c in review.claims),
             players=made,
             claims=BY_ID,
-            legend=LEGEND,
-            phases=PHASES,
+            letters=LEGEND,
+            origin=_origin(review),
+            verdicts=list(dict.fromkeys(c.verdict for c in review.claims)),
             title=title,
             file_text=lambda p: dumps(p.file),
             download=_download,
             data=_embedded,
             ends=_ends,
+            where=_where,
             differences=_differences(review),
             bounds=review.bounds,
             version=_version(),
         )
     )
+
+
+def _where(player: Player) -> str:
+    """Where it opens, as its program will say it."""
+    after = "" if player.step is not None else "after "
+    return f"{after}step {player.steps if player.step is None else player.step} of {player.steps}"
+
+
+def _origin(review: Review) -> list[tuple[str, str, bool]]:
+    """How the review came about: what, with what, and whether that is code."""
+    versions = [f"oom-review {review.project}"] if review.project else []
+    versions += [f"Python {review.python}"] if review.python else []
+    seeds = [] if review.seed is None else [f"from {review.seed}"]
+    seeds += (
+        ["where a verdict has one of its own, it names it"]
+        if any(c.seed is not None for c in review.claims)
+        else []
+    )
+    return [
+        ("Reviewed", review.made or NOT_RECORDED, False),
+        ("Command", review.command or NOT_RECORDED, bool(review.command)),
+        ("Versions", ", ".join(versions) or NOT_RECORDED, False),
+        ("Seeds", "; ".join(seeds) or NOT_RECORDED, False),
+    ]
 
 
 def _shown(cell: Cell | None, made: dict[tuple[str, str], Player]) -> Shown | None:

@@ -1,49 +1,35 @@
-/* A player: the lanes' cursor, what happens now, and every task's state, for both kernels at one position. */
-
-const SVG = "http://www.w3.org/2000/svg";
-
-function element(name, text, attributes = {}) {
-  const made = document.createElement(name);
-  if (text) made.textContent = text;
-  Object.entries(attributes).forEach(([key, value]) => made.setAttribute(key, value));
-  return made;
-}
-
-function swatch(state) {
-  const svg = document.createElementNS(SVG, "svg");
-  const rect = document.createElementNS(SVG, "rect");
-  Object.entries({ class: "lanes", width: 16, height: 12, "aria-hidden": "true" }).forEach(([k, v]) => svg.setAttribute(k, v));
-  const group = document.createElementNS(SVG, "g");
-  group.setAttribute("class", "state");
-  Object.entries({ x: 0.5, y: 0.5, width: 15, height: 11, class: state.replaceAll(" ", "-") }).forEach(([k, v]) => rect.setAttribute(k, v));
-  group.append(rect);
-  svg.append(group);
-  return svg;
-}
+/* A player: both kernels at one position, the controls, and who listens to where it stands. */
 
 class Player {
   constructor(section, onMove) {
     this.section = section;
     this.key = section.id;
     this.onMove = onMove;
-    this.broken = Number(section.dataset.position);
-    this.position = this.broken;
+    this.marked = Number(section.dataset.position);
+    this.position = this.marked;
     this.data = JSON.parse(section.querySelector("script.data").textContent);
+    this.places = placesOf(this.data);
     this.last = this.data.frames.length;
+    this.hidden = new Set();
     this.slider = section.querySelector("input[type=range]");
     this.where = section.querySelector(".where");
     this.status = section.querySelector("[role=status]");
     this.operations = [...section.querySelectorAll(".operations li")];
     this.sides = [...section.querySelectorAll(".side")].map((node, i) => ({
-      node,
       timeline: new Timeline(this.data.sides[i], this.data.strings, this.data.frames.map((frame) => frame[i])),
-      steps: this.data.sides[i].steps,
+      lanes: new Lanes(node.querySelector("svg"), this.data.edges),
+      panel: new Panel(node, this.data.sides[i], (position) => this.move(position)),
       title: node.querySelector("h3").firstChild.textContent.trim(),
     }));
     section.querySelectorAll("[data-go]").forEach((button) => {
       button.addEventListener("click", () => this.go(button.dataset.go));
     });
+    section.querySelectorAll(".shown-lanes input").forEach((box) => {
+      box.addEventListener("change", () => this.toggle(box.value, box.checked));
+    });
     this.slider.addEventListener("input", () => this.move(Number(this.slider.value)));
+    this.play = new Play(this);
+    this.search = new Search(this);
     this.draw();
   }
 
@@ -53,18 +39,35 @@ class Player {
     else if (where === "last") this.move(last);
     else if (where === "previous") this.move(position - 1);
     else if (where === "next") this.move(position + 1);
-    else if (where === "broken") this.move(this.broken);
-    else if (where === "next-stop") {
-      const next = data.stops.indexOf(1, position + 1);
-      this.move(next < 0 ? last : next);
-    } else if (where === "previous-stop" && position > 0) {
-      this.move(Math.max(0, data.stops.lastIndexOf(1, position - 1)));
-    }
+    else if (where === "marked") this.move(this.marked);
+    else if (where === "next-stop") this.move(this.nextStop());
+    else if (where === "previous-stop" && position > 0) this.move(Math.max(0, data.stops.lastIndexOf(1, position - 1)));
   }
 
-  /** Go to a position, and tell whoever listens. */
+  nextStop() {
+    const next = this.data.stops.indexOf(1, this.position + 1);
+    return next < 0 ? this.last : next;
+  }
+
+  /** Where an address leads: to its place, or behind the last one. */
+  positionOf(place) {
+    const found = this.places.indexOf(place);
+    return found < 0 ? this.last : found;
+  }
+
+  get place() {
+    return this.places[this.position];
+  }
+
+  /** Go to a position as the reader wants it. */
   move(position) {
+    this.play.pause();
     this.show(position);
+    this.arrived();
+  }
+
+  /** Tell whoever listens where it stands. */
+  arrived() {
     this.status.textContent = this.sentence();
     this.onMove(this);
   }
@@ -74,14 +77,27 @@ class Player {
     this.draw();
   }
 
+  toggle(task, shown) {
+    if (shown) this.hidden.delete(task);
+    else this.hidden.add(task);
+    this.sides.forEach(({ lanes }) => lanes.hide(this.hidden));
+    this.draw();
+  }
+
+  whereText() {
+    const [number, after] = this.place.split(".");
+    return `${after ? "after " : ""}step ${number} of ${this.data.sides[this.data.side].steps}`;
+  }
+
   sentence() {
     const parts = this.sides.map(({ title, now }) => `${title}: ${now.line}; oom_victims ${now.count}`);
-    return `Step ${this.position} of ${this.last}. ${parts.join(". ")}.`;
+    const text = this.whereText();
+    return `${text[0].toUpperCase()}${text.slice(1)}. ${parts.join(". ")}.`;
   }
 
   draw() {
     this.slider.value = String(this.position);
-    this.where.textContent = `${this.position} of ${this.last}`;
+    this.where.textContent = this.whereText();
     this.section.dataset.position = String(this.position);
     const current = operationAt(this.data, this.position);
     this.operations.forEach((item, i) => {
@@ -93,42 +109,9 @@ class Player {
   }
 
   drawSide(side) {
-    const now = side.timeline.at(this.position);
-    side.now = now;
-    this.moveCursor(side.node.querySelector(".cursor"));
-    const panel = side.node.querySelector(".now");
-    panel.classList.toggle("waiting", now.happens === null);
-    now.line = this.line(now.happens);
-    panel.querySelector(".step").textContent = now.line;
-    panel.querySelector(".calls").textContent = now.happens ? now.happens.calls.map((c) => `${c}()`).join(" → ") : "";
-    panel.querySelector(".seen").replaceChildren(
-      ...(now.happens ? now.happens.seen.map((text) => element("li", text)) : []),
-      ...(now.happens ? now.happens.broken.map((claim) => element("li", `✗ broken: ${claim}`, { class: "broken-here" })) : []),
-    );
-    panel.querySelector(".kernel").textContent =
-      `Its step ${now.number} of ${side.steps} · oom_victims ${now.count} · phase ${now.phase} · ${now.clock} ms`;
-    const active = now.happens ? now.happens.task : "";
-    side.node.querySelector("tbody").replaceChildren(...now.rows.map((row) => this.row(row, row.task === active)));
-  }
-
-  line(happens) {
-    if (happens === null) return this.position === 0 ? "The machine has booted." : "Nothing here: the other kernel takes a step of its own.";
-    return happens.text || `${happens.task}: ${happens.function}: ${happens.step}`;
-  }
-
-  row(row, active) {
-    const made = element("tr", "", active ? { class: "active" } : {});
-    const state = element("td");
-    const marks = (row.marked ? ", marked" : "") + (row.memdie ? ", TIF_MEMDIE" : "");
-    state.append(swatch(row.state), ` ${row.state}${marks}`);
-    made.append(element("th", row.task, { scope: "row" }), state, element("td", row.at || "–"));
-    return made;
-  }
-
-  moveCursor(cursor) {
-    const [start, end] = [this.data.edges[this.position], this.data.edges[this.position + 1]];
-    const width = Math.max(4, end - start);
-    cursor.setAttribute("x", ((start + end - width) / 2).toFixed(1));
-    cursor.setAttribute("width", width.toFixed(1));
+    side.now = side.timeline.at(this.position);
+    const { happens } = side.now;
+    side.panel.show(side.now, this.position, this.hidden);
+    side.lanes.show(this.position, happens && happens.cause && { position: happens.cause.position, to: happens.task });
   }
 }

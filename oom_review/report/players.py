@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -11,14 +11,15 @@ from kernel_model.sched import Variant
 from oom_review import draw, scenario_file
 from oom_review.columns import HELPERS, lockstep_trace_columns, trace_columns
 from oom_review.errors import BadInput
+from oom_review.happens_before import words as edge_words
 from oom_review.lanes import Frame, frames, layout, notable, shown_tasks
-from oom_review.remarks import Focus, words
+from oom_review.remarks import Focus, marked_step, words
 from oom_review.replay import replay
 from oom_review.scenario_form import ScenarioFile
 from oom_review.schedules.driver import TICK
 from oom_review.trace import Request, Rest, Row, Step, Trace
 from oom_review.variants import VariantError, load
-from oom_review.verdicts import Cell, Review
+from oom_review.verdicts import Alternative, Cell, Review
 
 LEGACY, RFC = "legacy_tifmemdie", "patched"
 # Left to right; strangers stand between mainline and the RFC.
@@ -27,18 +28,20 @@ _ORDER = (LEGACY, "mainline_v6_18")
 
 @attrs.define(frozen=True)
 class Side:
-    """One kernel of a player."""
+    """One kernel of a player.  ``marked``: the number of the step under which ``^^^^`` stands, or None."""
 
     trace: Trace
     drawing: draw.Drawing
+    marked: int | None
     refutes: str
 
 
 @attrs.define(frozen=True)
 class Player:
-    """A refuted claim.  ``key``: its address in the page; ``position``: where it opens, at the step to blame.
+    """A refuted claim.  ``key``: its address in the page; ``position``: where it opens, at the step under which ``^^^^`` stands.
 
-    ``data``: for the page's program.
+    ``steps``: the number of steps of the kernel that refutes the claim, which all steps of the page are counted by; ``step``: the
+    number of the one to blame, or None; ``blame``: that step in words.  ``data``: for the page's program.
     """
 
     key: str
@@ -49,8 +52,12 @@ class Player:
     operations: tuple[str, ...]
     columns: str
     lockstep: str
+    signs: tuple[draw.Sign, ...]
+    tasks: tuple[str, ...]
     positions: int
     position: int
+    steps: int
+    step: int | None
     blame: str
     playable: bool
     data: dict[str, Any]
@@ -96,11 +103,13 @@ def _player(review: Review, cell: Cell, key: str, name: str, most_steps: int) ->
     order = frames(traces)
     stops = notable(traces, order)
     tasks = shown_tasks(traces)
-    lanes = [layout(t, order, i, tasks) for i, t in enumerate(traces)]
+    marked = [marked_step(t, cell.id) for t in traces]
+    lanes = [layout(t, order, i, tasks, marked[i]) for i, t in enumerate(traces)]
     places = draw.edges(stops, draw.PLAYER_WIDTH)
     most = max(draw.highest(one) for one in lanes)
-    focus = Focus(mine, next((v for v in mine.violations if v.claim == cell.id), None))
-    opening = _opening(mine, traces.index(mine), order, focus)
+    side = traces.index(mine)
+    step = marked[side]
+    drawings = [draw.drawing(one, places, draw.PLAYER_WIDTH, cell.id, most) for one in lanes]
     playable = max(len(t.steps) for t in traces) <= most_steps
     return Player(
         key,
@@ -108,17 +117,21 @@ def _player(review: Review, cell: Cell, key: str, name: str, most_steps: int) ->
         file,
         f"{cell.id}--{cell.variant}.scenario",
         tuple(
-            Side(t, draw.drawing(one, places, draw.PLAYER_WIDTH, cell.id, most), _sentence(t, cell.id))
-            for t, one in zip(traces, lanes, strict=True)
+            Side(t, drawing, number, _sentence(t, cell.id))
+            for t, drawing, number in zip(traces, drawings, marked, strict=True)
         ),
         tuple(map(str, file.scenario.operations)),
         trace_columns(mine, cell.id),
         lockstep_trace_columns(traces[0], traces[1]),
+        tuple(draw.signs(drawings)),
+        tuple(tasks),
         len(order),
-        opening,
-        _blame(mine, focus),
+        _opening(mine, side, order, step),
+        len(mine.steps),
+        step,
+        _blame(mine, cell.id, step),
         playable,
-        _data(traces, order, stops, places) if playable else {},
+        _data(traces, order, stops, places, side, marked, cell) if playable else {},
     )
 
 
@@ -137,21 +150,22 @@ def _sentence(trace: Trace, claim: str) -> str:
     return next((v.sentence for v in trace.violations if v.claim == claim), "")
 
 
-def _opening(trace: Trace, side: int, order: Sequence[Frame], focus: Focus) -> int:
+def _opening(trace: Trace, side: int, order: Sequence[Frame], step: int | None) -> int:
     """The position of the step to blame, or the last one."""
     for position, frame in enumerate(order, 1):
         index = frame[side]
         entry = None if index is None else trace.entries[index]
-        if isinstance(entry, Step) and entry.number == focus.blamed:
+        if isinstance(entry, Step) and entry.number == step:
             return position
     return len(order)
 
 
-def _blame(trace: Trace, focus: Focus) -> str:
+def _blame(trace: Trace, claim: str, number: int | None) -> str:
     """The step to blame in words."""
-    step = next((s for s in trace.steps if s.number == focus.blamed), None)
+    step = next((s for s in trace.steps if s.number == number), None)
     if step is None:
         return ""
+    focus = Focus(trace, next(v for v in trace.violations if v.claim == claim))
     remarks = "; ".join(focus.remarks(step))
     return f"{step.task} in {step.point[0]}() on {draw.title(trace.variant)}" + (
         f", {remarks}" if remarks else ""
@@ -170,19 +184,29 @@ class _Strings:
 
 
 def _data(
-    traces: Sequence[Trace], order: Sequence[Frame], stops: Sequence[bool], places: Sequence[float]
+    traces: Sequence[Trace],
+    order: Sequence[Frame],
+    stops: Sequence[bool],
+    places: Sequence[float],
+    side: int,
+    marked: Sequence[int | None],
+    cell: Cell,
 ) -> dict[str, Any]:
+    """``side``: the kernel whose steps are counted and whose alternatives were explored, if any were."""
     strings = _Strings()
+    explored = [cell.alternatives if i == side else {} for i in range(len(traces))]
     sides = [
         {
             "variant": t.variant,
             "steps": len(t.steps),
+            "marked": marked[i],
             "boot": [_row(r, strings) for r in t.boot],
-            "entries": [_entry(e, strings) for e in t.entries],
+            "entries": [_entry(e, strings, explored[i]) for e in t.entries],
         }
-        for t in traces
+        for i, t in enumerate(traces)
     ]
     return {
+        "side": side,
         "sides": sides,
         "frames": [[-1 if i is None else i for i in frame] for frame in order],
         "stops": [int(s) for s in stops],
@@ -195,7 +219,9 @@ def _row(row: Row, strings: _Strings) -> list[int]:
     return [strings(row.task), strings(row.state), int(row.marked) + 2 * int(row.memdie), strings(row.at)]
 
 
-def _entry(entry: Request | Step | Rest, strings: _Strings) -> dict[str, Any]:
+def _entry(
+    entry: Request | Step | Rest, strings: _Strings, explored: Mapping[str, Sequence[Alternative]]
+) -> dict[str, Any]:
     """Empty fields are left out; what a step does not say about the machine stays as it was."""
     made: dict[str, Any]
     if isinstance(entry, Rest):
@@ -210,17 +236,28 @@ def _entry(entry: Request | Step | Rest, strings: _Strings) -> dict[str, Any]:
             "operation": 1,
         }
     else:
-        made = {
-            "number": entry.number,
-            "task": strings("the clock" if entry.task == TICK else entry.task),
-            "function": strings(entry.point[0]),
-            "step": strings(entry.point[1]),
-            "calls": [strings(c) for c in entry.calls if c not in HELPERS],
-            "seen": [strings(words(e)) for e in entry.seen],
-            "phase": strings(entry.phase),
-            "count": entry.count,
-            "clock": entry.clock,
-            "broken": [strings(b) for b in entry.broken],
-            "rows": [_row(r, strings) for r in entry.rows],
-        }
+        made = _step(entry, strings, explored.get(str(entry.number), ()))
     return {k: v for k, v in made.items() if v != []}
+
+
+def _step(step: Step, strings: _Strings, explored: Sequence[Alternative]) -> dict[str, Any]:
+    # Names have no spaces in them, and the same ones are ready step after step.
+    ready, may_wake = (" ".join(n for n in names if n != step.task) for names in (step.ready, step.may_wake))
+    return {
+        "number": step.number,
+        "task": strings("the clock" if step.task == TICK else step.task),
+        "function": strings(step.point[0]),
+        "step": strings(step.point[1]),
+        "source": strings(step.source),
+        "calls": [strings(c) for c in step.calls if c not in HELPERS],
+        "seen": [strings(words(e)) for e in step.seen],
+        "edges": [[strings(edge_words(e)), strings(e.task)] for e in step.edges],
+        "ready": strings(ready),
+        "wake": strings(may_wake),
+        "explored": [[strings(a.task), strings(a.outcome), strings(a.end)] for a in explored],
+        "phase": strings(step.phase),
+        "count": step.count,
+        "clock": step.clock,
+        "broken": [strings(b) for b in step.broken],
+        "rows": [_row(r, strings) for r in step.rows],
+    }

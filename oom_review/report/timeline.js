@@ -1,4 +1,6 @@
-/* What the machine looks like at each position: no DOM in here. */
+/* What the machine looks like at each position: no DOM in here.
+   A position is a place on the slider; what readers see and what addresses say are the steps of the kernel that refutes the claim,
+   counted as its replay counts them.  "57.2" is the second position after its step 57, where it waits or is asked for something. */
 
 /** One kernel's run: entries of the replay, and the rows of all tasks summed up to any of them. */
 class Timeline {
@@ -39,21 +41,63 @@ class Timeline {
     }));
     const here = position > 0 ? this.indices[position - 1] : -1;
     now.happens = here >= 0 ? this.named(this.side.entries[here]) : null;
+    if (now.happens) now.happens.cause = this.cause(here);
     return now;
   }
 
   named(entry) {
-    const text = (n) => this.strings[n];
+    const text = (n) => (n === undefined ? "" : this.strings[n]);
+    const names = (n) => text(n).split(" ").filter(Boolean);
     return {
-      text: entry.text === undefined ? "" : text(entry.text),
-      task: entry.task === undefined ? "" : text(entry.task),
-      function: entry.function === undefined ? "" : text(entry.function),
-      step: entry.step === undefined ? "" : text(entry.step),
+      number: entry.number || 0,
+      text: text(entry.text),
+      task: text(entry.task),
+      function: text(entry.function),
+      step: text(entry.step),
+      source: text(entry.source),
       calls: (entry.calls || []).map(text),
       seen: (entry.seen || []).map(text),
+      edges: (entry.edges || []).map(([words]) => text(words)),
+      ready: names(entry.ready),
+      wake: names(entry.wake),
+      explored: (entry.explored || []).map(([task, outcome, end]) => ({ task: text(task), outcome: text(outcome), end: text(end) })),
       broken: (entry.broken || []).map(text),
+      marked: entry.number !== undefined && entry.number === this.side.marked,
     };
   }
+
+  /** What let the context of an entry go on, last before it: the step of another since its own last one, or null. */
+  cause(index) {
+    const { entries } = this.side;
+    for (let i = index - 1; i >= 0 && entries[i].task !== entries[index].task; i -= 1) {
+      const edge = (entries[i].edges || []).find(([, task]) => task === entries[index].task);
+      if (edge) {
+        return { number: entries[i].number, task: this.strings[entries[i].task], words: this.strings[edge[0]], position: this.indices.indexOf(i) + 1 };
+      }
+    }
+    return null;
+  }
+
+  /** The positions of all steps in which a function of a name like that runs, with who takes them. */
+  search(wanted) {
+    const like = (n) => this.strings[n].toLowerCase().includes(wanted);
+    return this.indices.flatMap((index, i) => {
+      const entry = index < 0 ? {} : this.side.entries[index];
+      if (entry.number === undefined || !(like(entry.function) || (entry.calls || []).some(like))) return [];
+      return [{ position: i + 1, number: entry.number, task: this.strings[entry.task] }];
+    });
+  }
+}
+
+/** For each position, which step of the refuting kernel it is or comes after, as an address says it. */
+function placesOf(data) {
+  const { entries } = data.sides[data.side];
+  let [number, after] = [0, 0];
+  return ["0", ...data.frames.map((frame) => {
+    const entry = frame[data.side] < 0 ? {} : entries[frame[data.side]];
+    [number, after] = entry.number === undefined ? [number, after + 1] : [entry.number, 0];
+    return after ? `${number}.${after}` : String(number);
+  })];
 }
 
 /** The number of the operation that was asked for last, from 1; 0 before the first. */

@@ -53,8 +53,8 @@ def look(chromium: Browser, address: str) -> None:
 def take_pictures(chromium: Browser, address: str, directory: Path) -> None:
     views = (
         ("table", 1000, 640, 1, ""),
-        ("player", 1100, 760, 1, "#fridge-empties/64"),
-        ("phone", 390, 844, 1, "#fridge-empties/64"),
+        ("player", 1100, 760, 1, "#fridge-empties/55"),
+        ("phone", 390, 844, 1, "#fridge-empties/55"),
     )
     for name, width, height, scale, fragment in views:
         page = chromium.new_page(viewport={"width": width, "height": height}, device_scale_factor=scale)

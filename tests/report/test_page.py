@@ -70,7 +70,7 @@ def test_nothing_is_loaded_from_anywhere() -> None:
 def test_every_verdict_is_in_the_table() -> None:
     """A cell for each claim and variant, with its verdict, what it rests on, and a link for what is refuted."""
     text = made()
-    cells = re.findall(r'<td role="cell" class="(\w+)">(.*?)</td>', text, re.DOTALL)
+    cells = re.findall(r'<td role="cell" class="(\w+)"[^>]*>(.*?)</td>', text, re.DOTALL)
     wanted = review()
     by_row = [wanted.cell(claim, variant) for claim in wanted.ids for variant in wanted.variants]
     assert [verdict for verdict, _cell in cells] == [c.verdict if c else "none" for c in by_row]
@@ -134,6 +134,8 @@ def test_hostile_texts_stay_texts() -> None:
     scenario = value["claims"][0]["scenario"]
     value["claims"][0]["scenario"] = scenario.replace("claim ", f"title {evil}\nclaim ", 1)
     value["bounds"] = [evil]
+    value |= dict.fromkeys(("command", "made", "project", "python"), evil)
+    value["claims"][0]["alternatives"] = {"55": [{"task": evil[:64], "outcome": "keeps", "end": evil}]}
     text = made(value)
     assert evil not in text
     assert sum(tag == "script" for tag, _attributes in Tags(text).tags) == sum(
@@ -183,6 +185,14 @@ def _with(**changes: Any) -> str:
     return json.dumps(value)
 
 
+def _headed(**changes: Any) -> str:
+    return json.dumps(data() | changes)
+
+
+def _other(**changes: Any) -> dict[str, Any]:
+    return {"7": [{"task": "v", "outcome": "keeps", "end": ""} | changes]}
+
+
 WRONG = {
     "no JSON": ("{", "not JSON"),
     "deep": ("[" * 100_000, "not JSON"),
@@ -191,6 +201,13 @@ WRONG = {
     "empty": ('{"claims": []}', "claims"),
     "verdict": (_with(verdict="maybe"), "claims[0].verdict"),
     "examples": (_with(examples=-1), "claims[0].examples"),
+    "format": (_headed(format="oom-review replay"), "format"),
+    "command": (_headed(command=["oom-review"]), "command"),
+    "version of Python": (_headed(python=3.11), "python"),
+    "alternatives": (_with(alternatives=[]), "claims[0].alternatives"),
+    "step of alternatives": (_with(alternatives={"first": []}), "claims[0].alternatives"),
+    "outcome": (_with(alternatives=_other(outcome="maybe")), "claims[0].alternatives.7[0].outcome"),
+    "end": (_with(alternatives=_other(end=None)), "claims[0].alternatives.7[0].end"),
     "claim": (_with(id="nobody"), "no such claim: 'nobody'"),
     "twice": (_with(id="fridge-empties", variant="patched"), "two verdicts on fridge-empties"),
     "scenario": (
