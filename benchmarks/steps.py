@@ -26,7 +26,7 @@ from oom_review.schedules.choices import follow
 from oom_review.schedules.driver import TICK, Scheduler
 from oom_review.variants import TITLES, load
 
-POINT = PreemptionPoint("benchmark", "one yield", Kind.RUN, frozenset())
+POINT = PreemptionPoint("benchmark", "one yield", Kind.RUN)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

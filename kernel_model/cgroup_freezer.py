@@ -21,17 +21,17 @@ from kernel_model.sched import (
     list_del_rcu,
 )
 
-WRITE = lock("freezer_change_state", "freezer_mutex", "*")
-APPLY = point("freezer_apply_state", "set or clear CGROUP_FREEZING", "*")
-LIST = point("freezer_apply_state", "the cgroup's next task", "*")
-READ = lock("freezer_read", "freezer_mutex: update_if_frozen", "*")
-FORK = lock("freezer_fork", "freezer_mutex", "*")
-MIGRATE_BEGIN = lock("cgroup_attach_task", "cgroup_threadgroup_rwsem for writing", "*")
-MIGRATE = lock("cgroup_migrate", "css_set_lock: move the task", "*")
-ATTACH = lock("freezer_attach", "freezer_mutex", "*")
-POST_FORK = lock("cgroup_post_fork", "css_set_lock: list the child", "*")
-EXIT = lock("cgroup_exit", "css_set_lock: leave the list", "cgroup", "cgroup_list~", "memcg_list~")
-CHANGE_BEGIN = read_lock("threadgroup_change_begin", "cgroup_threadgroup_rwsem for reading", "*")
+WRITE = lock("freezer_change_state", "freezer_mutex")
+APPLY = point("freezer_apply_state", "set or clear CGROUP_FREEZING")
+LIST = point("freezer_apply_state", "the cgroup's next task")
+READ = lock("freezer_read", "freezer_mutex: update_if_frozen")
+FORK = lock("freezer_fork", "freezer_mutex")
+MIGRATE_BEGIN = lock("cgroup_attach_task", "cgroup_threadgroup_rwsem for writing")
+MIGRATE = lock("cgroup_migrate", "css_set_lock: move the task")
+ATTACH = lock("freezer_attach", "freezer_mutex")
+POST_FORK = lock("cgroup_post_fork", "css_set_lock: list the child")
+EXIT = lock("cgroup_exit", "css_set_lock: leave the list")
+CHANGE_BEGIN = read_lock("threadgroup_change_begin", "cgroup_threadgroup_rwsem for reading")
 
 
 def cgroup_freezing(p: TaskStruct) -> bool:

@@ -26,13 +26,13 @@ from kernel_model.sched import (
 )
 from kernel_model.signal import signal_wake_up
 
-MMAP_SEM_WRITE = lock_killable("coredump_wait", "down_write_killable(mmap_sem)", "*")
-ZAP_THREADS = lock("zap_threads", "siglock: SIGNAL_GROUP_COREDUMP, SIGKILL to the others", "*")
-ZAP_SHARER = lock("zap_threads", "siglock of a process that shares the mm", "*")
-WAIT_SLEEP = sleep("coredump_wait", "wait_for_completion(core_state.startup)", "*")
-WRITE_CORE = point("do_coredump", "write the core file", "*")
-FINISH = lock("coredump_finish", "siglock: SIGNAL_GROUP_EXIT", "*")
-RELEASE = point("coredump_finish", "release the waiters", "*")
+MMAP_SEM_WRITE = lock_killable("coredump_wait", "down_write_killable(mmap_sem)")
+ZAP_THREADS = lock("zap_threads", "siglock: SIGNAL_GROUP_COREDUMP, SIGKILL to the others")
+ZAP_SHARER = lock("zap_threads", "siglock of a process that shares the mm")
+WAIT_SLEEP = sleep("coredump_wait", "wait_for_completion(core_state.startup)")
+WRITE_CORE = point("do_coredump", "write the core file")
+FINISH = lock("coredump_finish", "siglock: SIGNAL_GROUP_EXIT")
+RELEASE = point("coredump_finish", "release the waiters")
 
 
 def zap_process(start: TaskStruct, dumper: TaskStruct, flags: int) -> int:

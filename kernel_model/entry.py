@@ -6,15 +6,7 @@ from kernel_model.get_signal import get_signal
 from kernel_model.preempt import Steps, user
 from kernel_model.sched import TASK_DEAD, TIF_SIGPENDING, Kernel, TaskStruct
 
-USER_MODE = user(
-    "user mode",
-    "a system call or a signal",
-    "sig:cur",
-    "state:cur",
-    "memory",
-    "wait:cur?",
-    "sighand:all",
-)
+USER_MODE = user("user mode", "a system call or a signal")
 
 # What a system call returns that starts again once its signal turned out to be none, or to have no handler.
 RESTART = frozenset({"ERESTARTSYS", "ERESTARTNOINTR"})

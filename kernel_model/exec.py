@@ -24,18 +24,18 @@ from kernel_model.sched import (
 )
 from kernel_model.signal import wake_up_parent, zap_other_threads
 
-ALONE = point("de_thread", "thread_group_empty(tsk)?", "*")
-ZAP = lock("de_thread", "siglock: zap_other_threads", "*")
-WAIT_THREADS = lock("de_thread", "siglock: notify_count?", "*")
-SLEEP_THREADS = sleep("de_thread", "wait for the other threads", "*")
-WAIT_LEADER = lock("de_thread", "tasklist_lock: leader's exit_state?", "*")
-SLEEP_LEADER = sleep("de_thread", "wait for the leader", "*")
-KILLED = read_lock("de_thread", "tasklist_lock: killed meanwhile", "*")
-DONE = lock("de_thread", "siglock: group_exit_task = NULL", "*")
-SHARED = point("de_thread", "sighand->count", "*")
-UNSHARE = lock("de_thread", "tasklist_lock, siglock: handlers of its own", "*")
-EXEC_MMAP_READ = read_lock("exec_mmap", "down_read(old mmap_sem)", "*")
-EXEC_MMAP = lock("exec_mmap", "task_lock: switch to the new mm", "*")
+ALONE = point("de_thread", "thread_group_empty(tsk)?")
+ZAP = lock("de_thread", "siglock: zap_other_threads")
+WAIT_THREADS = lock("de_thread", "siglock: notify_count?")
+SLEEP_THREADS = sleep("de_thread", "wait for the other threads")
+WAIT_LEADER = lock("de_thread", "tasklist_lock: leader's exit_state?")
+SLEEP_LEADER = sleep("de_thread", "wait for the leader")
+KILLED = read_lock("de_thread", "tasklist_lock: killed meanwhile")
+DONE = lock("de_thread", "siglock: group_exit_task = NULL")
+SHARED = point("de_thread", "sighand->count")
+UNSHARE = lock("de_thread", "tasklist_lock, siglock: handlers of its own")
+EXEC_MMAP_READ = read_lock("exec_mmap", "down_read(old mmap_sem)")
+EXEC_MMAP = lock("exec_mmap", "task_lock: switch to the new mm")
 
 EAGAIN = "EAGAIN"
 

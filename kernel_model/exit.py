@@ -38,41 +38,19 @@ from kernel_model.sched import (
 )
 from kernel_model.signal import do_notify_parent, signal_wake_up, wake_up_parent
 
-EXIT_SIGNALS_BEGIN = read_lock(
-    "exit_signals",
-    "cgroup_threadgroup_rwsem for reading: PF_EXITING",
-    "exiting:cur?",
-    "signal:cur",
-    "alone:cur",
-)
-EXIT_SIGNALS = lock(
-    "exit_signals",
-    "siglock: PF_EXITING, retarget",
-    "exiting:cur?",
-    "signal:cur",
-    "sig:group(cur)?",
-    "state:group(cur)?",
-    "exiting:group(cur)",
-)
-ACCT = point("acct_update_integrals", "taskstats allocation", "*")
-MMAP_READ = read_lock("exit_mm", "down_read(mmap_sem)", "core:mm", "others")
-CORE_SLEEP = sleep("exit_mm", "wait until the dump is written", "*")
-CORE_DONE = point("exit_mm", "has the dump been written?", "*")
-ACCT_PROCESS = point("acct_process", "write the accounting file", "phase", "oom_mm:cur")
-EXIT_FILES = point("exit_files", "close files", "phase", "oom_mm:cur")
-DISASSOCIATE_CTTY = point("disassociate_ctty", "hang up the terminal", "phase", "oom_mm:cur")
-EXIT_NAMESPACES = point("exit_task_namespaces", "unmount", "phase", "oom_mm:cur")
-EXIT_TASK_WORK = point("exit_task_work", "final fput()", "phase", "oom_mm:cur", "snapshot")
-RETAKE = lock("find_child_reaper", "tasklist_lock again", "*")
-DEAD = point(
-    "do_task_dead",
-    "TASK_DEAD, PF_NOFREEZE",
-    "oom_mm:cur",
-    "state:cur?",
-    "freezable:cur?",
-    "usage:cur~",
-    "refs:cur~",
-)
+EXIT_SIGNALS_BEGIN = read_lock("exit_signals", "cgroup_threadgroup_rwsem for reading: PF_EXITING")
+EXIT_SIGNALS = lock("exit_signals", "siglock: PF_EXITING, retarget")
+ACCT = point("acct_update_integrals", "taskstats allocation")
+MMAP_READ = read_lock("exit_mm", "down_read(mmap_sem)")
+CORE_SLEEP = sleep("exit_mm", "wait until the dump is written")
+CORE_DONE = point("exit_mm", "has the dump been written?")
+ACCT_PROCESS = point("acct_process", "write the accounting file")
+EXIT_FILES = point("exit_files", "close files")
+DISASSOCIATE_CTTY = point("disassociate_ctty", "hang up the terminal")
+EXIT_NAMESPACES = point("exit_task_namespaces", "unmount")
+EXIT_TASK_WORK = point("exit_task_work", "final fput()")
+RETAKE = lock("find_child_reaper", "tasklist_lock again")
+DEAD = point("do_task_dead", "TASK_DEAD, PF_NOFREEZE")
 
 # A dying namespace's init waits until only its own pids are left: one, or two if it is not the leader.
 OWN_PIDS = 2

@@ -35,11 +35,11 @@ from kernel_model.sched import (
     signal_pending,
 )
 
-DUP = point("copy_process", "dup_task_struct, copy_mm", "*")
-ATTACH = lock("copy_process", "tasklist_lock, siglock: hash the child unless a signal is pending", "*")
-WAKE_NEW = point("wake_up_new_task", "the child runs", "*")
-VFORK_SLEEP = sleep("wait_for_vfork_done", "wait_for_completion_killable()", "*")
-VFORK_KILLED = lock("wait_for_vfork_done", "the child's alloc_lock: forget vfork_done", "*")
+DUP = point("copy_process", "dup_task_struct, copy_mm")
+ATTACH = lock("copy_process", "tasklist_lock, siglock: hash the child unless a signal is pending")
+WAKE_NEW = point("wake_up_new_task", "the child runs")
+VFORK_SLEEP = sleep("wait_for_vfork_done", "wait_for_completion_killable()")
+VFORK_KILLED = lock("wait_for_vfork_done", "the child's alloc_lock: forget vfork_done")
 
 
 @attrs.define(frozen=True)

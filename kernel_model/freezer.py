@@ -20,57 +20,14 @@ from kernel_model.signal import signal_wake_up
 # What freezing() reads without a lock.
 FREEZING = ("pm", "cgroup", "memdie:cur", "oom_mm:cur", "flags:cur")
 
-TRY_TO_FREEZE = point(
-    "try_to_freeze",
-    "freezing(current)?",
-    "pm",
-    "cgroup",
-    "freezable:cur",
-    "memdie:cur",
-    "oom_mm:cur",
-    "state:cur?",
-)
-REFRIGERATOR_LOCK = lock(
-    "refrigerator",
-    "freezer_lock: set or clear PF_FROZEN",
-    "pm",
-    "cgroup",
-    "freezable:cur",
-    "memdie:cur",
-    "oom_mm:cur",
-    "frozen:cur?",
-    "state:cur?",
-)
+TRY_TO_FREEZE = point("try_to_freeze", "freezing(current)?")
+REFRIGERATOR_LOCK = lock("refrigerator", "freezer_lock: set or clear PF_FROZEN")
 REFRIGERATOR_SLEEP = sleep("refrigerator", "schedule()")
-FREEZE_TASK_SKIP = point("freeze_task", "freezer_should_skip(p)?", "skip:p", "state:cur?")
-FREEZE_TASK_LOCK = lock(
-    "freeze_task",
-    "freezer_lock: ask p to freeze",
-    "sig:cur",
-    "pm",
-    "cgroup",
-    "freezable:p",
-    "memdie:p",
-    "oom_mm:p",
-    "frozen:p",
-    "sig:p?",
-    "int:p?",
-    "state:cur?",
-)
-THAW_TASK_LOCK = lock(
-    "thaw_task",
-    "freezer_lock: wake p if frozen",
-    "cgroup",
-    "hashed:first_process",
-    "oom_reaper",
-    "sig:cur",
-    "frozen:p",
-    "oom_mm:p",
-    "state:p?",
-    "state:cur?",
-)
-DO_NOT_COUNT = point("freezer_do_not_count", "set PF_FREEZER_SKIP", "*")
-COUNT = point("freezer_count", "clear PF_FREEZER_SKIP", "*")
+FREEZE_TASK_SKIP = point("freeze_task", "freezer_should_skip(p)?")
+FREEZE_TASK_LOCK = lock("freeze_task", "freezer_lock: ask p to freeze")
+THAW_TASK_LOCK = lock("thaw_task", "freezer_lock: wake p if frozen")
+DO_NOT_COUNT = point("freezer_do_not_count", "set PF_FREEZER_SKIP")
+COUNT = point("freezer_count", "clear PF_FREEZER_SKIP")
 
 
 def freezing(k: Kernel, p: TaskStruct) -> bool:

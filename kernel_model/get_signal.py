@@ -39,32 +39,10 @@ from kernel_model.signal import (
     zap_other_threads,
 )
 
-DEQUEUE = lock(
-    "get_signal",
-    "siglock: dequeue",
-    "others",
-    "ptrace:cur",
-    "signal:cur?",
-    "sig:cur?",
-    "state:cur?",
-    "alone:cur",
-    "pm",
-    "cgroup",
-    "freezable:cur",
-    "memdie:cur",
-    "oom_mm:cur",
-)
-STOP_NOTIFY = read_lock("do_signal_stop", "tasklist_lock: tell the parent", "*")
-STOP_SLEEP = sleep("do_signal_stop", "schedule() in TASK_STOPPED", "*")
-GROUP_EXIT = lock(
-    "do_group_exit",
-    "siglock: SIGNAL_GROUP_EXIT, zap_other_threads",
-    "signal:cur?",
-    "sig:group(cur)?",
-    "state:group(cur)?",
-    "alone:cur",
-    "exit_state:group(cur)",
-)
+DEQUEUE = lock("get_signal", "siglock: dequeue")
+STOP_NOTIFY = read_lock("do_signal_stop", "tasklist_lock: tell the parent")
+STOP_SLEEP = sleep("do_signal_stop", "schedule() in TASK_STOPPED")
+GROUP_EXIT = lock("do_group_exit", "siglock: SIGNAL_GROUP_EXIT, zap_other_threads")
 
 
 def recalc_sigpending(k: Kernel, cur: TaskStruct) -> None:

@@ -19,32 +19,10 @@ from kernel_model.sched import (
     signal_group_exit,
 )
 
-MMPUT = point(
-    "mmput",
-    "atomic_dec_and_test(mm_users)",
-    "sig:cur",
-    "state:cur?",
-    "mm_users:mm~",
-    "phase",
-    "oom_mm:cur",
-    "memdie:cur",
-    "aio:mm",
-)
-EXIT_AIO = sleep("exit_aio", "wait for the I/O in flight", "*")
-UNMAP = point(
-    "exit_mmap",
-    "unmap, fput; MMF_OOM_SKIP",
-    "sig:cur",
-    "state:cur?",
-    "phase",
-    "oom_mm:cur",
-    "memdie:cur",
-    "memory!",
-    "mm_flags:mm~",
-)
-MM_RELEASE = point(
-    "mm_release", "clear_child_tid, vfork completion", "vfork:cur?", "state:vfork(cur)!", "core:cur"
-)
+MMPUT = point("mmput", "atomic_dec_and_test(mm_users)")
+EXIT_AIO = sleep("exit_aio", "wait for the I/O in flight")
+UNMAP = point("exit_mmap", "unmap, fput; MMF_OOM_SKIP")
+MM_RELEASE = point("mm_release", "clear_child_tid, vfork completion")
 
 
 def free_pages(k: Kernel, mm: MmStruct) -> None:

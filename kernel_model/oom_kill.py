@@ -29,85 +29,17 @@ from kernel_model.sched import (
 )
 from kernel_model.signal import do_send_sig_info
 
-DISABLED = point("out_of_memory", "oom_killer_disabled?", "oom_killer_disabled", "state:cur?")
-WILL_FREE = point(
-    "task_will_free_mem",
-    "current is dying anyway?",
-    "hashed:all",
-    "signal:cur",
-    "alone:cur",
-    "exiting:cur",
-    "mm_users:cur",
-    "mm_flags:cur",
-    "others",
-    "memcg_list",
-)
-EVALUATE = point(
-    "oom_evaluate_task",
-    "is this one a victim already? how bad is it?",
-    "mm_flags:oom_mm(p)",
-    "others",
-    "memcg:p",
-    "oom_mm:p",
-    "mm_flags:first_with_mm(p)",
-    "mm:first_with_mm(p)",
-    "threads:p",
-    "adj:p",
-    "vfork:first_with_mm(p)",
-    "hashed:next(p)",
-    "memory",
-    "state:cur?",
-)
-CHOSEN_LOCK = lock(
-    "oom_kill_process",
-    "task_lock(p): dying anyway?",
-    "mm:p",
-    "signal:p",
-    "alone:p",
-    "exiting:p",
-    "mm_users:p",
-    "mm_flags:p",
-    "others",
-)
-WORST_CHILD = read_lock(
-    "oom_kill_process",
-    "tasklist_lock: sacrifice a child instead?",
-    "threads:p",
-    "relatives:group(p)",
-    "mm:p",
-    "others",
-)
-FIND_MM = lock("find_lock_task_mm", "task_lock(t): has it an mm?", "state:cur?", "mm:t")
-SHARERS = point(
-    "oom_kill_process",
-    "does this process share the mm?",
-    "oom_reaper",
-    "state:cur?",
-    "hashed:next(p)",
-    "threads:p",
-    "mm:first_with_mm(p)",
-    "mm_flags:victim~",
-)
-TICK = sleep(
-    "out_of_memory", "schedule_timeout_killable(1) under oom_lock", "memory", "state:cur?", "moom", "sig:cur"
-)
-DISABLE_LOCK = lock_killable(
-    "oom_killer_disable", "oom_lock: oom_killer_disabled = true", "oom_killer_disabled!", "oom_victims_wait!"
-)
-DISABLE_CHECK = point(
-    "oom_killer_disable",
-    "oom_victims == 0?",
-    "oom_victims",
-    "state:cur?",
-    "sig:cur",
-    "phase?",
-    "oom_victims_wait?",
-    "oom_killer_disabled?",
-    "snapshot?",
-    "skip:cur?",
-    "others",
-)
-DISABLE_SLEEP = sleep("oom_killer_disable", "wait for oom_victims == 0", "state:cur?")
+DISABLED = point("out_of_memory", "oom_killer_disabled?")
+WILL_FREE = point("task_will_free_mem", "current is dying anyway?")
+EVALUATE = point("oom_evaluate_task", "is this one a victim already? how bad is it?")
+CHOSEN_LOCK = lock("oom_kill_process", "task_lock(p): dying anyway?")
+WORST_CHILD = read_lock("oom_kill_process", "tasklist_lock: sacrifice a child instead?")
+FIND_MM = lock("find_lock_task_mm", "task_lock(t): has it an mm?")
+SHARERS = point("oom_kill_process", "does this process share the mm?")
+TICK = sleep("out_of_memory", "schedule_timeout_killable(1) under oom_lock")
+DISABLE_LOCK = lock_killable("oom_killer_disable", "oom_lock: oom_killer_disabled = true")
+DISABLE_CHECK = point("oom_killer_disable", "oom_victims == 0?")
+DISABLE_SLEEP = sleep("oom_killer_disable", "wait for oom_victims == 0")
 
 
 def find_lock_task_mm(cur: TaskStruct, p: TaskStruct) -> Steps[TaskStruct | None]:

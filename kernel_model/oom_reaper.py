@@ -17,32 +17,13 @@ from kernel_model.sched import (
     TaskStruct,
 )
 
-QUEUE = lock(
-    "wake_oom_reaper",
-    "oom_reaper_lock: queue the victim",
-    "state:cur?",
-    "oom_reaper!",
-    "usage:tsk~",
-    "int:oom_reaper?",
-)
-IDLE = sleep("oom_reaper", "wait_event_freezable()", "oom_reaper", "state:cur?")
-POP = lock("oom_reaper", "oom_reaper_lock: next victim", "oom_reaper!", "oom_mm:oom_reaper_list")
-REAP_LOCK = lock(
-    "oom_reap_task_mm", "oom_lock, trylock mmap_sem", "mm_users:mm~", "mm_flags:mm~", "state:cur?"
-)
-UNMAP = point("oom_reap_task_mm", "unmap", "memory!", "mm_users:mm~", "mm_flags:mm~")
-RETRY = sleep("oom_reap_task", "schedule_timeout_idle(HZ/10)", "state:cur?")
-SKIP = point(
-    "oom_reap_task",
-    "MMF_OOM_SKIP",
-    "oom_mm:tsk",
-    "oom_mm:oom_reaper_list",
-    "mm_flags:mm~",
-    "oom_reaper!",
-    "usage:tsk~",
-    "refs:tsk~",
-    "state:cur?",
-)
+QUEUE = lock("wake_oom_reaper", "oom_reaper_lock: queue the victim")
+IDLE = sleep("oom_reaper", "wait_event_freezable()")
+POP = lock("oom_reaper", "oom_reaper_lock: next victim")
+REAP_LOCK = lock("oom_reap_task_mm", "oom_lock, trylock mmap_sem")
+UNMAP = point("oom_reap_task_mm", "unmap")
+RETRY = sleep("oom_reap_task", "schedule_timeout_idle(HZ/10)")
+SKIP = point("oom_reap_task", "MMF_OOM_SKIP")
 MAX_OOM_REAP_RETRIES = 10
 RETRY_TIME = 100
 

@@ -42,12 +42,12 @@ from kernel_model.wait import do_wait
 
 Call = Callable[[Kernel, TaskStruct], Steps[Any]]
 
-SIBLING = point("copy_process", "CLONE_PARENT: SIGNAL_UNKILLABLE?", "*")
-SET_HANDLER = lock("do_sigaction", "siglock: SIGCHLD's handler", "*")
-SCORE_ADJ = point("oom_score_adj_write", "for all that share the mm", "*")
-SUBREAPER = point("prctl", "PR_SET_CHILD_SUBREAPER", "*")
-MEMCG_ATTACH = lock("cgroup_migrate", "css_set_lock: move the task to a memory cgroup", "*")
-IO_SUBMIT = point("io_submit", "I/O in flight", "*")
+SIBLING = point("copy_process", "CLONE_PARENT: SIGNAL_UNKILLABLE?")
+SET_HANDLER = lock("do_sigaction", "siglock: SIGCHLD's handler")
+SCORE_ADJ = point("oom_score_adj_write", "for all that share the mm")
+SUBREAPER = point("prctl", "PR_SET_CHILD_SUBREAPER")
+MEMCG_ATTACH = lock("cgroup_migrate", "css_set_lock: move the task to a memory cgroup")
+IO_SUBMIT = point("io_submit", "I/O in flight")
 SIGNALS = {
     "KILL": sched.SIGKILL,
     "TERM": sched.SIGTERM,
@@ -261,8 +261,8 @@ def _rmdir(_k: Kernel, cgroup: FreezerCgroup) -> Call:
     return rmdir
 
 
-MAKE = lock("freezer_css_online", "freezer_mutex", "*")
-REMOVE = lock("freezer_css_offline", "freezer_mutex", "*")
+MAKE = lock("freezer_css_online", "freezer_mutex")
+REMOVE = lock("freezer_css_offline", "freezer_mutex")
 
 
 def _io_submit(k: Kernel, cur: TaskStruct) -> Steps[str]:

@@ -24,20 +24,18 @@ from kernel_model.sched import (
     signal_pending,
 )
 
-OOM_TRYLOCK = point("alloc_pages_may_oom", "mutex_trylock(oom_lock)", "*")
-FREELIST = point("alloc_pages_slowpath", "free pages by now?", "*")
-RETRY = sleep("alloc_pages_slowpath", "schedule_timeout_uninterruptible(1)", "state:cur?")
-FAULT_TRYLOCK = point("pagefault_out_of_memory", "mutex_trylock(oom_lock)", "*")
-FAULT_AGAIN = sleep("pagefault_out_of_memory", "fault again", "*")
-CHARGE = point(
-    "try_charge", "room by now, or dying?", "memory", "oom_mm:cur", "sig:cur", "state:cur?", "exiting:cur"
-)
+OOM_TRYLOCK = point("alloc_pages_may_oom", "mutex_trylock(oom_lock)")
+FREELIST = point("alloc_pages_slowpath", "free pages by now?")
+RETRY = sleep("alloc_pages_slowpath", "schedule_timeout_uninterruptible(1)")
+FAULT_TRYLOCK = point("pagefault_out_of_memory", "mutex_trylock(oom_lock)")
+FAULT_AGAIN = sleep("pagefault_out_of_memory", "fault again")
+CHARGE = point("try_charge", "room by now, or dying?")
 MEMCG_OOM = lock("mem_cgroup_out_of_memory", "oom_lock")
-MEMCG_TRYLOCK = point("mem_cgroup_oom_synchronize", "mem_cgroup_oom_trylock()", "*")
-MEMCG_SLEEP = sleep("mem_cgroup_oom_synchronize", "wait for somebody else's OOM kill", "*")
-MEMCG_UNLOCK = point("mem_cgroup_oom_synchronize", "mem_cgroup_oom_unlock()", "*")
-MOOM = lock("moom_callback", "oom_lock", "*")
-KWORKER_IDLE = sleep("worker_thread", "wait for work", "state:cur?", "moom?", "memory")
+MEMCG_TRYLOCK = point("mem_cgroup_oom_synchronize", "mem_cgroup_oom_trylock()")
+MEMCG_SLEEP = sleep("mem_cgroup_oom_synchronize", "wait for somebody else's OOM kill")
+MEMCG_UNLOCK = point("mem_cgroup_oom_synchronize", "mem_cgroup_oom_unlock()")
+MOOM = lock("moom_callback", "oom_lock")
+KWORKER_IDLE = sleep("worker_thread", "wait for work")
 
 
 def nap(cur: TaskStruct) -> None:

@@ -1,4 +1,4 @@
-"""Preemption points: where another CPU may run, and what the code after them touches.
+"""Preemption points: where another CPU may run.
 
 Kernel code is a generator function.  ``yield POINT`` or ``yield POINT, operand`` is a preemption point; the code up to the
 next one is atomic.  The operand is the lock that is wanted, or the task that the step is about.
@@ -11,8 +11,6 @@ from collections.abc import Generator
 from typing import TypeVar
 
 import attrs
-
-from kernel_model.variant_touches import VARIANT_TOUCHES
 
 T = TypeVar("T")
 
@@ -30,18 +28,11 @@ class Kind(enum.IntEnum):
 
 @attrs.define(frozen=True, eq=False, slots=True)
 class PreemptionPoint:
-    """One named place in the kernel's code; compares by identity.
-
-    ``touches`` declares what the atomic block that follows touches: ``object`` for a global one, ``object:scope`` for that of a
-    local variable of the function (``frozen:p``, ``state:group(cur)``: of all threads of the group), and behind it ``!`` for a
-    write, ``~`` for an update that commutes with its like, ``?`` for a write where the value changes.  ``*`` is everything.
-    Locks are not declared.  oom_review.explore.repeated.access lists objects and scopes, and a test holds blocks to their declarations.
-    """
+    """One named place in the kernel's code; compares by identity."""
 
     function: str
     step: str
     kind: Kind
-    touches: frozenset[str]
 
     def __str__(self) -> str:
         """The name that traces and schedules print."""
@@ -54,42 +45,41 @@ Steps = Generator[Yield, None, T]
 POINTS: dict[tuple[str, str], PreemptionPoint] = {}
 
 
-def _point(kind: Kind, function: str, step: str, touches: tuple[str, ...]) -> PreemptionPoint:
-    touches = touches or VARIANT_TOUCHES.get((function, step), ())
-    # Both variants declare the points of the functions that they share: the same name is the same point.
+def _point(kind: Kind, function: str, step: str) -> PreemptionPoint:
+    # Variants name the points of the functions that they share: the same name is the same point.
     known = POINTS.get((function, step))
     if known is None:
-        known = POINTS[function, step] = PreemptionPoint(function, step, kind, frozenset(touches))
-    elif known.kind != kind or known.touches != frozenset(touches):
-        raise ValueError(f"preemption point {known} is declared twice, differently")
+        known = POINTS[function, step] = PreemptionPoint(function, step, kind)
+    elif known.kind != kind:
+        raise ValueError(f"preemption point {known} is named twice, differently")
     return known
 
 
-def point(function: str, step: str, *touches: str) -> PreemptionPoint:
+def point(function: str, step: str) -> PreemptionPoint:
     """A lock-free access to shared state, or a step that others may see."""
-    return _point(Kind.RUN, function, step, touches)
+    return _point(Kind.RUN, function, step)
 
 
-def lock(function: str, step: str, *touches: str) -> PreemptionPoint:
+def lock(function: str, step: str) -> PreemptionPoint:
     """The acquisition of the operand for writing."""
-    return _point(Kind.LOCK, function, step, touches)
+    return _point(Kind.LOCK, function, step)
 
 
-def read_lock(function: str, step: str, *touches: str) -> PreemptionPoint:
+def read_lock(function: str, step: str) -> PreemptionPoint:
     """The acquisition of the operand for reading."""
-    return _point(Kind.READ, function, step, touches)
+    return _point(Kind.READ, function, step)
 
 
-def lock_killable(function: str, step: str, *touches: str) -> PreemptionPoint:
+def lock_killable(function: str, step: str) -> PreemptionPoint:
     """The acquisition of the operand for writing that a fatal signal ends (mutex_lock_killable, kernel/locking/mutex.c)."""
-    return _point(Kind.KILLABLE, function, step, touches)
+    return _point(Kind.KILLABLE, function, step)
 
 
-def sleep(function: str, step: str, *touches: str) -> PreemptionPoint:
+def sleep(function: str, step: str) -> PreemptionPoint:
     """A call of schedule() with the task's state set."""
-    return _point(Kind.SLEEP, function, step, touches)
+    return _point(Kind.SLEEP, function, step)
 
 
-def user(function: str, step: str, *touches: str) -> PreemptionPoint:
+def user(function: str, step: str) -> PreemptionPoint:
     """The way back to user mode."""
-    return _point(Kind.USER, function, step, touches)
+    return _point(Kind.USER, function, step)

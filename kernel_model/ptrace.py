@@ -33,9 +33,9 @@ from kernel_model.sched import (
 )
 from kernel_model.signal import do_notify_parent, do_send_sig_info, send_signal, wake_up_parent
 
-ATTACH = lock("ptrace_attach", "tasklist_lock: link to the tracer", "*")
-REQUEST = read_lock("ptrace_check_attach", "tasklist_lock: is it ours, and stopped?", "*")
-DETACH = lock("ptrace_detach", "tasklist_lock: unlink", "*")
+ATTACH = lock("ptrace_attach", "tasklist_lock: link to the tracer")
+REQUEST = read_lock("ptrace_check_attach", "tasklist_lock: is it ours, and stopped?")
+DETACH = lock("ptrace_detach", "tasklist_lock: unlink")
 
 
 def ptrace_link(child: TaskStruct, tracer: TaskStruct, flags: int) -> None:

@@ -19,11 +19,11 @@ from kernel_model.sched import (
 )
 from kernel_model.signal import notify_tracer
 
-EVENT_EXIT = point("ptrace_event", "PTRACE_EVENT_EXIT enabled?", "ptrace:cur")
-EVENT_LOCK = lock("ptrace_notify", "siglock: TASK_TRACED", "*")
-STOP_NOTIFY = read_lock("ptrace_stop", "tasklist_lock: tell the tracer", "*")
-STOP_SLEEP = sleep("ptrace_stop", "schedule() in TASK_TRACED", "*")
-STOP_LOCK = lock("ptrace_stop", "siglock: recalc_sigpending_tsk", "*")
+EVENT_EXIT = point("ptrace_event", "PTRACE_EVENT_EXIT enabled?")
+EVENT_LOCK = lock("ptrace_notify", "siglock: TASK_TRACED")
+STOP_NOTIFY = read_lock("ptrace_stop", "tasklist_lock: tell the tracer")
+STOP_SLEEP = sleep("ptrace_stop", "schedule() in TASK_TRACED")
+STOP_LOCK = lock("ptrace_stop", "siglock: recalc_sigpending_tsk")
 
 
 def recalc_sigpending_tsk(t: TaskStruct) -> bool:

@@ -40,22 +40,7 @@ from kernel_model.sched import (
     thread_group_empty,
 )
 
-SEND_SIG = lock(
-    "do_send_sig_info",
-    "siglock: queue, choose, wake",
-    "hashed:next(p)",
-    "oom_reaper",
-    "mm:p",
-    "sig:cur",
-    "state:cur",
-    "signal:p?",
-    "sig:group(p)?",
-    "state:group(p)?",
-    "threads:p",
-    "exiting:group(p)",
-    "sighand:p",
-    "ptrace:group(p)",
-)
+SEND_SIG = lock("do_send_sig_info", "siglock: queue, choose, wake")
 
 COREDUMP_SIGNALS = frozenset({SIGABRT})
 IGNORED_BY_DEFAULT = frozenset({SIGCHLD, SIGCONT})

@@ -21,20 +21,9 @@ from kernel_model.sched import (
 )
 from kernel_model.signal import do_notify_parent
 
-SCAN = read_lock(
-    "do_wait",
-    "tasklist_lock: look for a zombie",
-    "relatives:group(cur)",
-    "exit_state:children(cur)?",
-    "alone:zombies(cur)",
-    "ptrace:children(cur)",
-    "state:cur?",
-    "sig:cur",
-    "wait:cur?",
-    "threads:cur",
-)
+SCAN = read_lock("do_wait", "tasklist_lock: look for a zombie")
 SLEEP = sleep("do_wait", "schedule() in TASK_INTERRUPTIBLE")
-UNTRACE = lock("wait_task_zombie", "tasklist_lock: from EXIT_TRACE back to the natural parent", "*")
+UNTRACE = lock("wait_task_zombie", "tasklist_lock: from EXIT_TRACE back to the natural parent")
 RELEASE = point("wait_task_zombie", "release_task()")
 
 ECHILD = "ECHILD"

@@ -35,7 +35,7 @@ from oom_review.variants import load
 VARIANTS = {"legacy": "legacy_tifmemdie", "rfc": "patched"}
 OUTSIDERS = ("init", "p", "c", "s")
 # Not registered for good: the kernel has no such place.
-BUTTON = PreemptionPoint("power_button", "wait until the machine sleeps", Kind.SLEEP, frozenset({"*"}))
+BUTTON = PreemptionPoint("power_button", "wait until the machine sleeps", Kind.SLEEP)
 
 
 def suspend_user_space(k: Kernel, cur: TaskStruct) -> Steps[str]:

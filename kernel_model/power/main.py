@@ -10,13 +10,13 @@ from kernel_model.power.process import freeze_kernel_threads, freeze_processes, 
 from kernel_model.preempt import Steps, lock, point, sleep
 from kernel_model.sched import PF_FREEZER_SKIP, TASK_RUNNING, TASK_UNINTERRUPTIBLE, Kernel, TaskStruct
 
-PM_TRYLOCK = point("state_store", "mutex_trylock(pm_mutex)", "pm_mutex", "wakeup?", "sig:cur", "state:cur")
-DEVICES = point("dpm_suspend", "devices are suspended", "phase?", "wakeup?", "state:cur?")
-DEVICE_SLEEP = sleep("suspend_enter", "asleep until somebody wakes the machine", "state:cur?", "wakeup?")
-DEVICES_UP = point("dpm_resume", "devices work again", "phase?")
-IMAGE = point("swsusp_write", "the image is being written", "*")
-SNAPSHOT_OWNER = point("snapshot_ioctl", "SNAPSHOT_UNFREEZE: frozen by this process?", "*")
-SYSTEM_SLEEP = lock("lock_system_sleep", "pm_mutex", "*")
+PM_TRYLOCK = point("state_store", "mutex_trylock(pm_mutex)")
+DEVICES = point("dpm_suspend", "devices are suspended")
+DEVICE_SLEEP = sleep("suspend_enter", "asleep until somebody wakes the machine")
+DEVICES_UP = point("dpm_resume", "devices work again")
+IMAGE = point("swsusp_write", "the image is being written")
+SNAPSHOT_OWNER = point("snapshot_ioctl", "SNAPSHOT_UNFREEZE: frozen by this process?")
+SYSTEM_SLEEP = lock("lock_system_sleep", "pm_mutex")
 
 
 def device_phase(k: Kernel, cur: TaskStruct) -> Steps[None]:

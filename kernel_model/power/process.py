@@ -18,23 +18,15 @@ from kernel_model.sched import (
     TaskStruct,
 )
 
-BEGIN = point("freeze_processes", "pm_freezing = true", "pm!", "freezable:cur?")
-PASS = read_lock(
-    "try_to_freeze_tasks",
-    "tasklist_lock: one pass over all threads",
-    "threads:all",
-    "hashed:all",
-    "state:cur?",
-)
-COUNT_TODO = point("try_to_freeze_tasks", "freezer_should_skip(p)?", "skip:p", "state:cur?")
-NAP = sleep("try_to_freeze_tasks", "usleep_range() between two passes", "state:cur?")
-NOSIG = point("freeze_kernel_threads", "pm_nosig_freezing = true", "pm!")
-NOSIG_OFF = point("thaw_kernel_threads", "pm_nosig_freezing = false", "pm!")
-THAW = point("thaw_processes", "pm_freezing = false", "pm!", "phase?", "oom_killer_disabled!")
-THAW_WALK = read_lock("thaw_processes", "tasklist_lock: thaw all threads", "threads:all", "hashed:all")
-THAWED = point(
-    "thaw_processes", "clear PF_SUSPEND_TASK", "skip:cur?", "freezable:cur?", "state:cur?", "sig:cur"
-)
+BEGIN = point("freeze_processes", "pm_freezing = true")
+PASS = read_lock("try_to_freeze_tasks", "tasklist_lock: one pass over all threads")
+COUNT_TODO = point("try_to_freeze_tasks", "freezer_should_skip(p)?")
+NAP = sleep("try_to_freeze_tasks", "usleep_range() between two passes")
+NOSIG = point("freeze_kernel_threads", "pm_nosig_freezing = true")
+NOSIG_OFF = point("thaw_kernel_threads", "pm_nosig_freezing = false")
+THAW = point("thaw_processes", "pm_freezing = false")
+THAW_WALK = read_lock("thaw_processes", "tasklist_lock: thaw all threads")
+THAWED = point("thaw_processes", "clear PF_SUSPEND_TASK")
 
 
 def all_threads(k: Kernel) -> tuple[TaskStruct, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from typing import Any
 
 import attrs
@@ -85,13 +85,14 @@ def the_end_of_a_wait_is_not_relative(patch: pytest.MonkeyPatch) -> None:
     """A local that holds a time is coded as it is: more states, the same ends."""
     context = Coder.context
 
-    def absolute(self: Coder, t: TaskStruct) -> tuple[Hashable, ...]:
+    def absolute(self: Coder, t: TaskStruct) -> Any:
         clock = RAW(self.k, "clock")
 
         def late(part: Any) -> Any:
             return ("end", part[1] + clock) if isinstance(part, tuple) and part[0] == "end" else part
 
-        return tuple([tuple(map(late, frame)) for frame in context(self, t)])  # type: ignore[arg-type]
+        frames: Any = context(self, t)
+        return tuple([tuple([late(part) for part in frame]) for frame in frames])
 
     patch.setattr(Coder, "context", absolute)
 

@@ -11,8 +11,9 @@ from collections.abc import Callable
 from itertools import pairwise, permutations
 
 import pytest
-from toy import LOCAL, before, found, least, pct, shared, toy_order, toy_run
+from toy import LOCAL, LOCK, READ, before, found, least, locked, pct, toy_order, toy_run
 
+from kernel_model.preempt import Yield
 from oom_review.schedules.pct import PctScheduler
 from oom_review.schedules.pos import PosScheduler, conflict
 from oom_review.schedules.preemption_bounded import PreemptionBounded
@@ -83,10 +84,10 @@ def test_the_threshold_is_that_of_the_binomial_distribution() -> None:
 
 def test_pos_draws_the_order_of_two_conflicting_steps_whatever_else_there_is_to_do() -> None:
     """B's only step conflicts with A's last of 10: B comes last with probability 1/11, and in a uniform walk with 1/1024."""
-    write = shared("x!")
+    write = locked("x")
     runs = 3000
     rng = random.Random(2018)
-    programs = ([LOCAL] * 9 + [write], [write])
+    programs = ([*[locked("of a")] * 9, write], [write])
     pos = sum(toy_order(PosScheduler(rng), *programs)[-1] == "b1" for _ in range(runs))
     uniform = sum(toy_order(UniformScheduler(rng), *programs)[-1] == "b1" for _ in range(runs))
     assert pos >= least(runs, 1 / 11, FALSE_ALARM)
@@ -96,7 +97,7 @@ def test_pos_draws_the_order_of_two_conflicting_steps_whatever_else_there_is_to_
 
 def test_pos_draws_afresh_after_a_conflict() -> None:
     """B loses once against each of A's writes: alternating orders come up as often as in a uniform walk."""
-    write = shared("x!")
+    write = locked("x")
     runs = 3000
     rng = random.Random(5)
     orders = ["".join(toy_order(PosScheduler(rng), [write] * 3, [write] * 3)) for _ in range(runs)]
@@ -107,25 +108,18 @@ def test_pos_draws_afresh_after_a_conflict() -> None:
 @pytest.mark.parametrize(
     ("left", "right", "expected"),
     [
-        (("x",), ("x",), False),
-        (("x!",), ("x",), True),
-        (("x",), ("x?",), True),
-        (("x!",), ("y!",), False),
-        (("x~",), ("x~",), False),
-        (("x~",), ("x",), True),
-        (("x:cur!",), ("x:cur!",), False),
-        (("x:cur!",), ("x:p",), True),
-        (("*",), ("x",), True),
-        (("others",), (), True),
-        ((), (), False),
+        ((LOCK, "x"), (LOCK, "x"), True),
+        ((LOCK, "x"), (READ, "x"), True),
+        ((READ, "x"), (READ, "x"), False),
+        ((LOCK, "x"), (LOCK, "y"), False),
+        ((LOCK, "x"), LOCAL, False),
+        (LOCAL, LOCAL, True),
+        (LOCAL, (LOCAL, "task"), True),
     ],
 )
-def test_conflicts_are_those_that_the_points_declare(
-    left: tuple[str, ...], right: tuple[str, ...], expected: bool
-) -> None:
-    """Both ways round; reads do not conflict, nor do updates that commute, nor what each task has for itself."""
-    a, b = shared(*left), shared(*right)
-    assert (conflict(a, b), conflict(b, a)) == (expected, expected)
+def test_conflicts_go_by_locks(left: Yield, right: Yield, expected: bool) -> None:
+    """Both ways round; readers do not conflict, and what takes no lock conflicts with its like."""
+    assert (conflict(left, right), conflict(right, left)) == (expected, expected)
 
 
 @pytest.mark.parametrize("bound", [0, 1, 2, 3, 9])

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import attrs
 
 import patched
 from kernel_model.machine import Machine
-from kernel_model.preempt import Kind, PreemptionPoint
+from kernel_model.preempt import Kind, PreemptionPoint, Yield
 from kernel_model.sched import TASK_RUNNING
 from oom_review.run import Session
 from oom_review.scenario import Op
@@ -19,30 +19,33 @@ from oom_review.schedules.driver import Scheduler, drive
 from oom_review.schedules.pct import PctScheduler
 from oom_review.schedules.portfolio import MIXES
 
-LOCAL = PreemptionPoint("toy", "local", Kind.RUN, frozenset())
+LOCAL = PreemptionPoint("toy", "local", Kind.RUN)
+LOCK = PreemptionPoint("toy", "lock", Kind.LOCK)
+READ = PreemptionPoint("toy", "read lock", Kind.READ)
 
 
-def shared(*touches: str) -> PreemptionPoint:
-    return PreemptionPoint("toy", " ".join(touches), Kind.RUN, frozenset(touches))
+def locked(name: str) -> Yield:
+    """A section under a lock, in one step."""
+    return LOCK, name
 
 
 @attrs.define(eq=False)
 class ToyTask:
     pid: int
     name: str
-    program: list[PreemptionPoint]
+    program: Sequence[Yield]
     done: int = 0
     state: int = TASK_RUNNING
 
     @property
-    def at(self) -> PreemptionPoint | None:
+    def at(self) -> Yield | None:
         return self.program[self.done] if self.done < len(self.program) else None
 
 
 class ToyMachine:
     """Tasks a, b, c ..., each a list of steps; nobody sleeps.  ``order`` is who took which of its steps, from 1: a1, b1, a2."""
 
-    def __init__(self, *programs: list[PreemptionPoint]) -> None:
+    def __init__(self, *programs: Sequence[Yield]) -> None:
         self.tasks = {
             pid: ToyTask(pid, chr(ord("a") + pid - 1), program) for pid, program in enumerate(programs, 1)
         }
@@ -71,7 +74,7 @@ def toy_run(scheduler: Scheduler, *lengths: int) -> list[str]:
     return toy_order(scheduler, *([LOCAL] * n for n in lengths))
 
 
-def toy_order(scheduler: Scheduler, *programs: list[PreemptionPoint]) -> list[str]:
+def toy_order(scheduler: Scheduler, *programs: Sequence[Yield]) -> list[str]:
     toy = ToyMachine(*programs)
     drive(cast(Machine, toy), scheduler)
     return toy.order
