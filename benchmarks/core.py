@@ -79,12 +79,12 @@ def main(arguments: list[str] | None = None) -> int:
             seconds = time.perf_counter() - start
             c = result.counts
             refuted = ", ".join(i for i, v in result.verdicts.items() if v.verdict == REFUTED) or "none"
-            end = f" (bounded: {result.bounded})" if result.bounded else ""
+            end = f" (bounded: {result.stopped})" if result.stopped else ""
             numbers = (
                 f"{c.states:>10}{c.transitions:>13}{c.executions:>12}{len(result.finals):>6}{seconds:>9.2f}"
             )
             print(f"{variant:10}{n:>3}{numbers}  {refuted}{end}", flush=True)
-            bounded = bounded or bool(result.bounded)
+            bounded = bounded or bool(result.stopped)
     return int(bounded)
 
 

@@ -135,7 +135,7 @@ def explored(threads: int, operations: int, variant: str, sleeps: str, limit: fl
         "states": result.counts.states,
         "transitions": result.counts.transitions,
         "executions": result.counts.executions,
-        "end": result.bounded or "all",
+        "end": result.stopped or "all",
     }
 
 

@@ -17,7 +17,7 @@ from benchmarks.core import core_situation
 from benchmarks.report import Report, goal
 from kernel_model.machine import Machine
 from kernel_model.preempt import Kind, PreemptionPoint
-from kernel_model.sched import Variant
+from kernel_model.variant import Variant
 from oom_review.claims import CLAIMS
 from oom_review.run import Session
 from oom_review.scenario import Op, Run, Scenario

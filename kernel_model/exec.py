@@ -7,6 +7,7 @@ from kernel_model.fork import new_sighand
 from kernel_model.locking import acquire, acquire_read, release, release_read
 from kernel_model.mm import mm_release, mmput
 from kernel_model.preempt import Steps, lock, point, read_lock, sleep
+from kernel_model.prototypes import release_task
 from kernel_model.sched import (
     EXIT_DEAD,
     SIG_DFL,
@@ -81,9 +82,9 @@ def de_thread(k: Kernel, cur: TaskStruct) -> Steps[str]:
         yield SLEEP_THREADS
         cur.state = TASK_RUNNING
         if fatal_signal_pending(cur):
-            return (yield from killed(k, cur))
+            return (yield from killed_meanwhile(k, cur))
     if not thread_group_leader(cur) and not (yield from become_leader(k, cur)):
-        return (yield from killed(k, cur))
+        return (yield from killed_meanwhile(k, cur))
     yield DONE, sighand.siglock
     signal.group_exit_task = None
     signal.notify_count = 0
@@ -105,7 +106,7 @@ def unshare_sighand(k: Kernel, cur: TaskStruct) -> Steps[None]:
     release(cur, k.tasklist_lock)
 
 
-def killed(k: Kernel, cur: TaskStruct) -> Steps[str]:
+def killed_meanwhile(k: Kernel, cur: TaskStruct) -> Steps[str]:
     """The wait ended with a SIGKILL (fs/exec.c, de_thread)."""
     yield KILLED, k.tasklist_lock
     acquire_read(cur, k.tasklist_lock)
@@ -145,7 +146,7 @@ def become_leader(k: Kernel, cur: TaskStruct) -> Steps[bool]:
         wake_up_parent(leader.parent)
     release(cur, k.tasklist_lock)
     threadgroup_change_end(k, cur)
-    yield from k.variant.release_task(k, cur, leader)
+    yield from release_task(k, cur, leader)
     return True
 
 

@@ -6,6 +6,7 @@ from kernel_model import events
 from kernel_model.core import frozen, wake_up_process, wake_up_state
 from kernel_model.locking import acquire, release
 from kernel_model.preempt import Steps, lock, point, sleep
+from kernel_model.prototypes import freezing_slow_path
 from kernel_model.sched import (
     PF_FREEZER_SKIP,
     PF_FROZEN,
@@ -34,7 +35,7 @@ def freezing(k: Kernel, p: TaskStruct) -> bool:
     """Some condition wants ``p`` in the fridge (include/linux/freezer.h, freezing)."""
     if not k.system_freezing_cnt:
         return False
-    return k.variant.freezing_slow_path(k, p)
+    return freezing_slow_path(k, p)
 
 
 def refrigerator(k: Kernel, cur: TaskStruct) -> Steps[bool]:

@@ -7,6 +7,7 @@ from kernel_model.coredump import do_coredump
 from kernel_model.freezer import freezer_count, freezer_do_not_count, freezing, try_to_freeze
 from kernel_model.locking import acquire, acquire_read, release, release_read
 from kernel_model.preempt import Steps, lock, read_lock, sleep
+from kernel_model.prototypes import do_exit
 from kernel_model.ptrace_stop import ptrace_stop, recalc_sigpending_tsk, task_participate_group_stop
 from kernel_model.sched import (
     JOBCTL_STOP_CONSUME,
@@ -164,4 +165,4 @@ def do_group_exit(k: Kernel, cur: TaskStruct, code: int) -> Steps[None]:
         events.killed(k, signal)
         zap_other_threads(cur)
         release(cur, sighand.siglock)
-    yield from k.variant.do_exit(k, cur, code)
+    yield from do_exit(k, cur, code)

@@ -10,13 +10,12 @@ from typing import Any
 
 from kernel_model.cgroup_freezer import join_list
 from kernel_model.core import frozen
-from kernel_model.entry import USER_MODE, ret_from_fork
+from kernel_model.entry import USER_MODE
 from kernel_model.errors import IllegalOperation, ModelBug
 from kernel_model.fork import alloc_pid
 from kernel_model.locking import SIGLOCK, Lock
-from kernel_model.oom_reaper import oom_reaper
-from kernel_model.operations import OPERATIONS, SIGNALS, Arg, Operation
-from kernel_model.page_alloc import KWORKER_IDLE, freezable_kthread, kworker
+from kernel_model.operations import SIGNALS, Arg, Operation
+from kernel_model.page_alloc import KWORKER_IDLE
 from kernel_model.preempt import Kind, PreemptionPoint, Steps
 from kernel_model.sched import (
     OOM_SCORE_ADJ_MIN,
@@ -33,10 +32,10 @@ from kernel_model.sched import (
     SighandStruct,
     SignalStruct,
     TaskStruct,
-    Variant,
     fatal_signal_pending,
     signal_pending_state,
 )
+from kernel_model.variant import Variant, link
 
 RUN, READ, KILLABLE, SLEEP, USER = Kind.RUN, Kind.READ, Kind.KILLABLE, Kind.SLEEP, Kind.USER
 
@@ -47,21 +46,25 @@ NEW_NAMES = frozenset({Arg.NEW, Arg.NEW_CGROUP})
 class Machine:
     """A booted kernel: init, the kernel threads, freezer cgroups A and A/B, memory cgroup M."""
 
-    __slots__ = ("given", "k", "kthreads", "names")
+    __slots__ = ("given", "image", "k", "kthreads", "names")
 
     def __init__(self, variant: Variant) -> None:
         """Boot with the functions of ``variant``."""
-        self.k = k = Kernel(variant, ret_from_fork)
+        self.image = link(variant)
+        call = self.image.functions
+        self.k = k = Kernel(variant, call["ret_from_fork"])
         self.names: dict[str, TaskStruct] = {}
         # A name is given once: a fork under way, or a removed cgroup, keeps it.
         self.given: set[tuple[Arg, str]] = set()
         init = self._boot_task(1, "init", MmStruct(0))
         init.signal.flags = SIGNAL_UNKILLABLE
         k.init_pid_ns.child_reaper = init
-        ret_from_fork(k, init)
-        k.oom_reaper = self._kthread(2, "oom_reaper", oom_reaper(k, self._boot_task(2, "oom_reaper", None)))
-        k.kworker = self._kthread(3, "kworker", kworker(k, self._boot_task(3, "kworker", None)))
-        kswapd = self._kthread(4, "kswapd", freezable_kthread(k, self._boot_task(4, "kswapd", None)))
+        call["ret_from_fork"](k, init)
+        k.oom_reaper = self._kthread(
+            2, "oom_reaper", call["oom_reaper"](k, self._boot_task(2, "oom_reaper", None))
+        )
+        k.kworker = self._kthread(3, "kworker", call["kworker"](k, self._boot_task(3, "kworker", None)))
+        kswapd = self._kthread(4, "kswapd", call["freezable_kthread"](k, self._boot_task(4, "kswapd", None)))
         kswapd.flags &= ~PF_NOFREEZE
         self.kthreads = frozenset({k.kworker, kswapd})
         upper = FreezerCgroup("A", k.root_cgroup)
@@ -213,7 +216,7 @@ class Machine:
         self, name: str, task: str | None, *args: str | int
     ) -> tuple[Operation, TaskStruct | None, list[Any]]:
         """The operation, its caller (None for an event) and its arguments.  Raises IllegalOperation; changes nothing."""
-        operation = OPERATIONS.get(name)
+        operation: Operation | None = self.image.operations.get(name)
         who = task or "nobody"
         if operation is None:
             raise IllegalOperation(name, who, "no such operation")

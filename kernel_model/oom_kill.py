@@ -7,6 +7,7 @@ from kernel_model.locking import acquire, acquire_read, release, release_read
 from kernel_model.oom import OomControl, tsk_is_oom_victim
 from kernel_model.oom_reaper import wake_oom_reaper
 from kernel_model.preempt import Steps, lock, lock_killable, point, read_lock, sleep
+from kernel_model.prototypes import mark_oom_victim
 from kernel_model.sched import (
     MMF_OOM_SKIP,
     OOM_SCORE_ADJ_MIN,
@@ -163,7 +164,7 @@ def oom_kill_process(k: Kernel, cur: TaskStruct, oc: OomControl) -> Steps[None]:
     yield CHOSEN_LOCK, p.alloc_lock
     acquire(cur, p.alloc_lock)
     if task_will_free_mem(k, p):
-        yield from k.variant.mark_oom_victim(k, cur, p)
+        yield from mark_oom_victim(k, cur, p)
         yield from wake_oom_reaper(k, cur, p)
         release(cur, p.alloc_lock)
         return
@@ -180,7 +181,7 @@ def oom_kill_process(k: Kernel, cur: TaskStruct, oc: OomControl) -> Steps[None]:
     assert mm is not None
     mm.mm_count += 1
     yield from do_send_sig_info(k, cur, victim, SIGKILL, group=True, force=True)
-    yield from k.variant.mark_oom_victim(k, cur, victim)
+    yield from mark_oom_victim(k, cur, victim)
     release(cur, victim.alloc_lock)
     can_reap = yield from kill_sharers(k, cur, victim, mm)
     if can_reap:
@@ -219,7 +220,7 @@ def out_of_memory(k: Kernel, cur: TaskStruct, oc: OomControl) -> Steps[bool]:
         return False
     yield WILL_FREE
     if task_will_free_mem(k, cur):
-        yield from k.variant.mark_oom_victim(k, cur, cur)
+        yield from mark_oom_victim(k, cur, cur)
         yield from wake_oom_reaper(k, cur, cur)
         return True
     if oc.memcg is None and k.sysctl_oom_kill_allocating_task and may_kill_allocating(k, cur, oc):

@@ -35,6 +35,7 @@ from kernel_model.page_alloc import (
 )
 from kernel_model.power import main as power
 from kernel_model.preempt import Steps, lock, point
+from kernel_model.prototypes import do_exit
 from kernel_model.ptrace import ptrace_attach, ptrace_detach, ptrace_resume, ptrace_setoptions
 from kernel_model.sched import FreezerCgroup, Kernel, MemCgroup, TaskStruct, list_del_rcu
 from kernel_model.signal import do_send_sig_info
@@ -105,7 +106,7 @@ def _fork(k: Kernel, cur: TaskStruct, args: CloneArgs) -> Steps[str]:
 
 
 def _exit(k: Kernel, cur: TaskStruct) -> Steps[None]:
-    yield from k.variant.do_exit(k, cur, 0)
+    yield from do_exit(k, cur, 0)
 
 
 def _exit_group(k: Kernel, cur: TaskStruct) -> Steps[None]:

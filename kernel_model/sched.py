@@ -13,6 +13,7 @@ import attrs
 from kernel_model import locking
 from kernel_model.locking import Lock
 from kernel_model.preempt import Steps, Yield
+from kernel_model.variant import Variant
 
 # task_struct.state and exit_state
 TASK_RUNNING = 0
@@ -260,20 +261,6 @@ class TaskStruct:
         if self.state & state:
             self.state = TASK_RUNNING
             self.timer = None
-
-
-@attrs.define(frozen=True, slots=True, eq=False)
-class Variant:
-    """The functions in which the kernels under comparison differ: the RFC's three files, as function pointers."""
-
-    name: str
-    release_task: Callable[[Kernel, TaskStruct, TaskStruct], Steps[bool | None]]
-    exit_mm: Callable[[Kernel, TaskStruct], Steps[None]]
-    exit_notify: Callable[[Kernel, TaskStruct, bool], Steps[bool | None]]
-    do_exit: Callable[[Kernel, TaskStruct, int], Steps[None]]
-    freezing_slow_path: Callable[[Kernel, TaskStruct], bool]
-    mark_oom_victim: Callable[[Kernel, TaskStruct, TaskStruct], Steps[None]]
-    exit_oom_victim: Callable[[Kernel, TaskStruct], Steps[None]]
 
 
 @attrs.define(eq=False, slots=True)

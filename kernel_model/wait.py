@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kernel_model.locking import acquire, acquire_read, release, release_read
 from kernel_model.preempt import Steps, lock, point, read_lock, sleep
+from kernel_model.prototypes import release_task
 from kernel_model.ptrace import ptrace_unlink
 from kernel_model.sched import (
     EXIT_DEAD,
@@ -101,5 +102,5 @@ def wait_task_zombie(k: Kernel, cur: TaskStruct, p: TaskStruct) -> Steps[TaskStr
         release(cur, k.tasklist_lock)
     if state == EXIT_DEAD:
         yield RELEASE
-        yield from k.variant.release_task(k, cur, p)
+        yield from release_task(k, cur, p)
     return p

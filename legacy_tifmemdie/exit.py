@@ -34,6 +34,8 @@ from kernel_model.sched import (
 from kernel_model.signal import do_notify_parent
 from kernel_model.wait import ptrace_reparented
 
+from .oom_kill import exit_oom_victim
+
 RELEASE = lock("release_task", "tasklist_lock: unhash, and zap the leader?")
 MM_NULL = lock("exit_mm", "task_lock: mm = NULL")
 NOTIFY = lock("exit_notify", "tasklist_lock: exit_state")
@@ -83,7 +85,7 @@ def exit_mm(k: Kernel, tsk: TaskStruct) -> Steps[None]:
     release(tsk, tsk.alloc_lock)
     yield from mmput(k, tsk, mm)
     if test_tsk_thread_flag(tsk, TIF_MEMDIE):
-        yield from k.variant.exit_oom_victim(k, tsk)
+        yield from exit_oom_victim(k, tsk)
 
 
 def exit_notify(k: Kernel, tsk: TaskStruct, group_dead: bool) -> Steps[None]:
@@ -112,7 +114,7 @@ def exit_notify(k: Kernel, tsk: TaskStruct, group_dead: bool) -> Steps[None]:
     release(tsk, k.tasklist_lock)
 
     for _i, p in enumerate(dead):
-        yield from k.variant.release_task(k, tsk, p)
+        yield from release_task(k, tsk, p)
 
 
 def do_exit(k: Kernel, tsk: TaskStruct, code: int) -> Steps[None]:
@@ -126,12 +128,12 @@ def do_exit(k: Kernel, tsk: TaskStruct, code: int) -> Steps[None]:
     group_dead = tsk.signal.live == 0
     yield from exit_accounting(k, tsk)
 
-    yield from k.variant.exit_mm(k, tsk)
+    yield from exit_mm(k, tsk)
 
     yield from exit_files_and_namespaces(k, tsk, group_dead=group_dead)
     yield from cgroup_exit(k, tsk)
 
-    yield from k.variant.exit_notify(k, tsk, group_dead)
+    yield from exit_notify(k, tsk, group_dead)
     yield CONNECTOR
 
     if tsk.io_context:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import attrs
-
 import legacy_tifmemdie
+from kernel_model.variant import Variant, replaces
 
 from . import freezer, oom_kill
 
-VARIANT = attrs.evolve(
-    legacy_tifmemdie.VARIANT,
-    name=__name__,
-    freezing_slow_path=freezer.freezing_slow_path,
-    mark_oom_victim=oom_kill.mark_oom_victim,
+VARIANT = Variant(
+    __name__,
+    (
+        replaces(legacy_tifmemdie.freezer.freezing_slow_path, freezer.freezing_slow_path),
+        replaces(legacy_tifmemdie.oom_kill.mark_oom_victim, oom_kill.mark_oom_victim),
+    ),
+    base=legacy_tifmemdie.VARIANT,
 )

@@ -12,7 +12,7 @@ from itertools import zip_longest
 
 import attrs
 
-from kernel_model.sched import Variant
+from kernel_model.variant import Variant
 from oom_review.claims import BY_ID
 from oom_review.observation import IN_FRIDGE
 from oom_review.remarks import TURNING, Focus, final_line

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 import attrs
 
-from kernel_model.sched import Variant
+from kernel_model.variant import Variant
 from oom_review.happens_before import SIGNALS, STARTS, UNLOCKS, WAKES
 from oom_review.lanes import Arrow, Frame, Lane, Lanes, Span, frames, layout, notable, shown_tasks
 from oom_review.remarks import marked_step

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
-from kernel_model.sched import Variant
+from kernel_model.variant import Variant
 from oom_review.claims import CLAIMS, REFUTED
 from oom_review.columns import observation_line
 from oom_review.explore.explorer import SLEEPS, Result

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from kernel_model.sched import Variant
+from kernel_model.variant import Variant
 from oom_review import scenario_file
 from oom_review.columns import columns
 from oom_review.errors import BadInput

@@ -14,7 +14,7 @@ from itertools import pairwise
 import attrs
 
 from kernel_model.errors import IllegalOperation
-from kernel_model.sched import Variant
+from kernel_model.variant import Variant
 from oom_review.claims import Claim
 from oom_review.reschedule import record, replay_or_none, shuffle
 from oom_review.run import play

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from kernel_model.errors import IllegalOperation
 from kernel_model.machine import Machine
-from kernel_model.sched import Variant
+from kernel_model.variant import Variant
 from oom_review.claims import Claim
 from oom_review.run import Session
 from oom_review.scenario import Op, Run, Scenario

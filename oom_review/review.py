@@ -16,7 +16,7 @@ from typing import TypeVar
 
 import attrs
 
-from kernel_model.sched import Variant
+from kernel_model.variant import Variant
 from oom_review import scenario_file
 from oom_review.claims import BY_ID, CLAIMS, HOLDS, REFUTED, Claim
 from oom_review.explore.explorer import BOUNDED

@@ -8,7 +8,8 @@ from typing import Any
 import attrs
 
 from kernel_model.machine import Machine
-from kernel_model.sched import TaskStruct, Variant
+from kernel_model.sched import TaskStruct
+from kernel_model.variant import Variant
 from oom_review.claims import CLAIMS, Claim
 from oom_review.observation import Observation, Record
 from oom_review.scenario import Op, Run, Scenario

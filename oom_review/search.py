@@ -10,7 +10,7 @@ from hypothesis.database import InMemoryExampleDatabase
 from hypothesis.errors import Flaky
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
-from kernel_model.sched import Variant
+from kernel_model.variant import Variant
 from oom_review.claims import HOLDS, REFUTED, Claim
 from oom_review.machines.claim_machine import ClaimMachine, ClaimRefuted, claim_machine
 from oom_review.minimize import minimize

@@ -15,7 +15,8 @@ from kernel_model import events
 from kernel_model.errors import IllegalOperation
 from kernel_model.machine import Machine
 from kernel_model.preempt import Kind, PreemptionPoint
-from kernel_model.sched import EXIT_ZOMBIE, PF_KTHREAD, TIF_MEMDIE, Kernel, TaskStruct, Variant
+from kernel_model.sched import EXIT_ZOMBIE, PF_KTHREAD, TIF_MEMDIE, Kernel, TaskStruct
+from kernel_model.variant import Variant
 from oom_review.claims import CLAIMS, Claim, group_name
 from oom_review.happens_before import Edge, Wait, edges, waits
 from oom_review.observation import Observation, task_state

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from kernel_model.sched import Variant
+from kernel_model.variant import Variant
 from oom_review.errors import BadInput
 
 ALIASES = {

@@ -34,6 +34,8 @@ from kernel_model.sched import (
 from kernel_model.signal import do_notify_parent
 from kernel_model.wait import ptrace_reparented
 
+from .oom_kill import exit_oom_victim
+
 RELEASE = lock("release_task", "tasklist_lock: unhash, and zap the leader?")
 MM_NULL = lock("exit_mm", "task_lock: mm = NULL")
 NOTIFY = lock("exit_notify", "tasklist_lock: exit_state")
@@ -119,7 +121,7 @@ def exit_notify(k: Kernel, tsk: TaskStruct, group_dead: bool) -> Steps[bool]:
     release(tsk, k.tasklist_lock)
 
     for _i, p in enumerate(dead):
-        if (yield from k.variant.release_task(k, tsk, p)) and p is tsk:
+        if (yield from release_task(k, tsk, p)) and p is tsk:
             last = True
 
     return last
@@ -136,7 +138,7 @@ def do_exit(k: Kernel, tsk: TaskStruct, code: int) -> Steps[None]:
     group_dead = tsk.signal.live == 0
     yield from exit_accounting(k, tsk)
 
-    yield from k.variant.exit_mm(k, tsk)
+    yield from exit_mm(k, tsk)
 
     yield from exit_files_and_namespaces(k, tsk, group_dead=group_dead)
     yield from cgroup_exit(k, tsk)
@@ -145,8 +147,8 @@ def do_exit(k: Kernel, tsk: TaskStruct, code: int) -> Steps[None]:
         exit_io_context(k, tsk)
 
     # The last thread reports the whole group gone: others may still run, but past every device.
-    if (yield from k.variant.exit_notify(k, tsk, group_dead)) and tsk_is_oom_victim(tsk):
-        yield from k.variant.exit_oom_victim(k, tsk)
+    if (yield from exit_notify(k, tsk, group_dead)) and tsk_is_oom_victim(tsk):
+        yield from exit_oom_victim(k, tsk)
 
     yield CONNECTOR
 

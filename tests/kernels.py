@@ -7,7 +7,7 @@ import pytest
 import legacy_tifmemdie
 import mainline_v6_18
 import patched
-from kernel_model.sched import Variant
+from kernel_model.variant import Variant
 
 L, R, N = legacy_tifmemdie.VARIANT, patched.VARIANT, mainline_v6_18.VARIANT
 

@@ -15,7 +15,8 @@ import attrs
 
 from kernel_model.machine import Machine
 from kernel_model.preempt import PreemptionPoint
-from kernel_model.sched import Kernel, TaskStruct, Variant
+from kernel_model.sched import Kernel, TaskStruct
+from kernel_model.variant import Variant
 from oom_review.claims import BY_ID, HOLDS
 from oom_review.observation import Observation
 from oom_review.run import Session

@@ -7,7 +7,7 @@ from builders import in_peace, op
 
 import legacy_tifmemdie
 import mainline_v6_18
-from kernel_model.sched import Variant
+from kernel_model.variant import Variant
 from oom_review.claims import HOLDS, REFUTED
 from oom_review.explore import Bounds, explore
 from oom_review.explore.explorer import BOUNDED, QUICK_LOOK

@@ -15,7 +15,7 @@ import kernel_model
 import legacy_tifmemdie
 import patched
 from kernel_model.preempt import POINTS
-from kernel_model.sched import Variant
+from kernel_model.variant import Variant
 from oom_review.columns import COLUMN, HELPERS, WIDTH, columns, lockstep_columns, observation_line
 from oom_review.scenario import Op, Run, Scenario
 from oom_review.schedules.choices import Choices

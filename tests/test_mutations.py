@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import inspect
 import random
-import sys
 from collections.abc import Callable
 from types import FunctionType, ModuleType
-from typing import Any
 
 import attrs
 import pytest
@@ -34,7 +32,8 @@ from kernel_model import (
 from kernel_model.core import frozen
 from kernel_model.errors import LockOrder, ModelBug
 from kernel_model.machine import Machine, describe
-from kernel_model.sched import SIGNAL_GROUP_EXIT, TASK_DEAD, TaskStruct, Variant
+from kernel_model.sched import SIGNAL_GROUP_EXIT, TASK_DEAD, TaskStruct
+from kernel_model.variant import Variant, replaces
 from oom_review.run import Session
 from oom_review.schedules.driver import Exhausted, StepLimitReached
 from oom_review.schedules.uniform import UniformScheduler
@@ -228,8 +227,8 @@ class Mutation:
     variant: Variant = patched.VARIANT
 
 
-def mutate(mutation: Mutation, monkeypatch: pytest.MonkeyPatch) -> Variant:
-    """Put the rewritten function wherever the kernel refers to the old one; returns the variant that has it."""
+def mutate(mutation: Mutation) -> Variant:
+    """A variant in which the rewritten function replaces the old one."""
     old: FunctionType = getattr(mutation.module, mutation.function)
     source = inspect.getsource(old)
     for text, new in mutation.edits:
@@ -239,12 +238,7 @@ def mutate(mutation: Mutation, monkeypatch: pytest.MonkeyPatch) -> Variant:
     code = compile(f"from __future__ import annotations\n{source}", f"<{mutation.function}>", "exec")
     exec(code, namespace)  # noqa: S102 - this is how the function is rewritten
     broken = namespace[mutation.function]
-    for module in [m for name, m in sys.modules.items() if name.split(".")[0] in PACKAGES]:
-        for name, value in vars(module).copy().items():
-            if value is old:
-                monkeypatch.setattr(module, name, broken)
-    fields: dict[str, Any] = {f.name: getattr(mutation.variant, f.name) for f in attrs.fields(Variant)}
-    return attrs.evolve(mutation.variant, **{n: broken for n, v in fields.items() if v is old})
+    return Variant(mutation.variant.name, (replaces(old, broken),), base=mutation.variant)
 
 
 MUTATIONS = {
@@ -436,10 +430,10 @@ MUTATIONS = {
         patched.exit,
         "do_exit",
         (
-            ("    yield from k.variant.exit_mm(k, tsk)\n\n", ""),
+            ("    yield from exit_mm(k, tsk)\n\n", ""),
             (
                 "    yield from cgroup_exit(k, tsk)\n",
-                "    yield from k.variant.exit_mm(k, tsk)\n    yield from cgroup_exit(k, tsk)\n",
+                "    yield from exit_mm(k, tsk)\n    yield from cgroup_exit(k, tsk)\n",
             ),
         ),
         "exit",
@@ -451,8 +445,8 @@ MUTATIONS = {
         (
             ("    yield from cgroup_exit(k, tsk)\n", ""),
             (
-                "    yield from k.variant.exit_mm(k, tsk)\n",
-                "    yield from cgroup_exit(k, tsk)\n    yield from k.variant.exit_mm(k, tsk)\n",
+                "    yield from exit_mm(k, tsk)\n",
+                "    yield from cgroup_exit(k, tsk)\n    yield from exit_mm(k, tsk)\n",
             ),
         ),
         "freeze who hangs in exit",
@@ -474,7 +468,7 @@ MUTATIONS = {
         (
             (
                 "    yield from cgroup_exit(k, tsk)\n",
-                "    yield from cgroup_exit(k, tsk)\n    yield from k.variant.release_task(k, tsk, tsk)\n",
+                "    yield from cgroup_exit(k, tsk)\n    yield from release_task(k, tsk, tsk)\n",
             ),
         ),
         "kill a group",
@@ -502,30 +496,26 @@ def test_what_the_scripts_find_in_the_unbroken_kernels() -> None:
 
 
 @pytest.mark.parametrize("name", MUTATIONS)
-def test_a_mutation_is_caught(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_mutation_is_caught(name: str) -> None:
     """Silent before, red after."""
     mutation = MUTATIONS[name]
     script = SCRIPTS[mutation.script]
     assert mutation.caught not in findings(script, mutation.variant)
-    assert mutation.caught in findings(script, mutate(mutation, monkeypatch), mutation.caught)
+    assert mutation.caught in findings(script, mutate(mutation), mutation.caught)
 
 
-def test_a_mutation_that_does_not_apply_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_mutation_that_does_not_apply_is_an_error() -> None:
     """A text that is not there, or there twice, would test nothing."""
     for text in ("no such text", "p"):
         mutation = Mutation(core, "frozen", ((text, ""),), "exit", "observation")
         with pytest.raises(AssertionError, match="times in frozen"):
-            mutate(mutation, monkeypatch)
+            mutate(mutation)
 
 
-def test_the_mutated_function_is_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wherever it was imported by name; undone afterwards."""
+def test_only_the_variant_has_the_mutation() -> None:
+    """Wherever the kernel calls the function; the other kernels of the process keep theirs."""
     mutation = Mutation(
         locking, "release", (("lock.owner is not cur", "lock.owner is cur"),), "exit", "lock order"
     )
-    before = locking.release
-    with monkeypatch.context() as patch:
-        mutate(mutation, patch)
-        assert vars(oom_kill)["release"] is locking.release is not before
-        assert "lock order" in findings(SCRIPTS["exit"], patched.VARIANT)
-    assert vars(oom_kill)["release"] is before
+    assert "lock order" in findings(SCRIPTS["exit"], mutate(mutation))
+    assert "lock order" not in findings(SCRIPTS["exit"], patched.VARIANT)

@@ -11,7 +11,8 @@ import legacy_tifmemdie
 import patched
 from kernel_model import events
 from kernel_model.machine import Machine
-from kernel_model.sched import TaskStruct, Variant
+from kernel_model.sched import TaskStruct
+from kernel_model.variant import Variant
 from oom_review.observation import Record
 from oom_review.run import Session
 from oom_review.scenario import Op

@@ -17,7 +17,7 @@ import legacy_tifmemdie
 import patched
 from kernel_model.machine import Machine
 from kernel_model.operations import OPERATIONS, SIGNALS, Arg
-from kernel_model.sched import Variant
+from kernel_model.variant import Variant
 from oom_review import reschedule, scenario_file
 from oom_review.claims import BY_ID
 from oom_review.commands.cli import main

@@ -6,7 +6,6 @@ is mainline_v6_18.  "Under any schedule" is what a search of some hundred schedu
 
 from __future__ import annotations
 
-import attrs
 import pytest
 from builders import ANY, INIT, OOM, PARENT, SUSPEND, TRACER, VICTIM, Victim, ask, do
 from kernels import L, N, R, every_kernel, name
@@ -18,7 +17,9 @@ from kernel_model import events
 from kernel_model.oom import tsk_is_oom_victim
 from kernel_model.page_alloc import OOM_TRYLOCK, RETRY
 from kernel_model.preempt import Steps
-from kernel_model.sched import Kernel, TaskStruct, Variant
+from kernel_model.prototypes import exit_oom_victim
+from kernel_model.sched import Kernel, TaskStruct
+from kernel_model.variant import Variant, replaces
 from oom_review.scenario import Op, Run
 
 
@@ -182,13 +183,18 @@ def test_s24_all_of_them(variant: Variant, rises: int) -> None:
     assert set(found) == {rises}
 
 
+# Under other names: those that are replaced.
+exit_notify_of_the_rfc = patched.exit.exit_notify
+release_task_of_the_rfc = patched.exit.release_task
+
+
 def exit_notify_group_dead(k: Kernel, tsk: TaskStruct, group_dead: bool) -> Steps[bool]:
     """The last thread to enter do_exit(), not the last to leave it, reports the group gone."""
-    yield from patched.VARIANT.exit_notify(k, tsk, group_dead)
+    yield from exit_notify_of_the_rfc(k, tsk, group_dead)
     return group_dead
 
 
-GROUP_DEAD = attrs.evolve(R, name="group_dead", exit_notify=exit_notify_group_dead)
+GROUP_DEAD = Variant("group_dead", (replaces(patched.exit.exit_notify, exit_notify_group_dead),), base=R)
 
 
 def io_after_the_drop(s: WatchedSession) -> frozenset[str]:
@@ -213,20 +219,25 @@ def test_s31_group_dead_is_premature() -> None:
 
 def release_task_nr_threads(k: Kernel, cur: TaskStruct, p: TaskStruct) -> Steps[bool]:
     """Whoever unhashes the last thread drops the count."""
-    last = yield from patched.VARIANT.release_task(k, cur, p)
+    last = yield from release_task_of_the_rfc(k, cur, p)
     if not p.signal.nr_threads and tsk_is_oom_victim(p):
-        yield from k.variant.exit_oom_victim(k, cur)
+        yield from exit_oom_victim(k, cur)
     return bool(last)
 
 
 def exit_notify_without_result(k: Kernel, tsk: TaskStruct, group_dead: bool) -> Steps[bool]:
     """The count is none of exit_notify()'s business."""
-    yield from patched.VARIANT.exit_notify(k, tsk, group_dead)
+    yield from exit_notify_of_the_rfc(k, tsk, group_dead)
     return False
 
 
-NR_THREADS = attrs.evolve(
-    R, name="nr_threads", release_task=release_task_nr_threads, exit_notify=exit_notify_without_result
+NR_THREADS = Variant(
+    "nr_threads",
+    (
+        replaces(patched.exit.release_task, release_task_nr_threads),
+        replaces(patched.exit.exit_notify, exit_notify_without_result),
+    ),
+    base=R,
 )
 
 

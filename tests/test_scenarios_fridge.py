@@ -13,7 +13,8 @@ from reach import AnySchedule, Items, Look, WatchedSession, outcomes
 from seen import all_dead, count, fate, happened, kill_pending, task
 
 from kernel_model import events
-from kernel_model.sched import MMF_OOM_SKIP, Variant
+from kernel_model.sched import MMF_OOM_SKIP
+from kernel_model.variant import Variant
 from oom_review.scenario import Run
 
 THAW_BELOW = ask(INIT, "thaw", "A/B")

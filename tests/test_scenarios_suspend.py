@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import attrs
 import pytest
 from builders import (
     ANY,
@@ -33,9 +32,9 @@ from kernel_model import core, events, oom_kill, oom_reaper
 from kernel_model.locking import acquire, release
 from kernel_model.oom_kill import DISABLE_CHECK, DISABLE_LOCK, DISABLE_SLEEP, oom_killer_disable
 from kernel_model.page_alloc import RETRY
-from kernel_model.power import process
 from kernel_model.power.process import BEGIN, try_to_freeze_tasks
 from kernel_model.preempt import Steps
+from kernel_model.prototypes import exit_oom_victim
 from kernel_model.ptrace_stop import EVENT_EXIT
 from kernel_model.sched import (
     FREEZE_TIMEOUT,
@@ -45,9 +44,9 @@ from kernel_model.sched import (
     TIF_MEMDIE,
     Kernel,
     TaskStruct,
-    Variant,
 )
 from kernel_model.signal import SEND_SIG
+from kernel_model.variant import Variant, replaces
 from legacy_tifmemdie.oom_kill import DEC
 from oom_review.scenario import Op, Run
 from oom_review.schedules.driver import TICK
@@ -134,10 +133,9 @@ def oom_killer_disable_v4_0(k: Kernel, cur: TaskStruct, timeout: int) -> Steps[b
     return True
 
 
-def test_s19_no_time_out_in_v4_0(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_s19_no_time_out_in_v4_0() -> None:
     """S19, v4.0 to v4.5: suspend waits for the blocked victim as long as its I/O takes."""
-    monkeypatch.setattr(process, "oom_killer_disable", oom_killer_disable_v4_0)
-    variant = attrs.evolve(L, name="v4_0")
+    variant = Variant("v4_0", (replaces(oom_killer_disable, oom_killer_disable_v4_0),), base=L)
     hangs = blocked_in_exit_aio() + ask(INIT, "suspend") + ANY
     items = (*hangs, Look("hangs"), Op("io_complete"), *ANY, Op("wakeup"), Run())
 
@@ -158,21 +156,28 @@ def exit_oom_victim_v4_6(k: Kernel, tsk: TaskStruct) -> Steps[None]:
         core.wake_up_all(k.oom_victims_wait)
 
 
-OOM_REAP_TASK = oom_reaper.oom_reap_task
+# Under another name: the one that is replaced.
+without_a_drop = oom_reaper.oom_reap_task
 
 
 def oom_reap_task_v4_6(k: Kernel, cur: TaskStruct, tsk: TaskStruct) -> Steps[None]:
     """v4.6 and v4.7: the memory is gone, so the victim does not count any more."""
-    yield from OOM_REAP_TASK(k, cur, tsk)
-    yield from k.variant.exit_oom_victim(k, tsk)
+    yield from without_a_drop(k, cur, tsk)
+    yield from exit_oom_victim(k, tsk)
 
 
-REAPER_DROPS = attrs.evolve(L, name="v4_6", exit_oom_victim=exit_oom_victim_v4_6)
+REAPER_DROPS = Variant(
+    "v4_6",
+    (
+        replaces(exit_oom_victim, exit_oom_victim_v4_6),
+        replaces(oom_reaper.oom_reap_task, oom_reap_task_v4_6),
+    ),
+    base=L,
+)
 
 
-def test_s19_reaper_drops_in_v4_6(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_s19_reaper_drops_in_v4_6() -> None:
     """S19, v4.6 and v4.7: the reaper drops the count of the blocked victim, which still has I/O before it."""
-    monkeypatch.setattr(oom_reaper, "oom_reap_task", oom_reap_task_v4_6)
     items = (*blocked_in_exit_aio(), Op("io_complete"), *ANY)
 
     def project(s: WatchedSession) -> tuple[object, ...]:
@@ -227,26 +232,27 @@ def test_s20_mainline_hole() -> None:
     assert any(mm for _result, _who, mm in found)
 
 
-def test_s22_reaper_drops_too_early(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_s22_reaper_drops_too_early() -> None:
     """S22, v4.6 and v4.7: the reaper drops the count, disabling succeeds, and the thawed victim has all of do_exit() before it."""
-    monkeypatch.setattr(oom_reaper, "oom_reap_task", oom_reap_task_v4_6)
     found = outcomes(marked_after_the_last_pass(Victim()), REAPER_DROPS, hole, tries=300)
     assert ("ok", frozenset({VICTIM}), True) in found
     assert {result for result, _who, _mm in found} == {"ok"}
 
 
+disable_alone = oom_killer_disable
+
+
 def disable_and_freeze_again(k: Kernel, cur: TaskStruct, timeout: int) -> Steps[bool]:
     """v4.8: once the OOM killer is off nobody is thawed any more; freeze whoever was thawed meanwhile."""
-    if not (yield from oom_killer_disable(k, cur, timeout)):
+    if not (yield from disable_alone(k, cur, timeout)):
         return False
     return (yield from try_to_freeze_tasks(k, cur))
 
 
-def test_s22_second_pass_is_a_cure(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_s22_second_pass_is_a_cure() -> None:
     """S22, first fix (v4.8): a second pass after disabling waits for the victim whose count the reaper dropped."""
-    monkeypatch.setattr(oom_reaper, "oom_reap_task", oom_reap_task_v4_6)
-    monkeypatch.setattr(process, "oom_killer_disable", disable_and_freeze_again)
-    found = outcomes(marked_after_the_last_pass(Victim()), REAPER_DROPS, hole, tries=300)
+    cured = Variant("v4_8", (replaces(oom_killer_disable, disable_and_freeze_again),), base=REAPER_DROPS)
+    found = outcomes(marked_after_the_last_pass(Victim()), cured, hole, tries=300)
     assert set(found) == {("ok", NOBODY, False)}
 
 

@@ -8,9 +8,6 @@ which is more work, and the ends have to be the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import attrs
 
 from benchmarks.peers.run import Configuration, Outcome
@@ -19,12 +16,13 @@ from kernel_model.core import wake_up_process
 from kernel_model.locking import acquire, release
 from kernel_model.oom import OomControl
 from kernel_model.oom_kill import out_of_memory
-from kernel_model.operations import OPERATIONS, Arg, Call, Operation
+from kernel_model.operations import Arg, Call, Operation
 from kernel_model.page_alloc import MEMCG_OOM
 from kernel_model.power.main import PM_TRYLOCK, device_phase, finish
 from kernel_model.power.process import freeze_processes, thaw_processes
 from kernel_model.preempt import POINTS, Kind, PreemptionPoint, Steps
 from kernel_model.sched import PF_NOFREEZE, TASK_RUNNING, TASK_UNINTERRUPTIBLE, Kernel, TaskStruct
+from kernel_model.variant import Variant
 from oom_review.claims import REFUTED
 from oom_review.explore import Bounds, Limits, explore
 from oom_review.explore.final import Final
@@ -36,6 +34,7 @@ VARIANTS = {"legacy": "legacy_tifmemdie", "rfc": "patched"}
 OUTSIDERS = ("init", "p", "c", "s")
 # Not registered for good: the kernel has no such place.
 BUTTON = PreemptionPoint("power_button", "wait until the machine sleeps", Kind.SLEEP)
+POINTS[BUTTON.function, BUTTON.step] = BUTTON
 
 
 def suspend_user_space(k: Kernel, cur: TaskStruct) -> Steps[str]:
@@ -88,30 +87,19 @@ def never_reap(_k: Kernel, task: TaskStruct) -> None:
     task.oom_reaper_listed = True
 
 
-EXTRA = {
-    o.name: o
-    for o in (
-        Operation("suspend_user_space", "user", (), lambda _k: suspend_user_space, ""),
-        Operation("press_power_button", "kthread", (Arg.TASK,), press_power_button, ""),
-        Operation("never_freeze", "event", (Arg.TASK,), never_freeze, ""),
-        Operation("charge_once", "user", (), lambda _k: charge_once, ""),
-        Operation("never_reap", "event", (Arg.TASK,), never_reap, ""),
-    )
-}
+EXTRA = (
+    Operation("suspend_user_space", "user", (), lambda _k: suspend_user_space, ""),
+    Operation("press_power_button", "kthread", (Arg.TASK,), press_power_button, ""),
+    Operation("never_freeze", "event", (Arg.TASK,), never_freeze, ""),
+    Operation("charge_once", "user", (), lambda _k: charge_once, ""),
+    Operation("never_reap", "event", (Arg.TASK,), never_reap, ""),
+)
 
 
-@contextmanager
-def extra_operations() -> Iterator[None]:
-    """For as long as a configuration is explored."""
-    place = BUTTON.function, BUTTON.step
-    OPERATIONS.update(EXTRA)
-    POINTS[place] = BUTTON
-    try:
-        yield
-    finally:
-        del POINTS[place]
-        for name in EXTRA:
-            del OPERATIONS[name]
+def kernel(c: Configuration) -> Variant:
+    """The configuration's kernel, with the operations of this comparison."""
+    base = load(VARIANTS[c.variant])
+    return Variant(base.name, operations=EXTRA, base=base)
 
 
 def scenarios(c: Configuration, *, whole: bool) -> list[Scenario]:
@@ -159,17 +147,16 @@ class Explored:
 
 def explored(c: Configuration, limits: Limits, *, short_sleeps: bool = True, whole: bool = False) -> Explored:
     """All interleavings.  Only ``short_sleeps`` are the twin's: there, too, all but the time-outs of 20 s can end at any time."""
-    with extra_operations():
-        results = [
-            explore(one, load(VARIANTS[c.variant]), limits=limits, bounds=Bounds(short_sleeps=short_sleeps))
-            for one in scenarios(c, whole=whole)
-        ]
+    results = [
+        explore(one, kernel(c), limits=limits, bounds=Bounds(short_sleeps=short_sleeps))
+        for one in scenarios(c, whole=whole)
+    ]
     return Explored(
         frozenset(outcome(c, final) for result in results for final in result.finals),
         frozenset(claim for claim in JUDGES for r in results if r.verdicts[claim].verdict == REFUTED),
         sum(result.counts.states for result in results),
         sum(result.counts.transitions for result in results),
-        next((result.bounded for result in results if result.bounded), ""),
+        next((result.stopped for result in results if result.stopped), ""),
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import attrs
 
-from kernel_model.sched import Variant
+from kernel_model.variant import Variant
 from oom_review import scenario_file
 from oom_review.errors import BadInput
 from oom_review.files import write_new

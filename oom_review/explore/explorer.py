@@ -6,7 +6,7 @@ import attrs
 
 from kernel_model.machine import Machine
 from kernel_model.preempt import PreemptionPoint
-from kernel_model.sched import Variant
+from kernel_model.variant import Variant
 from oom_review.claims import CLAIMS, HOLDS, REFUTED
 from oom_review.explore.final import Final
 from oom_review.explore.limits import MOVE_ON, Counts, Cycle, LimitReached, Limits
@@ -31,7 +31,7 @@ NO_LIMITS = Limits()
 
 @attrs.define(frozen=True)
 class Verdict:
-    """``verdict`` is HOLDS, REFUTED or BOUNDED; ``sentence`` says what was broken or where the search stopped.
+    """``verdict`` is HOLDS, REFUTED or BOUNDED; ``sentence`` says what was broken.
 
     ``witness`` is the scenario with a schedule that refutes the claim; None for one that is not refuted.
     """
@@ -43,15 +43,20 @@ class Verdict:
 
 @attrs.define(frozen=True)
 class Result:
-    """What an exploration found.  ``bounded`` is empty, or says where it stopped: then nothing in it says "holds"."""
+    """What an exploration found.  ``stopped``: at which limit, or empty."""
 
     scenario: Scenario
     variant: str
     verdicts: dict[str, Verdict]
     finals: dict[Final, Scenario]
     counts: Counts
-    bounded: str
-    reduced_order: bool
+    stopped: str
+    bounds: Bounds
+
+    @property
+    def bounded(self) -> str:
+        """Why nothing in it says "holds": it stopped at a limit, or was a quick look; empty if neither."""
+        return "; ".join(filter(None, (self.stopped, "" if self.bounds.short_sleeps else QUICK_LOOK)))
 
 
 @attrs.define(frozen=True)
@@ -129,23 +134,18 @@ class Exploration:
             found=self._found,
             ended=self._ended,
         )
-        reasons = [] if bounds.short_sleeps else [QUICK_LOOK]
+        stopped = ""
         try:
             search.run()
         except LimitReached as limit:
-            reasons.append(f"stopped at {limit}")
-        bounded = "; ".join(reasons)
-        verdicts = {}
-        for claim in CLAIMS:
-            if claim.id in self._broken:
-                sentence, choices = self._broken[claim.id]
-                verdicts[claim.id] = Verdict(REFUTED, sentence, self._witness(choices))
-            else:
-                verdicts[claim.id] = Verdict(BOUNDED, f"bounded: {bounded}") if bounded else Verdict(HOLDS)
+            stopped = f"stopped at {limit}"
         finals = {final: self._witness(choices) for final, choices in self._ends.items()}
-        return Result(
-            self._scenario, self._variant.name, verdicts, finals, search.counts, bounded, bounds.por
-        )
+        whole = Verdict(HOLDS) if not stopped and bounds.short_sleeps else Verdict(BOUNDED)
+        verdicts = {claim.id: whole for claim in CLAIMS} | {
+            claim: Verdict(REFUTED, sentence, self._witness(choices))
+            for claim, (sentence, choices) in self._broken.items()
+        }
+        return Result(self._scenario, self._variant.name, verdicts, finals, search.counts, stopped, bounds)
 
     def _witness(self, choices: list[int]) -> Scenario:
         """The scenario with these choices as its last run's schedule: as gaps, which read well, if nobody's sleep ends early."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from kernel_model.machine import Machine
-from kernel_model.sched import Variant
+from kernel_model.variant import Variant
 from oom_review.explore.limits import MOVE_ON
 from oom_review.run import Session
 from oom_review.scenario import Op, Run

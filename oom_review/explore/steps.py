@@ -12,7 +12,8 @@ from typing import Any
 from kernel_model.locking import Lock
 from kernel_model.machine import Machine
 from kernel_model.preempt import POINTS, PreemptionPoint, Yield
-from kernel_model.sched import TaskStruct, Variant
+from kernel_model.sched import TaskStruct
+from kernel_model.variant import Variant
 from oom_review.explore.codes import Coder
 from oom_review.explore.commuting import READ, Commuting
 from oom_review.explore.fields import FIELDS, RAW, REAL, Kind, Name, name_of

@@ -17,7 +17,8 @@ from hypothesis.stateful import initialize
 from kernel_model import events
 from kernel_model.errors import IllegalOperation
 from kernel_model.machine import Machine
-from kernel_model.sched import PF_KTHREAD, TaskStruct, Variant
+from kernel_model.sched import PF_KTHREAD, TaskStruct
+from kernel_model.variant import Variant
 from oom_review.claims import BY_ID, CLAIMS, Claim
 from oom_review.machines.alphabet import AlphabetMachine
 from oom_review.reschedule import Recorded, record, shuffle

@@ -10,7 +10,8 @@ from hypothesis import event
 from kernel_model.errors import IllegalOperation
 from kernel_model.machine import Machine, describe
 from kernel_model.preempt import PreemptionPoint
-from kernel_model.sched import PF_KTHREAD, TaskStruct, Variant
+from kernel_model.sched import PF_KTHREAD, TaskStruct
+from kernel_model.variant import Variant
 from oom_review import failure
 from oom_review.columns import columns
 from oom_review.differences import Divergence, Pair, books_balance, compare

@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from kernel_model.sched import Variant
+from kernel_model.variant import Variant
 from oom_review import draw, scenario_file
 from oom_review.columns import HELPERS, lockstep_trace_columns, trace_columns
 from oom_review.errors import BadInput

@@ -21,7 +21,7 @@ import cattrs
 
 import kernel_model
 import oom_review
-from kernel_model.sched import Variant
+from kernel_model.variant import Variant
 from oom_review.claims import BY_ID
 from oom_review.errors import BadInput
 from oom_review.situations.job import Job, Outcome, as_data, from_data

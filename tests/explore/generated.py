@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 
 from kernel_model.machine import describe
-from kernel_model.sched import Variant
+from kernel_model.variant import Variant
 from oom_review.run import play
 from oom_review.scenario import Op, Run, Scenario
 from oom_review.schedules.choices import Choices

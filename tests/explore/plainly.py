@@ -18,7 +18,8 @@ from kernel_model.entry import RESTART
 from kernel_model.locking import Lock
 from kernel_model.machine import Machine
 from kernel_model.preempt import PreemptionPoint
-from kernel_model.sched import TASK_WAKEKILL, Kernel, TaskStruct, Variant
+from kernel_model.sched import TASK_WAKEKILL, Kernel, TaskStruct
+from kernel_model.variant import Variant
 from oom_review.explore.final import Final, History, final
 from oom_review.explore.symmetry import interchangeable
 from oom_review.run import Session

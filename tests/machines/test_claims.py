@@ -9,7 +9,7 @@ from settings_of_tests import profile
 import legacy_tifmemdie
 import mainline_v6_18
 import patched
-from kernel_model.sched import Variant
+from kernel_model.variant import Variant
 from oom_review import failure
 from oom_review.claims import BY_ID, CLAIMS, HOLDS, REFUTED, Claim
 from oom_review.machines.claim_machine import INTERLEAVINGS, ClaimRefuted, claim_machine, expected

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import attrs
 import pytest
 from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
@@ -16,6 +15,7 @@ import patched
 from kernel_model.operations import OPERATIONS
 from kernel_model.preempt import POINTS
 from kernel_model.sched import Kernel, TaskStruct
+from kernel_model.variant import Variant, replaces
 from oom_review import failure
 from oom_review.differences import DIFFERENCES, Difference
 from oom_review.machines.lockstep import UnexplainedDifference, lockstep_machine, lockstep_play
@@ -134,7 +134,7 @@ def never_freezing(k: Kernel, p: TaskStruct) -> bool:
 def test_an_unexplained_difference_is_noticed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A right-hand kernel with another mistake fails the machine, and leaves scenario files for both sides behind."""
     monkeypatch.setenv(failure.PLACE, str(tmp_path))
-    broken = attrs.evolve(RIGHT, freezing_slow_path=never_freezing)
+    broken = Variant(RIGHT.name, (replaces(patched.freezer.freezing_slow_path, never_freezing),), base=RIGHT)
     # The same examples each time, and none kept: the mistake is planted, and is no failure to try again.
     planted = settings(profile(400), derandomize=True, database=None)
     with pytest.raises(UnexplainedDifference, match="unexplained difference:\n  ") as caught:

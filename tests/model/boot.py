@@ -10,7 +10,8 @@ import attrs
 import patched
 from kernel_model.machine import Machine, describe
 from kernel_model.preempt import PreemptionPoint
-from kernel_model.sched import TaskStruct, Variant
+from kernel_model.sched import TaskStruct
+from kernel_model.variant import Variant
 
 LIMIT = 20_000
 
@@ -21,6 +22,10 @@ class Box:
     def __init__(self, variant: Variant = patched.VARIANT) -> None:
         self.m = Machine(variant)
         self.k = self.m.k
+
+    def call(self, function: str, *args: Any) -> Any:
+        """A function of this kernel."""
+        return self.m.image.functions[function](self.k, *args)
 
     def __getitem__(self, name: str) -> TaskStruct:
         return self.m.names_now()[name]

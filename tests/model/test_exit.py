@@ -17,8 +17,8 @@ from kernel_model.sched import (
     SIGCHLD,
     SIGUSR1,
     TASK_DEAD,
-    Variant,
 )
+from kernel_model.variant import Variant
 
 VARIANTS = [legacy_tifmemdie.VARIANT, patched.VARIANT, mainline_v6_18.VARIANT]
 

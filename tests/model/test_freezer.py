@@ -11,7 +11,6 @@ import legacy_tifmemdie
 import mainline_v6_18
 import patched
 from kernel_model import events
-from kernel_model.freezer import freeze_task, freezing, thaw_task
 from kernel_model.preempt import Steps
 from kernel_model.sched import (
     CGROUP_FREEZING_PARENT,
@@ -27,8 +26,8 @@ from kernel_model.sched import (
     TASK_UNINTERRUPTIBLE,
     TIF_MEMDIE,
     TIF_SIGPENDING,
-    Variant,
 )
+from kernel_model.variant import Variant
 
 VARIANTS = [legacy_tifmemdie.VARIANT, patched.VARIANT, mainline_v6_18.VARIANT]
 
@@ -74,7 +73,7 @@ def test_freezing(variant: Variant, given: tuple[int, int, bool, bool, int], exp
     v = box["v"]
     v.cgroup = box.k.cgroups["A"]
     box.k.system_freezing_cnt, v.flags, box.k.pm_freezing, box.k.pm_nosig_freezing, v.cgroup.state = given
-    assert freezing(box.k, v) is expected
+    assert box.call("freezing", v) is expected
 
 
 @pytest.mark.parametrize("variant", VARIANTS, ids=lambda v: v.name)
@@ -84,21 +83,21 @@ def test_whom_a_mark_exempts(variant: Variant) -> None:
     box.fork("v")
     box.clone("v", "t1")
     box.k.system_freezing_cnt, box.k.pm_freezing = 1, True
-    finish(variant.mark_oom_victim(box.k, box["init"], box["v"]))
+    finish(box.call("mark_oom_victim", box["init"], box["v"]))
     assert bool(box["v"].thread_flags & TIF_MEMDIE) is (variant is not patched.VARIANT)
-    assert not freezing(box.k, box["v"])
-    assert freezing(box.k, box["t1"]) is (variant is legacy_tifmemdie.VARIANT)
+    assert not box.call("freezing", box["v"])
+    assert box.call("freezing", box["t1"]) is (variant is legacy_tifmemdie.VARIANT)
 
 
 def test_freeze_task_of_a_skipping_or_frozen_or_exempt_task(box: Box) -> None:
     """F without a fake signal: FREEZER_SKIP, frozen already, not freezing."""
     k, v = box.k, box["v"]
-    assert not finish(freeze_task(k, box["a"], v))
+    assert not finish(box.call("freeze_task", box["a"], v))
     k.system_freezing_cnt, k.pm_freezing = 1, True
     v.flags |= PF_FREEZER_SKIP
-    assert not finish(freeze_task(k, box["a"], v))
+    assert not finish(box.call("freeze_task", box["a"], v))
     v.flags = PF_FROZEN
-    assert not finish(freeze_task(k, box["a"], v))
+    assert not finish(box.call("freeze_task", box["a"], v))
     assert not v.thread_flags & TIF_SIGPENDING
 
 
@@ -111,7 +110,7 @@ def test_freeze_task_fakes_a_signal(box: Box, state: int, woken: bool) -> None:
     k, v = box.k, box["v"]
     k.system_freezing_cnt, k.pm_freezing = 1, True
     v.state = state
-    assert finish(freeze_task(k, box["a"], v))
+    assert finish(box.call("freeze_task", box["a"], v))
     assert v.thread_flags & TIF_SIGPENDING
     assert (v.state == TASK_RUNNING) is woken
 
@@ -121,7 +120,7 @@ def test_freeze_task_of_a_kernel_thread(box: Box) -> None:
     k, swap = box.k, box["kswapd"]
     k.system_freezing_cnt, k.pm_nosig_freezing = 1, True
     swap.timer = 5
-    assert finish(freeze_task(k, box["a"], swap))
+    assert finish(box.call("freeze_task", box["a"], swap))
     assert swap.state == TASK_RUNNING
     assert box["kswapd"].timer is None
     assert not swap.thread_flags
@@ -132,10 +131,10 @@ def test_freeze_task_of_who_can_not_be_woken(box: Box) -> None:
     k, swap, v = box.k, box["kswapd"], box["v"]
     k.system_freezing_cnt, k.pm_nosig_freezing = 1, True
     swap.state = TASK_UNINTERRUPTIBLE
-    assert finish(freeze_task(k, box["a"], swap))
+    assert finish(box.call("freeze_task", box["a"], swap))
     assert box["kswapd"].state == TASK_UNINTERRUPTIBLE
     v.sighand = None
-    assert finish(freeze_task(k, box["a"], v))
+    assert finish(box.call("freeze_task", box["a"], v))
     assert not v.thread_flags & TIF_SIGPENDING
 
 
@@ -143,11 +142,11 @@ def test_thaw_task_wakes_only_the_frozen(box: Box) -> None:
     """It doesn't clear PF_FROZEN; the sleeper does."""
     v = box["v"]
     v.state = TASK_UNINTERRUPTIBLE
-    finish(thaw_task(box.k, box["a"], v))
+    finish(box.call("thaw_task", box["a"], v))
     assert v.state == TASK_UNINTERRUPTIBLE
     assert not box.events(events.THAWED)
     v.flags |= PF_FROZEN
-    finish(thaw_task(box.k, box["a"], v))
+    finish(box.call("thaw_task", box["a"], v))
     assert v.state == TASK_RUNNING
     assert v.flags & PF_FROZEN
     assert box.events(events.THAWED) == [(box["a"].pid, v.pid, False)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from boot import Box
 
-from kernel_model.get_signal import dequeue_signal, recalc_sigpending, task_set_jobctl_stop
+from kernel_model.get_signal import dequeue_signal, task_set_jobctl_stop
 from kernel_model.ptrace_stop import recalc_sigpending_tsk
 from kernel_model.sched import (
     JOBCTL_STOP_CONSUME,
@@ -99,14 +99,14 @@ def test_sigpending_stays_while_the_task_is_freezing(box: Box) -> None:
     v = box["v"]
     v.thread_flags |= TIF_SIGPENDING
     box.k.system_freezing_cnt, box.k.pm_freezing = 1, True
-    recalc_sigpending(box.k, v)
+    box.call("recalc_sigpending", v)
     assert v.thread_flags & TIF_SIGPENDING
     box.k.pm_freezing = False
     v.jobctl = JOBCTL_TRAP_STOP
-    recalc_sigpending(box.k, v)
+    box.call("recalc_sigpending", v)
     assert v.thread_flags & TIF_SIGPENDING
     v.jobctl = 0
-    recalc_sigpending(box.k, v)
+    box.call("recalc_sigpending", v)
     assert not v.thread_flags & TIF_SIGPENDING
     v.thread_flags |= TIF_SIGPENDING
     assert not recalc_sigpending_tsk(v)
@@ -156,7 +156,7 @@ def test_a_dying_thread_completes_the_group_stop(box: Box) -> None:
     assert t1.jobctl == JOBCTL_STOP_PENDING | JOBCTL_STOP_CONSUME
     assert box["v"].signal.group_stop_count == 1
     assert not box["v"].signal.flags
-    t1.context = box.k.variant.do_exit(box.k, t1, 0)
+    t1.context = box.call("do_exit", t1, 0)
     t1.at = next(t1.context)
     box.alone("t1")
     assert box["v"].signal.group_stop_count == 0
@@ -195,7 +195,7 @@ def test_exit_retargets_what_was_sent_to_the_group() -> None:
     t1 = box["t1"]
     box["v"].signal.shared_pending = {SIGTERM}
     t1.thread_flags |= TIF_SIGPENDING
-    t1.context = box.k.variant.do_exit(box.k, t1, 0)
+    t1.context = box.call("do_exit", t1, 0)
     t1.at = next(t1.context)
     box.until("t1", "atomic_dec_and_test")
     assert [n for n in ("v", "t2", "t3") if box[n].thread_flags & TIF_SIGPENDING] == ["t3"]
@@ -213,7 +213,7 @@ def test_exit_retargets_nothing_without_a_signal_or_without_a_taker() -> None:
         name = "t1"
         t1 = box[name]
         t1.thread_flags |= TIF_SIGPENDING
-        t1.context = box.k.variant.do_exit(box.k, t1, 0)
+        t1.context = box.call("do_exit", t1, 0)
         t1.at = next(t1.context)
         box.until(name, "atomic_dec_and_test")
         assert not box["v"].thread_flags & TIF_SIGPENDING

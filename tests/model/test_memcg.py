@@ -8,7 +8,8 @@ from boot import Box
 import legacy_tifmemdie
 import mainline_v6_18
 import patched
-from kernel_model.sched import MemCgroup, MmStruct, Variant
+from kernel_model.sched import MemCgroup, MmStruct
+from kernel_model.variant import Variant
 from oom_review.explore import explore
 from oom_review.scenario import Op, Run, Scenario
 

@@ -34,8 +34,8 @@ from kernel_model.sched import (
     TIF_MEMDIE,
     MmStruct,
     TaskStruct,
-    Variant,
 )
+from kernel_model.variant import Variant
 
 VARIANTS = [legacy_tifmemdie.VARIANT, patched.VARIANT, mainline_v6_18.VARIANT]
 
@@ -310,7 +310,7 @@ def test_marking_twice(variant: Variant) -> None:
     box.fork("a")
     box.clone("a", "a1")
     for name in ("a", "a", "a1"):
-        for _ in variant.mark_oom_victim(box.k, box["init"], box[name]):
+        for _ in box.call("mark_oom_victim", box["init"], box[name]):
             pass
     assert box.k.oom_victims == (1 if variant is patched.VARIANT else 2)
     assert mm(box["a"]).mm_count == 2
@@ -355,7 +355,7 @@ def test_two_legacy_victims_wake_nobody_until_the_second_is_gone() -> None:
     for left, state in ((1, TASK_UNINTERRUPTIBLE), (0, 0)):
         box["b"].state = TASK_UNINTERRUPTIBLE
         box["a"].thread_flags |= TIF_MEMDIE
-        for _ in legacy_tifmemdie.VARIANT.exit_oom_victim(box.k, box["a"]):
+        for _ in box.call("exit_oom_victim", box["a"]):
             pass
         assert (box.k.oom_victims, box["b"].state) == (left, state)
         assert not box["a"].thread_flags & TIF_MEMDIE

@@ -14,8 +14,8 @@ from kernel_model.sched import (
     PF_SUSPEND_TASK,
     SIGKILL,
     TASK_UNINTERRUPTIBLE,
-    Variant,
 )
+from kernel_model.variant import Variant
 
 
 @pytest.fixture
@@ -275,7 +275,7 @@ def test_the_last_victim_wakes_the_waiter(box: Box) -> None:
     box.meet("s", "wait for oom_victims == 0")
     assert box.at("s") == "oom_killer_disable: wait for oom_victims == 0"
     for left in (1, 0):
-        steps = box.k.variant.exit_oom_victim(box.k, box["w"])
+        steps = box.call("exit_oom_victim", box["w"])
         for _ in steps:
             pass
         assert box.m.runnable(box["s"]) is (left == 0)
@@ -342,6 +342,6 @@ def test_the_warning_of_mark_oom_victim(variant: Variant) -> None:
     box = Box(variant)
     box.fork("v")
     box.k.oom_killer_disabled = True
-    for _ in variant.mark_oom_victim(box.k, box["init"], box["v"]):
+    for _ in box.call("mark_oom_victim", box["init"], box["v"]):
         pass
     assert box.events(events.WARNING) == [(box["init"].pid, "oom_killer_disabled")]
