@@ -271,7 +271,7 @@ class Kernel:
     ret_from_fork: Callable[[Kernel, TaskStruct], None]
     clock: int = 0
     tasks: dict[int, TaskStruct] = attrs.Factory(dict)
-    events: list[tuple[Any, ...]] = attrs.Factory(list)
+    events: list[Any] = attrs.Factory(list)
     progress: int = 0
     panicked: str = ""
     # mm/oom_kill.c

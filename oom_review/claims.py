@@ -6,14 +6,30 @@ broken.  What it remembers between two events is in ``state``, a hashable value,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 import attrs
 
-from kernel_model import events
 from kernel_model.core import frozen
 from kernel_model.entry import USER_MODE
+from kernel_model.events import (
+    QUIET_PHASES,
+    Born,
+    Dead,
+    DisableFailed,
+    Event,
+    Froze,
+    Io,
+    IoContextGone,
+    Marked,
+    Memdie,
+    OomVictims,
+    Pinned,
+    Thawed,
+    Unpinned,
+    Warned,
+)
 from kernel_model.exit import CORE_DONE, CORE_SLEEP
 from kernel_model.locking import Lock
 from kernel_model.mm import EXIT_AIO
@@ -32,9 +48,10 @@ from kernel_model.sched import (
 )
 from oom_review.errors import BadInput
 
-Event = tuple[Any, ...]
-OnEvent = Callable[[Kernel, Hashable, Event], tuple[Hashable, str]]
+# Of one of the claim's kinds.
+OnEvent = Callable[[Kernel, Hashable, Any], tuple[Hashable, str]]
 AtRest = Callable[[Kernel, Hashable], str]
+Undone = Callable[[Sequence[str], int], str]
 
 HOLDS = "holds"
 REFUTED = "refuted"
@@ -42,19 +59,30 @@ REFUTED = "refuted"
 
 @attrs.define(frozen=True, slots=True, eq=False)
 class Claim:
-    """One promise.  ``expected`` maps variant names to the verdict that the suite asserts."""
+    """One promise.
+
+    ``expected`` maps variant names to the verdict that the suite asserts; ``kinds``: the events that it looks at.
+
+    What a reader of a run that breaks it is shown: if no step broke it by itself, then the last event that is among ``blames`` is to
+    blame, and ``undone`` says what was not done there, given who is left in the fridge and the value of oom_victims.  ``shows`` are
+    events that matter to nobody who asks about other claims; with ``sharers`` whoever is left in the fridge matters, marked or not.
+    """
 
     id: str
     sentence: str
     source: str
     expected: dict[str, str]
-    kinds: frozenset[str]
+    kinds: frozenset[type[Event]]
     on_event: OnEvent
     at_rest: AtRest
     start: Hashable = None
+    blames: frozenset[type[Event]] = frozenset()
+    shows: frozenset[type[Event]] = frozenset()
+    undone: Undone = lambda _left, _count: ""
+    sharers: bool = False
 
 
-def _no_event(_k: Kernel, state: Hashable, _event: Event) -> tuple[Hashable, str]:
+def _no_event(_k: Kernel, state: Hashable, _event: object) -> tuple[Hashable, str]:
     return state, ""
 
 
@@ -85,13 +113,13 @@ def _fridge_empties(k: Kernel, _state: Hashable) -> str:
     return f"{_names(left)} of a marked group left behind in the fridge" if left else ""
 
 
-def _counted_once(k: Kernel, state: Hashable, event: Event) -> tuple[Hashable, str]:
+def _counted_once(k: Kernel, state: Hashable, event: Marked | OomVictims) -> tuple[Hashable, str]:
     del k
     assert isinstance(state, tuple)
     marked, raised = state
-    if event[0] == events.MARKED:
+    if isinstance(event, Marked):
         marked += 1
-    elif event[2] > 0:
+    elif event.change > 0:
         raised += 1
     broken = f"oom_victims was raised {raised} times for {marked} marked group(s)" if raised > marked else ""
     return (marked, raised), broken
@@ -110,19 +138,21 @@ def _count_returns(k: Kernel, _state: Hashable) -> str:
     return f"all threads of all marked groups are dead, and oom_victims is {k.oom_victims}"
 
 
-def _never_negative(k: Kernel, state: Hashable, event: Event) -> tuple[Hashable, str]:
+def _never_negative(k: Kernel, state: Hashable, event: OomVictims) -> tuple[Hashable, str]:
     del k
-    return state, f"oom_victims is {event[3]}" if event[3] < 0 else ""
+    return state, f"oom_victims is {event.value}" if event.value < 0 else ""
 
 
-def _quiet_in(*phases: str) -> OnEvent:
-    def on_event(k: Kernel, state: Hashable, event: Event) -> tuple[Hashable, str]:
-        _kind, pid, what, phase = event
-        p = k.tasks[pid]
+def _quiet_in(phases: frozenset[str]) -> OnEvent:
+    def on_event(k: Kernel, state: Hashable, event: Io) -> tuple[Hashable, str]:
+        p = k.tasks[event.task]
         # The task that suspends is the one that may touch devices.
-        if phase not in phases or p.signal.oom_mm is None or p.flags & (PF_KTHREAD | PF_SUSPEND_TASK):
+        if event.phase not in phases or p.signal.oom_mm is None or p.flags & (PF_KTHREAD | PF_SUSPEND_TASK):
             return state, ""
-        return state, f"{p.name}, of a marked group, accesses a device ({what}) while {_PHASE_WORDS[phase]}"
+        return (
+            state,
+            f"{p.name}, of a marked group, accesses a device ({event.what}) while {_PHASE_WORDS[event.phase]}",
+        )
 
     return on_event
 
@@ -134,11 +164,11 @@ _PHASE_WORDS = {
 }
 
 
-def _no_spurious_ebusy(k: Kernel, state: Hashable, event: Event) -> tuple[Hashable, str]:
-    _kind, pid, count, alive = event
-    if alive or not count:
+def _no_spurious_ebusy(k: Kernel, state: Hashable, event: DisableFailed) -> tuple[Hashable, str]:
+    if event.alive or not event.count:
         return state, ""
-    return state, f"{k.tasks[pid].name}'s suspend fails as oom_victims is {count}, and no victim is alive"
+    name = k.tasks[event.task].name
+    return state, f"{name}'s suspend fails as oom_victims is {event.count}, and no victim is alive"
 
 
 def _waits_for_the_sleeping_machine(p: TaskStruct) -> bool:
@@ -177,8 +207,8 @@ def _victim_dies(k: Kernel, _state: Hashable) -> str:
     return ""
 
 
-def _never_marked_while_disabled(k: Kernel, state: Hashable, event: Event) -> tuple[Hashable, str]:
-    return state, f"{k.tasks[event[1]].name} meets WARN_ON({event[2]}) in mark_oom_victim()"
+def _never_marked_while_disabled(k: Kernel, state: Hashable, event: Warned) -> tuple[Hashable, str]:
+    return state, f"{k.tasks[event.task].name} meets WARN_ON({event.text}) in mark_oom_victim()"
 
 
 def _fork_cannot_escape(k: Kernel, _state: Hashable) -> str:
@@ -190,31 +220,29 @@ def _fork_cannot_escape(k: Kernel, _state: Hashable) -> str:
     return f"{_names(escaped)} in user mode although the group was killed" if escaped else ""
 
 
-def _no_io_after_io_context(k: Kernel, state: Hashable, event: Event) -> tuple[Hashable, str]:
+def _no_io_after_io_context(k: Kernel, state: Hashable, event: Io | IoContextGone) -> tuple[Hashable, str]:
     assert isinstance(state, frozenset)
-    if event[0] == events.IO_CONTEXT_GONE:
-        return state | {event[1]}, ""
-    if event[1] in state:
-        return state, f"{k.tasks[event[1]].name} does I/O ({event[2]}) after exit_io_context()"
+    if isinstance(event, IoContextGone):
+        return state | {event.task}, ""
+    if event.task in state:
+        return state, f"{k.tasks[event.task].name} does I/O ({event.what}) after exit_io_context()"
     return state, ""
 
 
-def _bystanders_stay(k: Kernel, state: Hashable, event: Event) -> tuple[Hashable, str]:
-    _kind, _by, pid, by_oom_killer = event
-    p = k.tasks[pid]
-    if not by_oom_killer or p.signal.oom_mm is not None:
+def _bystanders_stay(k: Kernel, state: Hashable, event: Thawed) -> tuple[Hashable, str]:
+    p = k.tasks[event.task]
+    if not event.by_oom_killer or p.signal.oom_mm is not None:
         return state, ""
     return state, f"{p.name} is thawed by the OOM killer, and its group is not marked"
 
 
-def _pin_balanced(k: Kernel, state: Hashable, event: Event) -> tuple[Hashable, str]:
+def _pin_balanced(k: Kernel, state: Hashable, event: Pinned | Unpinned) -> tuple[Hashable, str]:
     assert isinstance(state, frozenset)
-    kind, number = event
-    key = (kind, number)
-    name = group_name(k, number)
+    key = (event.kind, event.group)
+    name = group_name(k, event.group)
     if key in state:
-        return state, f"oom_mm of {name} is {kind} twice"
-    if kind == events.UNPINNED and (events.PINNED, number) not in state:
+        return state, f"oom_mm of {name} is {event.kind} twice"
+    if isinstance(event, Unpinned) and (Pinned.kind, event.group) not in state:
         return state, f"oom_mm of {name} is unpinned, but was never pinned"
     return state | {key}, ""
 
@@ -222,9 +250,9 @@ def _pin_balanced(k: Kernel, state: Hashable, event: Event) -> tuple[Hashable, s
 def _pin_balanced_at_rest(k: Kernel, state: Hashable) -> str:
     assert isinstance(state, frozenset)
     for signal in marked_groups(k):
-        if (events.PINNED, signal.number) not in state:
+        if (Pinned.kind, signal.number) not in state:
             return f"oom_mm of {group_name(k, signal.number)} was never pinned"
-        if not signal.sigcnt and (events.UNPINNED, signal.number) not in state:
+        if not signal.sigcnt and (Unpinned.kind, signal.number) not in state:
             return f"{group_name(k, signal.number)} is freed, and oom_mm is still pinned"
     return ""
 
@@ -237,6 +265,18 @@ def _sharers_leave(k: Kernel, _state: Hashable) -> str:
         if frozen(p) and p.signal.oom_mm is None and p.mm in victims and p.mm is not None
     ]
     return f"{_names(left)} shares the victim's mm and stays in the fridge" if left else ""
+
+
+def _not_thawed(left: Sequence[str], _count: int) -> str:
+    return f"{', '.join(left)} not thawed" if left else ""
+
+
+def _stays(_left: Sequence[str], count: int) -> str:
+    return f"oom_victims stays {count}"
+
+
+# Who was to see to it that a victim leaves the fridge.
+_MARKING = frozenset({Thawed, Memdie, Marked, Froze})
 
 
 def _expected(legacy: str, rfc: str, mainline: str) -> dict[str, str]:
@@ -252,16 +292,19 @@ CLAIMS: tuple[Claim, ...] = (
         frozenset(),
         _no_event,
         _fridge_empties,
+        blames=_MARKING,
+        undone=_not_thawed,
     ),
     Claim(
         "counted-once-per-group",
         "a marked group raises oom_victims exactly once",
         "RFC changelog, 3rd paragraph: increment only once per thread group",
         _expected(REFUTED, HOLDS, REFUTED),
-        frozenset({events.MARKED, events.OOM_VICTIMS}),
+        frozenset({Marked, OomVictims}),
         _counted_once,
         _counted_once_at_rest,
         (0, 0),
+        blames=frozenset({OomVictims, Marked}),
     ),
     Claim(
         "count-returns",
@@ -271,13 +314,15 @@ CLAIMS: tuple[Claim, ...] = (
         frozenset(),
         _no_event,
         _count_returns,
+        blames=frozenset({Dead}),
+        undone=_stays,
     ),
     Claim(
         "count-never-negative",
         "oom_victims is never below 0, and never drops more often than it rose",
         "mm/oom_kill.c: oom_killer_disable() waits for 0 literally",
         _expected(HOLDS, HOLDS, HOLDS),
-        frozenset({events.OOM_VICTIMS}),
+        frozenset({OomVictims}),
         _never_negative,
         _no_rest,
     ),
@@ -286,8 +331,8 @@ CLAIMS: tuple[Claim, ...] = (
         "after oom_killer_disable() returned true no thread of a marked group accesses a device until it is enabled again",
         "RFC changelog, 3rd paragraph: no further access to devices once exit_oom_victim is called",
         _expected(REFUTED, HOLDS, REFUTED),
-        frozenset({events.IO}),
-        _quiet_in("disabled", "suspended", "image"),
+        frozenset({Io}),
+        _quiet_in(QUIET_PHASES),
         _no_rest,
     ),
     Claim(
@@ -295,8 +340,8 @@ CLAIMS: tuple[Claim, ...] = (
         "after freeze_kernel_threads() succeeded too, no thread of a marked group accesses a device until processes are thawed",
         "kernel/power/process.c: the second pass freezes whatever is left",
         _expected(HOLDS, HOLDS, REFUTED),
-        frozenset({events.IO}),
-        _quiet_in("suspended", "image"),
+        frozenset({Io}),
+        _quiet_in(QUIET_PHASES - {"disabled"}),
         _no_rest,
     ),
     Claim(
@@ -304,7 +349,7 @@ CLAIMS: tuple[Claim, ...] = (
         "suspend does not fail because of the victim count when no victim is alive",
         "what a user takes for granted",
         _expected(HOLDS, REFUTED, HOLDS),
-        frozenset({events.DISABLE_FAILED}),
+        frozenset({DisableFailed}),
         _no_spurious_ebusy,
         _no_rest,
     ),
@@ -316,13 +361,15 @@ CLAIMS: tuple[Claim, ...] = (
         frozenset(),
         _no_event,
         _victim_dies,
+        blames=_MARKING,
+        undone=_not_thawed,
     ),
     Claim(
         "never-marked-while-disabled",
         "the warning in mark_oom_victim never fires",
         "mm/oom_kill.c: WARN_ON(oom_killer_disabled)",
         _expected(HOLDS, HOLDS, HOLDS),
-        frozenset({events.WARNING}),
+        frozenset({Warned}),
         _never_marked_while_disabled,
         _no_rest,
     ),
@@ -334,23 +381,25 @@ CLAIMS: tuple[Claim, ...] = (
         frozenset(),
         _no_event,
         _fork_cannot_escape,
+        blames=frozenset({Born}),
     ),
     Claim(
         "no-io-after-io-context",
         "no I/O by a task after exit_io_context",
         "RFC changelog, 4th paragraph; block/blk-ioc.c",
         _expected(HOLDS, HOLDS, HOLDS),
-        frozenset({events.IO, events.IO_CONTEXT_GONE}),
+        frozenset({Io, IoContextGone}),
         _no_io_after_io_context,
         _no_rest,
         frozenset(),
+        shows=frozenset({Io, IoContextGone}),
     ),
     Claim(
         "bystanders-stay",
         "marking thaws no thread outside the marked group",
         "mm/oom_kill.c: the thaw loop is over the victim's own threads",
         _expected(HOLDS, HOLDS, HOLDS),
-        frozenset({events.THAWED}),
+        frozenset({Thawed}),
         _bystanders_stay,
         _no_rest,
     ),
@@ -359,10 +408,12 @@ CLAIMS: tuple[Claim, ...] = (
         "the pin behind oom_mm is taken and dropped exactly once per group",
         "mm/oom_kill.c and kernel/fork.c, free_signal_struct()",
         _expected(HOLDS, HOLDS, HOLDS),
-        frozenset({events.PINNED, events.UNPINNED}),
+        frozenset({Pinned, Unpinned}),
         _pin_balanced,
         _pin_balanced_at_rest,
         frozenset(),
+        blames=frozenset({Pinned, Unpinned, Dead}),
+        shows=frozenset({Pinned, Unpinned}),
     ),
     Claim(
         "sharers-leave",
@@ -372,6 +423,9 @@ CLAIMS: tuple[Claim, ...] = (
         frozenset(),
         _no_event,
         _sharers_leave,
+        blames=_MARKING,
+        undone=_not_thawed,
+        sharers=True,
     ),
 )
 

@@ -218,7 +218,7 @@ def _foldable(segment: Segment, focus: Focus, last: Segment | None) -> bool:
         if isinstance(entry, Rest):
             if not entry.quiet:
                 return False
-        elif any(e.kind in TURNING for e in entry.seen) or (
+        elif any(e.event in TURNING for e in entry.seen) or (
             isinstance(entry, Step) and entry.number == focus.blamed
         ):
             return False

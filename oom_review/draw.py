@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 
 import attrs
 
+from kernel_model.events import QUIET_PHASES
 from kernel_model.variant import Variant
 from oom_review.happens_before import SIGNALS, STARTS, UNLOCKS, WAKES
 from oom_review.lanes import Arrow, Frame, Lane, Lanes, Span, frames, layout, notable, shown_tasks
@@ -31,7 +32,6 @@ LEGEND = {
     "traced": "T",
     "new": "",
 }
-QUIET_PHASES = frozenset({"disabled", "suspended", "image"})
 
 PLAYER_WIDTH = 480
 STILL_WIDTH = 800

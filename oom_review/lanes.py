@@ -173,7 +173,7 @@ def _lane(task: str, boot: Sequence[Row], moments: Sequence[tuple[int, Entry]], 
             Access(p, str(seen["what"]), str(seen["phase"]))
             for p, e in steps
             for seen in e.seen
-            if seen.kind == events.IO
+            if seen.event is events.Io
         ),
     )
 

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from itertools import islice
-from typing import Any
-
 import attrs
 
-from kernel_model import events
 from kernel_model.core import frozen
 from kernel_model.preempt import Kind, PreemptionPoint
 from kernel_model.sched import (
@@ -20,6 +16,7 @@ from kernel_model.sched import (
     Kernel,
     TaskStruct,
 )
+from oom_review.past import Record
 
 IN_FRIDGE = "in the fridge"
 DEAD = frozenset({"zombie", "dead", "reaped"})
@@ -75,71 +72,22 @@ def task_state(p: TaskStruct) -> str:
     return "user mode" if user_mode else "in the kernel"
 
 
-@attrs.define(eq=False)
-class Record:
-    """What the events since boot come to: each is read once, however often somebody asks.
-
-    ``marked``: groups; ``raises`` of oom_victims; ``visits`` to the fridge by name; ``thawed``: pids of those whom the OOM killer
-    let out of it; ``gave_up``: oom_killer_disable() did, as the count was not 0; the rest as in Observation.
-    """
-
-    counts: list[int] = attrs.Factory(list)
-    pm: list[tuple[str, str, str]] = attrs.Factory(list)
-    io: list[tuple[str, str, str]] = attrs.Factory(list)
-    warnings: list[str] = attrs.Factory(list)
-    freezer_states: list[tuple[str, str]] = attrs.Factory(list)
-    visits: dict[str, int] = attrs.Factory(dict)
-    marked: int = 0
-    raises: int = 0
-    thawed: set[int] = attrs.Factory(set)
-    gave_up: bool = False
-    _read: int = 0
-
-    def read(self, k: Kernel, history: list[tuple[int, tuple[Any, ...]]]) -> None:
-        """Take in what has been added to ``history``."""
-        for _step, event in islice(history, self._read, None):
-            self._take(k, event)
-        self._read = len(history)
-
-    def _take(self, k: Kernel, event: tuple[Any, ...]) -> None:
-        kind = event[0]
-        if kind == events.OOM_VICTIMS:
-            self.counts.append(event[3])
-            self.raises += event[2] > 0
-        elif kind == events.FROZE:
-            name = k.tasks[event[1]].name
-            self.visits[name] = self.visits.get(name, 0) + 1
-        elif kind == events.MARKED:
-            self.marked += 1
-        elif kind == events.THAWED and event[3]:
-            self.thawed.add(event[2])
-        elif kind == events.DISABLE_FAILED and event[2] > 0:
-            self.gave_up = True
-        elif kind == events.PM_RESULT:
-            self.pm.append((k.tasks[event[1]].name, event[2], event[3]))
-        elif kind == events.IO:
-            self.io.append((k.tasks[event[1]].name, event[2], event[3]))
-        elif kind == events.WARNING:
-            self.warnings.append(event[2])
-        elif kind == events.FREEZER_STATE:
-            self.freezer_states.append((event[1], event[2]))
-
-    def observe(self, k: Kernel) -> Observation:
-        """Everything observable, from the tasks as they are and the events that were read."""
-        tasks = tuple(
-            [
-                (p.name, task_state(p), p.signal.oom_mm is not None)
-                for p in k.tasks.values()
-                if not p.flags & PF_KTHREAD
-            ]
-        )
-        return Observation(
-            tasks,
-            tuple(self.counts),
-            tuple(self.pm),
-            tuple(self.io),
-            tuple(self.warnings),
-            tuple(self.freezer_states),
-            k.pm_phase,
-            k.panicked,
-        )
+def observe(k: Kernel, past: Record) -> Observation:
+    """Everything observable, from the tasks as they are and what has happened."""
+    tasks = tuple(
+        [
+            (p.name, task_state(p), p.signal.oom_mm is not None)
+            for p in k.tasks.values()
+            if not p.flags & PF_KTHREAD
+        ]
+    )
+    return Observation(
+        tasks,
+        tuple(past.counts),
+        tuple([(k.tasks[pid].name, operation, result) for pid, operation, result in past.pm]),
+        tuple([(k.tasks[pid].name, what, phase) for pid, what, phase in past.io]),
+        tuple(past.warnings),
+        tuple(past.freezer_states),
+        k.pm_phase,
+        k.panicked,
+    )

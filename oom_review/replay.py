@@ -196,7 +196,7 @@ def _row_json(row: Row) -> dict[str, Any]:
 
 
 def _seen_json(seen: Iterable[Seen]) -> list[dict[str, Any]]:
-    return [{"kind": e.kind, **e.fields} for e in seen]
+    return [{"kind": e.event.kind, **e.fields} for e in seen]
 
 
 def _entry_json(entry: Request | Step | Rest) -> dict[str, Any]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
-from typing import Any
 
 import attrs
 
+from kernel_model.events import Event
 from kernel_model.machine import Machine
 from kernel_model.sched import TaskStruct
 from kernel_model.variant import Variant
 from oom_review.claims import CLAIMS, Claim
-from oom_review.observation import Observation, Record
+from oom_review.observation import Observation, observe
+from oom_review.past import Record
 from oom_review.scenario import Op, Run, Scenario
 from oom_review.schedules.choices import follow
 from oom_review.schedules.driver import TICK, Scheduler, drive
@@ -34,10 +35,10 @@ class Session:
     claims: tuple[Claim, ...] = CLAIMS
     steps: int = 0
     taken: list[str] = attrs.Factory(list)
-    history: list[tuple[int, tuple[Any, ...]]] = attrs.Factory(list)
+    history: list[tuple[int, Event]] = attrs.Factory(list)
     violations: dict[str, Violation] = attrs.Factory(dict)
     _states: dict[str, Hashable] = attrs.Factory(dict)
-    _listeners: dict[str, list[Claim]] = attrs.Factory(dict)
+    _listeners: dict[type[Event], list[Claim]] = attrs.Factory(dict)
     _record: Record = attrs.Factory(Record)
 
     def __attrs_post_init__(self) -> None:
@@ -65,7 +66,7 @@ class Session:
         k = self.machine.k
         for event in k.events:
             self.history.append((self.steps, event))
-            for claim in self._listeners.get(event[0], ()):
+            for claim in self._listeners.get(type(event), ()):
                 state, broken = claim.on_event(k, self._states[claim.id], event)
                 self._states[claim.id] = state
                 if broken:
@@ -98,7 +99,7 @@ class Session:
 
     def observe(self) -> Observation:
         """What there is to see now, and what there was."""
-        return self.record().observe(self.machine.k)
+        return observe(self.machine.k, self.record())
 
     def record(self) -> Record:
         """What the events so far come to."""

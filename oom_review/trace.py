@@ -11,8 +11,8 @@ from typing import Any
 
 import attrs
 
-from kernel_model import events
 from kernel_model.errors import IllegalOperation
+from kernel_model.events import Event, fields
 from kernel_model.machine import Machine
 from kernel_model.preempt import Kind, PreemptionPoint
 from kernel_model.sched import EXIT_ZOMBIE, PF_KTHREAD, TIF_MEMDIE, Kernel, TaskStruct
@@ -27,46 +27,17 @@ from oom_review.schedules.driver import SHORT_SLEEP, TICK, ScheduleDiverged, Ste
 
 STEP_LIMIT = 20_000
 
-# What the values of an event's tuple are called, in order.  "task", "by" hold pids, "group" a group's number.
-FIELDS: dict[str, tuple[str, ...]] = {
-    events.MARKED: ("group",),
-    events.MEMDIE: ("task",),
-    events.OOM_VICTIMS: ("task", "change", "value"),
-    events.THAWED: ("by", "task", "by_oom_killer"),
-    events.IO: ("task", "what", "phase"),
-    events.IO_CONTEXT_GONE: ("task",),
-    events.WARNING: ("task", "text"),
-    events.PINNED: ("group",),
-    events.UNPINNED: ("group",),
-    events.PM_PHASE: ("phase",),
-    events.DISABLE_FAILED: ("task", "count", "alive"),
-    events.PM_RESULT: ("task", "operation", "result", "cause"),
-    events.KILLED: ("group",),
-    events.BORN: ("task", "group", "into_killed"),
-    events.DEAD: ("task",),
-    events.REAPED: ("task",),
-    events.FROZE: ("task",),
-    events.LEFT_FRIDGE: ("task",),
-    events.FREEZER_STATE: ("cgroup", "state"),
-    events.PANIC: ("reason",),
-}
-
 
 @attrs.define(frozen=True)
 class Seen:
     """An event with names for numbers: a group goes by the name of its first thread."""
 
-    kind: str
-    values: tuple[str | int | bool, ...]
+    event: type[Event]
+    fields: dict[str, str | int | bool]
 
     def __getitem__(self, field: str) -> str | int | bool:
-        """The value of that field (see FIELDS)."""
-        return self.values[FIELDS[self.kind].index(field)]
-
-    @property
-    def fields(self) -> dict[str, str | int | bool]:
-        """All values by name."""
-        return dict(zip(FIELDS[self.kind], self.values, strict=True))
+        """The value of that field."""
+        return self.fields[field]
 
 
 @attrs.define(frozen=True)
@@ -175,11 +146,9 @@ def source(chain: tuple[Any, ...]) -> str:
     return f"{'/'.join(path.parts[-depth:])}:{frame.f_lineno}"
 
 
-def named(k: Kernel, event: tuple[Any, ...]) -> Seen:
+def named(k: Kernel, event: Event) -> Seen:
     """The event with names for pids and group numbers."""
-    kind, *values = event
-    pairs = zip(FIELDS[kind], values, strict=True)
-    return Seen(kind, tuple(_name(k, field, value) for field, value in pairs))
+    return Seen(type(event), {f: _name(k, f, getattr(event, f)) for f in fields(type(event))})
 
 
 def _name(k: Kernel, field: str, value: Any) -> Any:

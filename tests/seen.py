@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypeVar
 
 from reach import WatchedSession
 
 from kernel_model import events
 from kernel_model.sched import SIGKILL, TaskStruct
 from oom_review.observation import DEAD
+
+E = TypeVar("E", bound=events.Event)
 
 
 def task(s: WatchedSession, name: str) -> TaskStruct:
@@ -19,9 +21,9 @@ def name_of(s: WatchedSession, pid: int) -> str:
     return s.machine.k.tasks[pid].name
 
 
-def happened(s: WatchedSession, kind: str) -> list[tuple[int, tuple[Any, ...]]]:
+def happened(s: WatchedSession, kind: type[E]) -> list[tuple[int, E]]:
     """The events of one kind, each with the number of the step after which it was seen."""
-    return [(step, event) for step, event in s.history if event[0] == kind]
+    return [(step, event) for step, event in s.history if type(event) is kind]
 
 
 def count(s: WatchedSession) -> int:
@@ -45,7 +47,7 @@ def fate(s: WatchedSession, name: str) -> str:
 
 def memdie(s: WatchedSession) -> tuple[str, ...]:
     """Who got TIF_MEMDIE, in order."""
-    return tuple(name_of(s, event[1]) for _step, event in happened(s, events.MEMDIE))
+    return tuple(name_of(s, event.task) for _step, event in happened(s, events.Memdie))
 
 
 def kill_pending(s: WatchedSession, name: str) -> bool:
@@ -68,4 +70,4 @@ def suspends(s: WatchedSession) -> tuple[str, ...]:
 
 def causes(s: WatchedSession) -> tuple[str, ...]:
     """Why each failed attempt failed."""
-    return tuple(event[4] for _step, event in happened(s, events.PM_RESULT) if event[4])
+    return tuple(event.cause for _step, event in happened(s, events.PmResult) if event.cause)

@@ -14,13 +14,16 @@ from builders import script
 import kernel_model
 import legacy_tifmemdie
 import patched
+from kernel_model.events import KINDS
 from kernel_model.preempt import POINTS
 from kernel_model.variant import Variant
+from oom_review import claims, remarks
+from oom_review.claims import CLAIMS
 from oom_review.columns import COLUMN, HELPERS, WIDTH, columns, lockstep_columns, observation_line
 from oom_review.scenario import Op, Run, Scenario
 from oom_review.schedules.choices import Choices
 from oom_review.schedules.gaps import Gaps
-from oom_review.trace import FIELDS, record
+from oom_review.trace import record
 
 LEGACY, RFC = legacy_tifmemdie.VARIANT, patched.VARIANT
 
@@ -261,10 +264,14 @@ def test_a_refused_operation_is_noted_and_left_out() -> None:
     assert "# t1: exit    refused: the task is in the fridge" in columns(scenario, LEGACY)
 
 
-def test_every_event_kind_has_names_for_its_values() -> None:
-    """FIELDS knows each kind that kernel_model.events can make."""
-    kinds = {v for name, v in vars(kernel_model.events).items() if name.isupper() and isinstance(v, str)}
-    assert set(FIELDS) == kinds
+def test_a_claim_about_the_machine_at_rest_says_which_event_is_to_blame() -> None:
+    """Otherwise the mark stands at the last step, whatever that was."""
+    assert [c.id for c in CLAIMS if c.at_rest is not claims._no_rest and not c.blames] == []
+
+
+def test_there_are_words_for_every_kind_of_event() -> None:
+    """A remark can be made of each that kernel_model.events can make."""
+    assert set(remarks._WORDS) == set(KINDS.values())
 
 
 def test_helpers_are_functions_of_the_model_and_no_preemption_point_stands_in_them() -> None:

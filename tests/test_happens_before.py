@@ -67,13 +67,13 @@ def test_the_models_own_record_agrees() -> None:
         for step in t.steps:
             kinds = {(e.kind, e.task) for e in step.edges}
             for event in step.seen:
-                if event.kind == events.THAWED:
+                if event.event is events.Thawed:
                     assert (WAKES, event["task"]) in kinds
                     thawed += 1
-                if event.kind == events.BORN:
+                if event.event is events.Born:
                     assert event["task"] in started
                     born += 1
-                killing = event.kind == events.KILLED and step.point[0] == "do_send_sig_info"
+                killing = event.event is events.Killed and step.point[0] == "do_send_sig_info"
                 if killing and event["group"] != step.task:
                     assert Edge(SIGNALS, str(event["group"]), "SIGKILL") in step.edges
                     killed += 1

@@ -81,7 +81,7 @@ def thawed_is_thawed(session: Session) -> str:
 def the_frozen_stay(session: Session) -> str:
     """v's cgroup is frozen all the time."""
     v = session.machine.names_now()["v"]
-    left = any(event == (events.LEFT_FRIDGE, v.pid) for _step, event in session.history)
+    left = any(event == events.LeftFridge(v.pid) for _step, event in session.history)
     return "v left the fridge of a frozen cgroup" if left else ""
 
 

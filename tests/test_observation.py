@@ -13,7 +13,8 @@ from kernel_model import events
 from kernel_model.machine import Machine
 from kernel_model.sched import TaskStruct
 from kernel_model.variant import Variant
-from oom_review.observation import Record
+from oom_review.observation import observe
+from oom_review.past import Record
 from oom_review.run import Session
 from oom_review.scenario import Op
 from oom_review.schedules.uniform import UniformScheduler
@@ -42,17 +43,21 @@ def test_reading_events_as_they_come_gives_what_reading_them_at_once_gives(varia
             fresh = Record()
             fresh.read(machine.k, session.history)
             assert attrs.asdict(session.record()) == attrs.asdict(fresh)
-            assert session.observe() == fresh.observe(machine.k)
+            assert session.observe() == observe(machine.k, fresh)
             return uniform.choose(machine, current)
 
     for op in OPS:
         session.request(op)
         session.run(Looking())
-    kinds = [event[0] for _step, event in session.history]
+    kinds = [type(event) for _step, event in session.history]
     record = session.record()
-    assert record.marked == kinds.count(events.MARKED) >= 1
-    assert sum(record.visits.values()) == kinds.count(events.FROZE) > 1
-    assert record.raises == sum(e[0] == events.OOM_VICTIMS and e[2] > 0 for _s, e in session.history) >= 1
-    assert len(record.counts) == kinds.count(events.OOM_VICTIMS)
+    assert record.marked == kinds.count(events.Marked) >= 1
+    assert sum(record.visits.values()) == kinds.count(events.Froze) > 1
+    assert (
+        record.raises
+        == sum(isinstance(e, events.OomVictims) and e.change > 0 for _s, e in session.history)
+        >= 1
+    )
+    assert len(record.counts) == kinds.count(events.OomVictims)
     assert record.pm
     assert record.freezer_states

@@ -14,11 +14,11 @@ import pytest
 
 import legacy_tifmemdie
 import patched
+from kernel_model.events import KINDS, fields
 from oom_review import variants
 from oom_review.commands.cli import COMMANDS, main
 from oom_review.replay import replay
 from oom_review.scenario_file import parse
-from oom_review.trace import FIELDS
 
 ROOT = Path(__file__).parent.parent
 DOCUMENT = ROOT / "docs" / "scenario-format.md"
@@ -216,7 +216,7 @@ def test_every_field_of_the_json_is_documented(fridge: str, capsys: pytest.Captu
     del document["scenario"]
     documented = set(re.findall(r"`(\w+)`", DOCUMENT.read_text(encoding="utf-8")))
     assert keys(document) <= documented
-    assert {field for kind, fields in FIELDS.items() for field in (kind, *fields)} <= documented
+    assert {field for kind, event in KINDS.items() for field in (kind, *fields(event))} <= documented
 
 
 def test_the_document_s_example_does_what_it_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -31,16 +31,15 @@ def way_out(s: WatchedSession) -> tuple[str, ...]:
     """The single-threaded victim's exit as others see it."""
     words = []
     for _step, event in s.history:
-        kind, about = event[0], event[1]
-        if kind == events.OOM_VICTIMS and event[2] < 0:
+        if isinstance(event, events.OomVictims) and event.change < 0:
             words.append("count dropped")
-        elif (
-            kind == events.IO and event[2] in ("exit_files", "exit_task_work") and name_of(s, about) == VICTIM
-        ):
-            words.append(event[2])
-        elif kind == events.IO_CONTEXT_GONE and name_of(s, about) == VICTIM:
+        elif not isinstance(event, events.OfTask) or name_of(s, event.task) != VICTIM:
+            continue
+        elif isinstance(event, events.Io) and event.what in ("exit_files", "exit_task_work"):
+            words.append(event.what)
+        elif isinstance(event, events.IoContextGone):
             words.append("io_context gone")
-        elif kind == events.REAPED and name_of(s, about) == VICTIM:
+        elif isinstance(event, events.Reaped):
             words.append("unhashed")
     return tuple(words)
 
@@ -199,9 +198,9 @@ GROUP_DEAD = Variant("group_dead", (replaces(patched.exit.exit_notify, exit_noti
 
 def io_after_the_drop(s: WatchedSession) -> frozenset[str]:
     """Who still accesses devices when the count is 0 again."""
-    gone = [step for step, event in happened(s, events.OOM_VICTIMS) if event[3] == 0]
+    gone = [step for step, event in happened(s, events.OomVictims) if event.value == 0]
     return frozenset(
-        name_of(s, event[1]) for step, event in happened(s, events.IO) if gone and step > gone[0]
+        name_of(s, event.task) for step, event in happened(s, events.Io) if gone and step > gone[0]
     )
 
 

@@ -105,7 +105,7 @@ def test_s25_fork_races_with_the_kill(variant: Variant, birth: str) -> None:
     items = Victim().build() + ask(VICTIM, birth, "child") + OOM + ANY
 
     def project(s: WatchedSession) -> tuple[str, str, bool]:
-        born_late = any(event[3] for _step, event in happened(s, events.BORN))
+        born_late = any(event.into_killed for _step, event in happened(s, events.Born))
         return fate(s, VICTIM), fate(s, "child"), born_late
 
     assert set(outcomes(items, variant, project)) == {("dead", "never born", False), ("dead", "dead", False)}
@@ -118,8 +118,8 @@ def namespace_init(*, threads: int) -> Items:
 
 def order_of_death(s: WatchedSession) -> tuple[str, ...]:
     """Marking, and the kill of the whole group, in their order."""
-    kinds = (events.MARKED, events.KILLED)
-    return tuple(event[0] for _step, event in s.history if event[0] in kinds)
+    kinds = (events.Marked, events.Killed)
+    return tuple(event.kind for _step, event in s.history if isinstance(event, kinds))
 
 
 @pytest.mark.parametrize(("variant", "siblings"), [(L, "in the fridge"), (R, "dead"), (N, "dead")], ids=name)
@@ -133,10 +133,10 @@ def test_s26a_init_of_a_pid_namespace(variant: Variant, siblings: str) -> None:
     def project(s: WatchedSession) -> tuple[str, str, tuple[str, ...]]:
         return fate(s, "t1"), fate(s, "t2"), order_of_death(s)
 
-    assert set(outcomes(items, variant, project)) == {(siblings, siblings, (events.MARKED, events.KILLED))}
+    assert set(outcomes(items, variant, project)) == {(siblings, siblings, ("marked", "killed"))}
 
 
 def test_s26a_other_groups_are_killed_before_they_are_marked() -> None:
     """S26a, the contrast: any other group has its SIGKILL in every thread when it is marked."""
     found = outcomes((*Victim(threads=3).build(), *OOM, Run()), L, order_of_death, tries=1)
-    assert set(found) == {(events.KILLED, events.MARKED)}
+    assert set(found) == {("killed", "marked")}

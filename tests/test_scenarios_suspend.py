@@ -68,7 +68,7 @@ def test_s18_stop_at_event_exit(variant: Variant) -> None:
 
     def project(s: WatchedSession) -> tuple[object, ...]:
         before, _clock = s.looks["stopped"]
-        tracer_froze = TRACER in {name_of(s, event[1]) for _step, event in happened(s, events.FROZE)}
+        tracer_froze = TRACER in {name_of(s, event.task) for _step, event in happened(s, events.Froze)}
         timed_out = took(s, "stopped", "tried") >= FREEZE_TIMEOUT
         after = s.observe()
         return (
@@ -292,7 +292,7 @@ def test_s27_late_work_is_not_counted(variant: Variant) -> None:
 
     def project(s: WatchedSession) -> tuple[bool, tuple[int, ...], int]:
         own = any(what in EXIT_MM for who, what, _phase in s.observe().io if who == VICTIM)
-        gone = next(step for step, event in happened(s, events.OOM_VICTIMS) if event[3] == 0)
+        gone = next(step for step, event in happened(s, events.OomVictims) if event.value == 0)
         # The reaper's last two steps: unmap and give up its use; hide the mm.
         return own, s.observe().counts, s.taken[gone:].count("oom_reaper")
 
@@ -304,7 +304,7 @@ def test_s28_reaper_runs_while_disabled(variant: Variant) -> None:
     """S28: the reaper does not freeze and nobody waits for it: it can still unmap after oom_killer_disable() succeeded."""
 
     def project(s: WatchedSession) -> bool:
-        disabled = next(step for step, event in happened(s, events.PM_PHASE) if event[1] == "disabled")
+        disabled = next(step for step, event in happened(s, events.PmPhase) if event.phase == "disabled")
         return "oom_reaper" in s.taken[disabled:]
 
     assert set(outcomes(marked_after_the_last_pass(Victim()), variant, project, tries=300)) == {False, True}
@@ -319,10 +319,10 @@ def test_s29_tail_of_an_unhashed_thread(variant: Variant) -> None:
     def project(s: WatchedSession) -> tuple[str, ...]:
         words = []
         for _step, event in s.history:
-            if event[0] == events.PM_PHASE and event[1] == "frozen":
+            if isinstance(event, events.PmPhase) and event.phase == "frozen":
                 words.append("all frozen")
-            elif event[0] in (events.REAPED, events.DEAD) and name_of(s, event[1]) == "t1":
-                words.append(event[0])
+            elif isinstance(event, (events.Reaped, events.Dead)) and name_of(s, event.task) == "t1":
+                words.append(event.kind)
         return tuple(words)
 
     found = outcomes(items, variant, project, tries=400)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
+from kernel_model.events import QUIET_PHASES
 from kernel_model.exit import OWN_PIDS
 from kernel_model.sched import (
     PF_DUMPCORE,
@@ -22,7 +23,6 @@ from kernel_model.sched import (
     PF_SUSPEND_TASK,
 )
 from oom_review.explore.fields import COUNTS, LAST_ONE, Kind
-from oom_review.explore.final import QUIET_PHASES
 from oom_review.explore.recorder import ALL, Entry, answer
 from oom_review.explore.table import Place
 

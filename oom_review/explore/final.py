@@ -8,16 +8,13 @@ without their names.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 import attrs
 
-from kernel_model import events
 from kernel_model.sched import PF_KTHREAD, Kernel, TaskStruct
 from oom_review.observation import task_state
-
-QUIET_PHASES = frozenset({"disabled", "suspended", "image"})
+from oom_review.past import History
 
 
 @attrs.define(frozen=True)
@@ -31,41 +28,6 @@ class Final:
     freezer_states: tuple[tuple[str, str], ...]
     phase: str
     panicked: str
-
-
-@attrs.define(slots=True)
-class History:
-    """What a Final needs of the events; part of a state's identity."""
-
-    counts: tuple[int, ...] = ()
-    pm: tuple[tuple[int, str, str], ...] = ()
-    warnings: tuple[str, ...] = ()
-    freezer_states: tuple[tuple[str, str], ...] = ()
-    io: dict[int, frozenset[str]] = attrs.Factory(dict)
-
-    def take(self, event: tuple[Any, ...]) -> None:
-        """One more event."""
-        kind = event[0]
-        if kind == events.OOM_VICTIMS:
-            self.counts += (event[3],)
-        elif kind == events.PM_RESULT:
-            self.pm += ((event[1], event[2], event[3]),)
-        elif kind == events.IO:
-            if event[3] in QUIET_PHASES:
-                self.io[event[1]] = self.io.get(event[1], frozenset()) | {event[3]}
-        elif kind == events.WARNING:
-            self.warnings += (event[2],)
-        elif kind == events.FREEZER_STATE:
-            self.freezer_states += ((event[1], event[2]),)
-
-    def copy(self) -> History:
-        """Its own, to go on with."""
-        return attrs.evolve(self, io=dict(self.io))
-
-    def key(self, names: Mapping[int, int]) -> Hashable:
-        """As a value."""
-        io = frozenset((names[pid], phases) for pid, phases in self.io.items()) if self.io else ()
-        return self.counts, self.pm, self.warnings, self.freezer_states, io
 
 
 def final(k: Kernel, history: History, interchangeable: Mapping[int, str]) -> Final:

@@ -5,21 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
-from kernel_model import events
+from kernel_model.events import QUIET_PHASES, Event, Io
 from kernel_model.sched import Kernel
 from oom_review.claims import CLAIMS, Claim
 from oom_review.explore.commuting import WRITE
 from oom_review.explore.fields import RAW, Name
-from oom_review.explore.final import QUIET_PHASES, Final, History, final
+from oom_review.explore.final import Final, final
 from oom_review.explore.recorder import Recorder
+from oom_review.past import ADDED, History
 from oom_review.run import Session
-
-_LISTS = {
-    events.OOM_VICTIMS: "counts",
-    events.PM_RESULT: "pm",
-    events.WARNING: "warnings",
-    events.FREEZER_STATE: "freezer_states",
-}
 
 
 class Observer:
@@ -30,7 +24,7 @@ class Observer:
         self.common_names = common_names
         self.new_memory: Callable[[], None] = lambda: None
         self.start: dict[Name, Hashable] = {}
-        self._listeners: dict[str, list[Claim]] = {}
+        self._listeners: dict[type[Event], list[Claim]] = {}
         for claim, state in zip(session.claims, session.monitor_states(), strict=True):
             for kind in claim.kinds:
                 self._listeners.setdefault(kind, []).append(claim)
@@ -45,7 +39,7 @@ class Observer:
         history = History()
         for _step, event in session.history:
             history.take(event)
-        for field in _LISTS.values():
+        for field, _item in ADDED.values():
             self.start["history", field] = getattr(history, field)
         self.start.update({("io", pid): phases for pid, phases in history.io.items()})
         self._groups: dict[str, set[Name]] = {c.id: set() for c in CLAIMS}
@@ -59,9 +53,9 @@ class Observer:
         broken: list[tuple[str, str]] = []
         happened = RAW(k, "events")
         for event in happened:
-            for claim in self._listeners.get(event[0], ()):
+            for claim in self._listeners.get(type(event), ()):
                 name = self._name(claim, event)
-                before = unpacked(r.recall(name, claim.start), event[1])
+                before = unpacked(r.recall(name, claim.start), name[-1])
                 state, sentence = claim.on_event(k, before, event)
                 r.remember(name, packed(state))
                 if sentence:
@@ -70,34 +64,29 @@ class Observer:
         happened.clear()
         return broken
 
-    def _name(self, claim: Claim, event: tuple[Any, ...]) -> Name:
+    def _name(self, claim: Claim, event: Any) -> Name:
         """What a claim remembers of one task or group is a memory of its own."""
         if not isinstance(claim.start, frozenset):
             return "claim", claim.id
-        name = "claim", claim.id, event[1]
+        name = "claim", claim.id, event.about
         if name not in self._groups[claim.id]:
             self._groups[claim.id].add(name)
             self.new_memory()
         return name
 
     @staticmethod
-    def _history(event: tuple[Any, ...], r: Recorder) -> None:
-        field = _LISTS.get(event[0])
-        if field is not None:
-            item: Any = event[3] if field == "counts" else event[2] if field == "warnings" else event[1:]
-            if field == "pm":
-                item = event[1:4]
-            elif field == "freezer_states":
-                item = event[1:3]
+    def _history(event: Event, r: Recorder) -> None:
+        if type(event) in ADDED:
+            field, item = ADDED[type(event)]
             name: Name = ("history", field)
             known = r.recall(name, ())
             assert isinstance(known, tuple)
-            r.remember(name, (*known, item))
-        elif event[0] == events.IO and event[3] in QUIET_PHASES:
-            name = ("io", event[1])
+            r.remember(name, (*known, item(event)))
+        elif isinstance(event, Io) and event.phase in QUIET_PHASES:
+            name = ("io", event.task)
             phases = r.recall(name, frozenset())
             assert isinstance(phases, frozenset)
-            r.remember(name, phases | {event[3]})
+            r.remember(name, phases | {event.phase})
 
     def changed(self, name: Name) -> list[tuple[tuple[object, ...], int]]:
         """Who adds to the past in which order can be seen."""
@@ -126,7 +115,7 @@ class Observer:
 
     def final(self, k: Kernel, r: Recorder) -> Final:
         """What is kept of the run."""
-        known: list[Any] = [r.recall(("history", field), ()) for field in _LISTS.values()]
+        known: list[Any] = [r.recall(("history", field), ()) for field, _item in ADDED.values()]
         history = History(*known)
         for pid in RAW(k, "tasks"):
             phases = r.recall(("io", pid), frozenset())

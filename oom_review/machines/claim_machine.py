@@ -140,17 +140,17 @@ class ClaimMachine(AlphabetMachine):
 
     def _describe(self) -> None:
         k = self.session.machine.k
-        kinds = [e[0] for _step, e in self.session.history]
-        event(f"threads that froze: {min(kinds.count(events.FROZE), 5)}")
-        event(f"groups marked: {kinds.count(events.MARKED)}")
+        kinds = [type(e) for _step, e in self.session.history]
+        event(f"threads that froze: {min(kinds.count(events.Froze), 5)}")
+        event(f"groups marked: {kinds.count(events.Marked)}")
         if k.oom_victims:
             event("the count leaked")
-        if events.PM_RESULT in kinds:
+        if events.PmResult in kinds:
             event("a suspend came back")
         if any(i.name in RACERS for i in self.items if isinstance(i, Op)):
             event("a race was possible")
         if self.guided:
-            target(float(kinds.count(events.MARKED) + kinds.count(events.FROZE)), label="marked and frozen")
+            target(float(kinds.count(events.Marked) + kinds.count(events.Froze)), label="marked and frozen")
         self.count("examples")
 
     @classmethod

@@ -36,6 +36,7 @@ DECIDES = (
     "run.py",
     "scenario.py",
     "observation.py",
+    "past.py",
     "explore",
     "schedules",
     "situations/script.py",

@@ -20,8 +20,9 @@ from kernel_model.machine import Machine
 from kernel_model.preempt import PreemptionPoint
 from kernel_model.sched import TASK_WAKEKILL, Kernel, TaskStruct
 from kernel_model.variant import Variant
-from oom_review.explore.final import Final, History, final
+from oom_review.explore.final import Final, final
 from oom_review.explore.symmetry import interchangeable
+from oom_review.past import History
 from oom_review.run import Session
 from oom_review.scenario import Run, Scenario
 from oom_review.schedules.choices import follow

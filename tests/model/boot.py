@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 
 import patched
+from kernel_model.events import Event
 from kernel_model.machine import Machine, describe
 from kernel_model.preempt import PreemptionPoint
 from kernel_model.sched import TaskStruct
 from kernel_model.variant import Variant
 
 LIMIT = 20_000
+E = TypeVar("E", bound=Event)
 
 
 class Box:
@@ -106,9 +108,9 @@ class Box:
         """All of them are in user mode with nothing to do."""
         return all(self.at(n).startswith("user mode") and not self.m.runnable(self[n]) for n in names)
 
-    def events(self, kind: str) -> list[tuple[Any, ...]]:
+    def events(self, kind: type[E]) -> list[E]:
         """What happened since boot, of one kind."""
-        return [e[1:] for e in self.k.events if e[0] == kind]
+        return [e for e in self.k.events if type(e) is kind]
 
 
 def digest(k: Hashable) -> tuple[Any, ...]:

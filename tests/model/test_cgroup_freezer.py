@@ -78,7 +78,7 @@ def test_reading_goes_from_the_leaves_up(box: Box) -> None:
     assert box.do("read_state", "s", "A") == "FROZEN"
     assert box.k.cgroups["A/B"].state & CGROUP_FROZEN
     assert box.do("read_state", "s", "A") == "FROZEN"
-    assert [e[1] for e in box.events(events.FREEZER_STATE)] == [
+    assert [e.state for e in box.events(events.FreezerState)] == [
         "THAWED",
         "FREEZING",
         "FREEZING",

@@ -28,7 +28,7 @@ def box(request: pytest.FixtureRequest) -> Box:
 
 
 def dumps(box: Box) -> list[str]:
-    return [box.k.tasks[e[0]].name for e in box.events(events.IO) if e[1] == "do_coredump"]
+    return [box.k.tasks[e.task].name for e in box.events(events.Io) if e.what == "do_coredump"]
 
 
 def start(box: Box, name: str = "v") -> None:

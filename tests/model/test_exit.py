@@ -30,7 +30,7 @@ def variant(request: pytest.FixtureRequest) -> Variant:
 
 
 def io(box: Box, name: str) -> list[str]:
-    return [e[1] for e in box.events(events.IO) if e[0] == box[name].pid]
+    return [e.what for e in box.events(events.Io) if e.task == box[name].pid]
 
 
 def trail(box: Box, name: str) -> list[str]:
@@ -67,8 +67,8 @@ def test_the_order_of_do_exit(variant: Variant) -> None:
         "exit_notify",
         "do_task_dead",
     ]
-    kinds = [e[0] for e in box.k.events]
-    assert (kinds.index(events.IO_CONTEXT_GONE) < kinds.index(events.DEAD)) is True
+    kinds = [type(e) for e in box.k.events]
+    assert (kinds.index(events.IoContextGone) < kinds.index(events.Dead)) is True
     assert io(box, "v")[-1] == "exit_task_work"
     v = box["v"]
     assert v.state == TASK_DEAD
@@ -252,7 +252,7 @@ def test_the_dead_list_is_last_in_first_out(variant: Variant) -> None:
     box.do("ignore_sigchld", "init")
     box.do("exit_group", "z")
     box.do("exit_group", "f")
-    assert [box.k.tasks[e[0]].name for e in box.events(events.REAPED)] == ["f", "z"]
+    assert [box.k.tasks[e.task].name for e in box.events(events.Reaped)] == ["f", "z"]
 
 
 def test_init_must_not_die(variant: Variant) -> None:
@@ -264,7 +264,7 @@ def test_init_must_not_die(variant: Variant) -> None:
     box.ask("exit", "i1")
     box.rest()
     assert box.k.panicked == "Attempted to kill init!"
-    assert box.events(events.PANIC) == [("Attempted to kill init!",)]
+    assert box.events(events.Panic) == [events.Panic("Attempted to kill init!")]
     assert not box.m.runnable_tasks()
     assert not box.m.tick()
 
@@ -305,13 +305,13 @@ def test_the_signal_struct_is_freed_with_the_last_task(variant: Variant) -> None
     box.fork("v")
     box.clone("v", "t1")
     box.do("alloc", "kworker")
-    assert box.events(events.PINNED) == [(box["v"].signal.number,)]
+    assert box.events(events.Pinned) == [events.Pinned(box["v"].signal.number)]
     mm = box["v"].signal.oom_mm
     assert mm is not None
     assert mm.mm_count == 1
-    assert not box.events(events.UNPINNED)
+    assert not box.events(events.Unpinned)
     assert box.do("wait", "init") == "reaped v"
-    assert box.events(events.UNPINNED) == [(box["v"].signal.number,)]
+    assert box.events(events.Unpinned) == [events.Unpinned(box["v"].signal.number)]
     assert mm.mm_count == 0
 
 

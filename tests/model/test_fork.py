@@ -252,6 +252,8 @@ def test_being_born_into_a_killed_group_is_seen(box: Box) -> None:
     box.ask("clone", "t1", "t2")
     box.until("t1", "wake_up_new_task")
     assert not box["n"].signal.flags & SIGNAL_GROUP_EXIT
-    assert box.events(events.BORN)[-1] == (box["t2"].pid, box["n"].signal.number, False)
+    assert box.events(events.Born)[-1] == events.Born(
+        box["t2"].pid, box["n"].signal.number, into_killed=False
+    )
     box.rest()
     assert all(box[n].at is None for n in ("n", "t1", "t2"))

@@ -144,12 +144,12 @@ def test_thaw_task_wakes_only_the_frozen(box: Box) -> None:
     v.state = TASK_UNINTERRUPTIBLE
     finish(box.call("thaw_task", box["a"], v))
     assert v.state == TASK_UNINTERRUPTIBLE
-    assert not box.events(events.THAWED)
+    assert not box.events(events.Thawed)
     v.flags |= PF_FROZEN
     finish(box.call("thaw_task", box["a"], v))
     assert v.state == TASK_RUNNING
     assert v.flags & PF_FROZEN
-    assert box.events(events.THAWED) == [(box["a"].pid, v.pid, False)]
+    assert box.events(events.Thawed) == [events.Thawed(box["a"].pid, v.pid, by_oom_killer=False)]
 
 
 def test_a_thaw_while_something_else_freezes_changes_nothing(box: Box) -> None:
@@ -160,7 +160,7 @@ def test_a_thaw_while_something_else_freezes_changes_nothing(box: Box) -> None:
     box.do("wakeup")
     assert box["a"].result == ""
     assert box["v"].flags & PF_FROZEN
-    assert len([e for e in box.events(events.FROZE) if e == (box["v"].pid,)]) == 1
+    assert len([e for e in box.events(events.Froze) if e.task == box["v"].pid]) == 1
     box.do("thaw", "init", "A")
     assert box.user_mode("v")
 
@@ -280,7 +280,9 @@ def test_a_task_deep_in_do_exit_holds_up_suspend() -> None:
     box.rest()
     assert box["s"].result == "tasks refused to freeze"
     assert box.k.clock >= 20_000
-    assert box.events(events.PM_RESULT) == [(box["s"].pid, "suspend", "EBUSY", "tasks refused to freeze")]
+    assert box.events(events.PmResult) == [
+        events.PmResult(box["s"].pid, "suspend", "EBUSY", "tasks refused to freeze")
+    ]
     assert box.user_mode("init")
     box.do("io_complete")
     assert box["v"].at is None

@@ -295,7 +295,7 @@ def test_the_kill_takes_the_first_thread_that_has_an_mm(box: Box) -> None:
     box.clone("a", "a1", "a2")
     box.do("exit", "a")
     box.do("alloc", "kworker")
-    assert box.events(events.MEMDIE) == [(box["a1"].pid,)]
+    assert box.events(events.Memdie) == [events.Memdie(box["a1"].pid)]
     assert box["a2"].at is None
     assert box.k.oom_victims == 0
 
@@ -314,7 +314,7 @@ def test_marking_twice(variant: Variant) -> None:
             pass
     assert box.k.oom_victims == (1 if variant is patched.VARIANT else 2)
     assert mm(box["a"]).mm_count == 2
-    assert len(box.events(events.PINNED)) == 1
+    assert len(box.events(events.Pinned)) == 1
 
 
 @pytest.mark.parametrize("variant", VARIANTS, ids=lambda v: v.name)
@@ -330,7 +330,7 @@ def test_who_is_thawed(variant: Variant) -> None:
     box.do("sysrq_f")
     left = {n for n in ("a", "a1", "a2", "b") if box[n].flags & PF_FROZEN}
     assert left == ({"a1", "a2", "b"} if variant is legacy_tifmemdie.VARIANT else {"b"})
-    assert {e[1] for e in box.events(events.THAWED) if e[2]} >= {box["a"].pid}
+    assert {e.task for e in box.events(events.Thawed) if e.by_oom_killer} >= {box["a"].pid}
 
 
 def test_sigkill_and_mark_are_one_section(box: Box) -> None:
@@ -423,7 +423,7 @@ def test_nothing_to_kill_is_a_panic(box: Box) -> None:
     box.do("memcg_attach", "init", "a", "M")
     box.do("charge", "a")
     assert box["a"].result is False
-    assert not box.events(events.PANIC)
+    assert not box.events(events.Panic)
     box.ask("alloc", "kworker")
     box.rest()
     assert box.k.panicked == "Out of memory and no killable processes"

@@ -27,11 +27,11 @@ def box() -> Box:
 
 
 def phases(box: Box) -> list[str]:
-    return [e[0] for e in box.events(events.PM_PHASE)]
+    return [e.phase for e in box.events(events.PmPhase)]
 
 
 def results(box: Box) -> list[tuple[str, str, str]]:
-    return [e[1:] for e in box.events(events.PM_RESULT)]
+    return [(e.operation, e.result, e.cause) for e in box.events(events.PmResult)]
 
 
 def settled(box: Box) -> bool:
@@ -255,7 +255,7 @@ def test_disable_waits_for_the_victims_until_the_time_out(box: Box) -> None:
     box.do("suspend", "s")
     assert results(box) == [("suspend", "EBUSY", "oom_killer_disable() failed")]
     assert box.k.clock >= 20_000
-    assert box.events(events.DISABLE_FAILED) == [(box["s"].pid, 1, False)]
+    assert box.events(events.DisableFailed) == [events.DisableFailed(box["s"].pid, 1, alive=False)]
     assert settled(box)
     assert phases(box) == ["frozen", "running"]
     assert box.k.oom_victims_wait == []
@@ -328,12 +328,12 @@ def test_no_kill_while_disabled(box: Box) -> None:
     box.do("alloc", "kworker")
     assert not box["kworker"].result
     box.do("sysrq_f")
-    assert not box.events(events.MARKED)
-    assert not box.events(events.WARNING)
+    assert not box.events(events.Marked)
+    assert not box.events(events.Warned)
     box.do("snapshot_unfreeze", "s")
     box.do("alloc", "kworker")
     assert box["kworker"].result
-    assert box.events(events.MARKED)
+    assert box.events(events.Marked)
 
 
 @pytest.mark.parametrize("variant", [legacy_tifmemdie.VARIANT, patched.VARIANT], ids=lambda v: v.name)
@@ -344,4 +344,4 @@ def test_the_warning_of_mark_oom_victim(variant: Variant) -> None:
     box.k.oom_killer_disabled = True
     for _ in box.call("mark_oom_victim", box["init"], box["v"]):
         pass
-    assert box.events(events.WARNING) == [(box["init"].pid, "oom_killer_disabled")]
+    assert box.events(events.Warned) == [events.Warned(box["init"].pid, "oom_killer_disabled")]

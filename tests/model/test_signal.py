@@ -66,7 +66,7 @@ def test_a_fatal_signal_kills_every_thread(box: Box) -> None:
     assert box["v"].signal.flags == SIGNAL_GROUP_EXIT
     assert box["v"].signal.group_exit_code == SIGTERM
     assert box["v"].signal.shared_pending == {SIGTERM}
-    assert box.events(events.KILLED) == [(box["v"].signal.number,)]
+    assert box.events(events.Killed) == [events.Killed(box["v"].signal.number)]
 
 
 def test_a_second_group_sigkill_is_dropped(box: Box) -> None:

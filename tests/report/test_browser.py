@@ -17,6 +17,7 @@ from chromium import Listener
 from pages import data, made
 from playwright.sync_api import Browser, Page, expect
 
+from kernel_model.events import KINDS
 from oom_review.columns import HELPERS
 from oom_review.differences import DIFFERENCES
 from oom_review.happens_before import Edge
@@ -25,7 +26,7 @@ from oom_review.lanes import frames
 from oom_review.remarks import marked_step, words
 from oom_review.scenario_file import parse
 from oom_review.schedules.driver import TICK
-from oom_review.trace import FIELDS, Seen, record
+from oom_review.trace import Seen, record
 from oom_review.variants import load
 
 AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
@@ -167,9 +168,7 @@ def said(
     rows: dict[str, Any],
     explored: dict[str, list[dict[str, str]]],
 ) -> dict[str, Any]:
-    seen = [
-        words(Seen(e["kind"], tuple(e[field] for field in FIELDS[e["kind"]]))) for e in entry.get("seen", [])
-    ]
+    seen = [words(Seen(KINDS[e["kind"]], e)) for e in entry.get("seen", [])]
     edges = [edge_words(Edge(**e)) for e in entry.get("edges", [])]
     return {
         "step": text,
