@@ -42,5 +42,8 @@ def repeated(setup: Setup, variant: Variant) -> Machine:
         elif item == MOVE_ON:
             machine.tick()
         else:
-            step(tasks[item])
+            t = tasks[item]
+            if t.state and not machine.runnable(t):
+                machine.expire(t)
+            step(t)
     return machine

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import attrs
@@ -34,11 +33,11 @@ def a_pending_signal_ends_no_sleep(patch: pytest.MonkeyPatch) -> None:
 
 
 def a_read_is_not_recorded(patch: pytest.MonkeyPatch) -> None:
-    """A step's dependence on whether the OOM killer is disabled is not noted."""
+    """That a step depends on flags is not noted."""
     test = Recorder.test
 
     def forgetful(self: Recorder, e: Entry, part: Part) -> None:
-        if e.place[1] != "oom_killer_disabled":
+        if e.place[1] != "flags":
             test(self, e, part)
 
     patch.setattr(Recorder, "test", forgetful)
@@ -82,7 +81,7 @@ def no_news_for_pollers(patch: pytest.MonkeyPatch) -> None:
 
 
 def the_end_of_a_wait_is_not_relative(patch: pytest.MonkeyPatch) -> None:
-    """A local that holds a time is coded as it is: more states, the same ends."""
+    """A local that holds a time is coded as it is."""
     context = Coder.context
 
     def absolute(self: Coder, t: TaskStruct) -> Any:
@@ -95,15 +94,3 @@ def the_end_of_a_wait_is_not_relative(patch: pytest.MonkeyPatch) -> None:
         return tuple([tuple([late(part) for part in frame]) for frame in frames])
 
     patch.setattr(Coder, "context", absolute)
-
-
-FAULTS: tuple[Callable[[pytest.MonkeyPatch], None], ...] = (
-    a_pending_signal_ends_no_sleep,
-    a_read_is_not_recorded,
-    updates_commute_with_reads,
-    a_lock_taken_away_is_no_race,
-    a_signal_never_leaves_user_mode,
-    oom_victims_is_no_part_of_a_state,
-    no_news_for_pollers,
-    the_end_of_a_wait_is_not_relative,
-)
