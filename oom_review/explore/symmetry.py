@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from kernel_model.operations import OPERATIONS, Arg
 from kernel_model.sched import Kernel, TaskStruct
 from oom_review.scenario import Scenario
@@ -42,4 +44,17 @@ def _situation(t: TaskStruct) -> tuple[object, ...]:
         t.memcg,
         t.cgroup,
         t.syscall,
+        _frames(t),
     )
+
+
+def _frames(t: TaskStruct) -> tuple[object, ...]:
+    """Where its context stands, with what it holds: a run may begin in the middle of a system call."""
+    found: list[object] = []
+    generator: Any = t.context
+    while generator is not None:
+        frame = generator.gi_frame
+        held = {name: "self" if v is t else v for name, v in frame.f_locals.items()}
+        found.append((frame.f_code, frame.f_lasti, held))
+        generator = generator.gi_yieldfrom
+    return tuple(found)
