@@ -24,7 +24,7 @@ import legacy_tifmemdie
 import mainline_v6_18
 import patched
 from kernel_model.errors import ModelBug
-from kernel_model.sched import Variant
+from kernel_model.variant import Variant
 from oom_review.claims import REFUTED
 from oom_review.explore import Bounds, Limits, Result, explore
 from oom_review.scenario import Scenario
