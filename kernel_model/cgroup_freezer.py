@@ -85,12 +85,12 @@ def freezer_change_state(k: Kernel, cur: TaskStruct, cgroup: FreezerCgroup, *, f
             parent_freezing = bool(pos.parent.state & CGROUP_FREEZING)
             tell = apply_state(k, pos, CGROUP_FREEZING_PARENT, freeze=parent_freezing)
         if tell:
-            yield from tell_tasks(k, cur, pos)
+            yield from _tell_tasks(k, cur, pos)
     release(cur, k.freezer_mutex)
     return ""
 
 
-def tell_tasks(k: Kernel, cur: TaskStruct, cgroup: FreezerCgroup) -> Steps[None]:
+def _tell_tasks(k: Kernel, cur: TaskStruct, cgroup: FreezerCgroup) -> Steps[None]:
     """freezer_mutex held.  Freeze or thaw every listed task (freeze_cgroup and unfreeze_cgroup)."""
     # Source: kernel/cgroup.c, css_task_iter_next(): whoever leaves the list meanwhile makes it skip nobody else.
     told: tuple[int, ...] = ()

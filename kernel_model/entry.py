@@ -12,7 +12,7 @@ USER_MODE = user("user mode", "a system call or a signal")
 RESTART = frozenset({"ERESTARTSYS", "ERESTARTNOINTR"})
 
 
-def user_mode(k: Kernel, cur: TaskStruct) -> Steps[None]:
+def _user_mode(k: Kernel, cur: TaskStruct) -> Steps[None]:
     """The life of a user task: system calls, and signals on the way back (do_syscall_64, exit_to_usermode_loop)."""
     while True:
         yield USER_MODE
@@ -32,5 +32,5 @@ def user_mode(k: Kernel, cur: TaskStruct) -> Steps[None]:
 
 def ret_from_fork(k: Kernel, p: TaskStruct) -> None:
     """A new user task stands at the door of user mode (arch/x86/entry/entry_64.S)."""
-    p.context = user_mode(k, p)
+    p.context = _user_mode(k, p)
     p.at = next(p.context)

@@ -82,9 +82,9 @@ def de_thread(k: Kernel, cur: TaskStruct) -> Steps[str]:
         yield SLEEP_THREADS
         cur.state = TASK_RUNNING
         if fatal_signal_pending(cur):
-            return (yield from killed_meanwhile(k, cur))
-    if not thread_group_leader(cur) and not (yield from become_leader(k, cur)):
-        return (yield from killed_meanwhile(k, cur))
+            return (yield from _killed(k, cur))
+    if not thread_group_leader(cur) and not (yield from _become_leader(k, cur)):
+        return (yield from _killed(k, cur))
     yield DONE, sighand.siglock
     signal.group_exit_task = None
     signal.notify_count = 0
@@ -106,7 +106,7 @@ def unshare_sighand(k: Kernel, cur: TaskStruct) -> Steps[None]:
     release(cur, k.tasklist_lock)
 
 
-def killed_meanwhile(k: Kernel, cur: TaskStruct) -> Steps[str]:
+def _killed(k: Kernel, cur: TaskStruct) -> Steps[str]:
     """The wait ended with a SIGKILL (fs/exec.c, de_thread)."""
     yield KILLED, k.tasklist_lock
     acquire_read(cur, k.tasklist_lock)
@@ -116,7 +116,7 @@ def killed_meanwhile(k: Kernel, cur: TaskStruct) -> Steps[str]:
     return EAGAIN
 
 
-def become_leader(k: Kernel, cur: TaskStruct) -> Steps[bool]:
+def _become_leader(k: Kernel, cur: TaskStruct) -> Steps[bool]:
     """Wait for the leader to be a zombie and take its place; False if killed meanwhile (fs/exec.c, de_thread)."""
     leader = cur.group_leader
     while True:

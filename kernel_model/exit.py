@@ -93,7 +93,7 @@ def after(p: TaskStruct) -> list[TaskStruct]:
     return threads[here + 1 :] + threads[:here]
 
 
-def exit_accounting(k: Kernel, cur: TaskStruct) -> Steps[None]:
+def _exit_accounting(k: Kernel, cur: TaskStruct) -> Steps[None]:
     """Statistics need memory: under pressure a dying task meets the OOM killer (do_exit, taskstats and audit)."""
     if not k.memory_pressure or cur.mm is None:
         return
@@ -101,13 +101,13 @@ def exit_accounting(k: Kernel, cur: TaskStruct) -> Steps[None]:
     yield from alloc_pages_slowpath(k, cur)
 
 
-def down_read_mmap_sem(cur: TaskStruct, mm: MmStruct) -> Steps[None]:
+def _down_read_mmap_sem(cur: TaskStruct, mm: MmStruct) -> Steps[None]:
     """down_read(&mm->mmap_sem) in exit_mm()."""
     yield MMAP_READ, mm.mmap_sem
     acquire_read(cur, mm.mmap_sem)
 
 
-def coredump_wait_in_exit_mm(k: Kernel, cur: TaskStruct, mm: MmStruct, core_state: CoreState) -> Steps[None]:
+def _coredump_wait_in_exit_mm(k: Kernel, cur: TaskStruct, mm: MmStruct, core_state: CoreState) -> Steps[None]:
     """mmap_sem held for reading on entry and return.  Stand still while our mm is dumped (kernel/exit.c, exit_mm)."""
     release_read(cur, mm.mmap_sem)
     core_state.waiters.append(cur)
@@ -125,10 +125,10 @@ def coredump_wait_in_exit_mm(k: Kernel, cur: TaskStruct, mm: MmStruct, core_stat
         cur.state = TASK_RUNNING
         yield from freezer_count(k, cur)
     cur.state = TASK_RUNNING
-    yield from down_read_mmap_sem(cur, mm)
+    yield from _down_read_mmap_sem(cur, mm)
 
 
-def exit_files_and_namespaces(k: Kernel, cur: TaskStruct, *, group_dead: bool) -> Steps[None]:
+def _exit_files_and_namespaces(k: Kernel, cur: TaskStruct, *, group_dead: bool) -> Steps[None]:
     """Everything of a dying task that may touch a device after its memory is gone (do_exit, from acct_process on)."""
     if group_dead:
         yield ACCT_PROCESS

@@ -63,8 +63,8 @@ class Machine:
         k.oom_reaper = self._kthread(
             2, "oom_reaper", call["oom_reaper"](k, self._boot_task(2, "oom_reaper", None))
         )
-        k.kworker = self._kthread(3, "kworker", call["kworker"](k, self._boot_task(3, "kworker", None)))
-        kswapd = self._kthread(4, "kswapd", call["freezable_kthread"](k, self._boot_task(4, "kswapd", None)))
+        k.kworker = self._kthread(3, "kworker", call["_kworker"](k, self._boot_task(3, "kworker", None)))
+        kswapd = self._kthread(4, "kswapd", call["_freezable_kthread"](k, self._boot_task(4, "kswapd", None)))
         kswapd.flags &= ~PF_NOFREEZE
         self.kthreads = frozenset({k.kworker, kswapd})
         upper = FreezerCgroup("A", k.root_cgroup)
@@ -203,9 +203,9 @@ class Machine:
         """
         operation, cur, arguments = self.check(name, task, *args)
         if cur is None:
-            operation.start(self.k, *arguments)
+            operation.bound(arguments)(self.k)
             return
-        cur.syscall = operation.start(self.k, *arguments)
+        cur.syscall = operation.bound(arguments)
         self.given.update(
             (kind, v) for kind, v in zip(operation.args, arguments, strict=True) if kind in NEW_NAMES
         )

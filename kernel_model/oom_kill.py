@@ -183,13 +183,13 @@ def oom_kill_process(k: Kernel, cur: TaskStruct, oc: OomControl) -> Steps[None]:
     yield from do_send_sig_info(k, cur, victim, SIGKILL, group=True, force=True)
     yield from mark_oom_victim(k, cur, victim)
     release(cur, victim.alloc_lock)
-    can_reap = yield from kill_sharers(k, cur, victim, mm)
+    can_reap = yield from _kill_sharers(k, cur, victim, mm)
     if can_reap:
         yield from wake_oom_reaper(k, cur, victim)
     mm.mm_count -= 1
 
 
-def kill_sharers(k: Kernel, cur: TaskStruct, victim: TaskStruct, mm: MmStruct) -> Steps[bool]:
+def _kill_sharers(k: Kernel, cur: TaskStruct, victim: TaskStruct, mm: MmStruct) -> Steps[bool]:
     """SIGKILL, and nothing else, for other processes that share the mm; False if init is one (oom_kill_process)."""
     can_reap = True
     p: TaskStruct | None = None

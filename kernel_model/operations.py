@@ -1,15 +1,15 @@
 """The alphabet: what user space, the keyboard and the devices can do to the machine, by name.
 
-Each operation is a function of the kernel, the calling task and its arguments; a system call returns the generator that the
-task then runs, an outside event acts at once.
+An operation is a function of the kernel, the calling task and its arguments that gives the generator which the task then runs; an
+outside event acts at once, on the kernel.  Where the C source has the function, it is the operation itself.
 """
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 
@@ -27,13 +27,19 @@ from kernel_model.get_signal import do_group_exit
 from kernel_model.locking import acquire, release
 from kernel_model.mm import io_complete, mem_cgroup_commit_charge
 from kernel_model.page_alloc import (
+    _handle_fault,
     alloc_pages_slowpath,
-    handle_fault,
     mem_cgroup_oom,
     mem_cgroup_oom_synchronize,
     sysrq_handle_moom,
 )
-from kernel_model.power import main as power
+from kernel_model.power.main import (
+    _snapshot_freeze,
+    _snapshot_unfreeze,
+    hibernate,
+    pm_suspend,
+    pm_wakeup,
+)
 from kernel_model.preempt import Steps, lock, point
 from kernel_model.prototypes import do_exit
 from kernel_model.ptrace import ptrace_attach, ptrace_detach, ptrace_resume, ptrace_setoptions
@@ -41,14 +47,14 @@ from kernel_model.sched import FreezerCgroup, Kernel, MemCgroup, TaskStruct, lis
 from kernel_model.signal import do_send_sig_info
 from kernel_model.wait import do_wait
 
-Call = Callable[[Kernel, TaskStruct], Steps[Any]]
-
 SIBLING = point("copy_process", "CLONE_PARENT: SIGNAL_UNKILLABLE?")
 SET_HANDLER = lock("do_sigaction", "siglock: SIGCHLD's handler")
 SCORE_ADJ = point("oom_score_adj_write", "for all that share the mm")
 SUBREAPER = point("prctl", "PR_SET_CHILD_SUBREAPER")
 MEMCG_ATTACH = lock("cgroup_migrate", "css_set_lock: move the task to a memory cgroup")
 IO_SUBMIT = point("io_submit", "I/O in flight")
+MAKE = lock("freezer_css_online", "freezer_mutex")
+REMOVE = lock("freezer_css_offline", "freezer_mutex")
 SIGNALS = {
     "KILL": sched.SIGKILL,
     "TERM": sched.SIGTERM,
@@ -72,131 +78,96 @@ class Arg(enum.Enum):
 
 @attrs.define(frozen=True)
 class Operation:
-    """One letter of the alphabet.  ``by`` says who does it: "user" tasks, "kthread" too, or nobody ("event")."""
+    """One letter of the alphabet.  ``by`` says who does it: "user" tasks, "kthread" too, or nobody ("event").
+
+    ``takes``: what its arguments name, by the function's names for them.
+    """
 
     name: str
     by: str
-    args: tuple[Arg, ...]
+    takes: dict[str, Arg]
     start: Callable[..., Any]
     meaning: str
 
+    @property
+    def args(self) -> tuple[Arg, ...]:
+        """What the arguments name, in order."""
+        return tuple(self.takes.values())
+
+    def bound(self, arguments: Iterable[Any]) -> Callable[..., Any]:
+        """The function with its arguments: of the kernel and the calling task, or of the kernel alone."""
+        return partial(self.start, **dict(zip(self.takes, arguments, strict=True)))
+
 
 OPERATIONS: dict[str, Operation] = {}
+F = TypeVar("F", bound=Callable[..., Any])
 
 
-def _operation(name: str, by: str, args: tuple[Arg, ...], start: Callable[..., Any], meaning: str) -> None:
-    OPERATIONS[name] = Operation(name, by, args, start, meaning)
+def operation(name: str, meaning: str, by: str = "user", /, **takes: Arg) -> Callable[[F], F]:
+    """Make the function the operation of that name."""
+
+    def made(start: F) -> F:
+        OPERATIONS[name] = Operation(name, by, takes, start, meaning)
+        return start
+
+    return made
 
 
-def _clone(flags: int, exit_signal: int = sched.SIGCHLD) -> Callable[[Kernel, str], Call]:
-    def start(_k: Kernel, name: str) -> Call:
-        return partial(_fork, args=CloneArgs(name, flags, exit_signal))
-
-    return start
+TASK, NEW, CGROUP = Arg.TASK, Arg.NEW, Arg.CGROUP
 
 
-def _fork(k: Kernel, cur: TaskStruct, args: CloneArgs) -> Steps[str]:
-    if args.flags & sched.CLONE_PARENT:
+# Births and deaths
+
+
+def _clone(
+    k: Kernel, cur: TaskStruct, name: str, *, flags: int, exit_signal: int = sched.SIGCHLD
+) -> Steps[str]:
+    if flags & sched.CLONE_PARENT:
         yield SIBLING
         if cur.signal.flags & sched.SIGNAL_UNKILLABLE:
             return "EINVAL"
-    if (yield from do_fork(k, cur, args)) is not None:
+    if (yield from do_fork(k, cur, CloneArgs(name, flags, exit_signal))) is not None:
         return ""
     return "ENOMEM" if cur.pid_ns.disabled else "ERESTARTNOINTR"
 
 
+_VM, _SIGHAND = sched.CLONE_VM, sched.CLONE_VM | sched.CLONE_SIGHAND
+for _name, _flags, _meaning in (
+    ("clone", _SIGHAND | sched.CLONE_THREAD, "start a thread"),
+    ("fork", 0, "fork a process"),
+    ("vfork", _VM | sched.CLONE_VFORK, "fork a process and wait until it execs or exits"),
+    ("clone_vm", _VM, "a process that shares the mm but not the signal handlers"),
+    ("clone_sighand", _SIGHAND, "a process that shares mm and handlers"),
+    ("clone_parent", sched.CLONE_PARENT, "a process that becomes a sibling"),
+    ("clone_newpid", sched.CLONE_NEWPID, "the init of a new pid namespace"),
+):
+    operation(_name, _meaning, name=NEW)(partial(_clone, flags=_flags))
+operation("clone_nosig", "a process whose exit signal is SIGUSR1", name=NEW)(
+    partial(_clone, flags=0, exit_signal=sched.SIGUSR1)
+)
+operation("execve", "run another program")(execve)
+
+
+@operation("exit", "exit of this thread alone (pthread_exit)")
 def _exit(k: Kernel, cur: TaskStruct) -> Steps[None]:
     yield from do_exit(k, cur, 0)
 
 
+@operation("exit_group", "exit of the process")
 def _exit_group(k: Kernel, cur: TaskStruct) -> Steps[None]:
     yield from do_group_exit(k, cur, 0)
 
 
-def _kill(_k: Kernel, target: TaskStruct, sig: int) -> Call:
-    def kill(k: Kernel, cur: TaskStruct) -> Steps[str]:
-        # A namespace's init is safe from its own children, not from its ancestors.
-        from_ancestor = cur.pid_ns is not target.pid_ns
-        yield from do_send_sig_info(
-            k, cur, target, sig, group=True, force=from_ancestor and sig == sched.SIGKILL
-        )
-        return ""
-
-    return kill
+def _wait4(k: Kernel, cur: TaskStruct, *, wall: bool) -> Steps[str]:
+    reaped = yield from do_wait(k, cur, wall=wall)
+    return reaped if isinstance(reaped, str) else f"reaped {reaped.name}"
 
 
-def _tgkill(_k: Kernel, target: TaskStruct, sig: int) -> Call:
-    def tgkill(k: Kernel, cur: TaskStruct) -> Steps[str]:
-        yield from do_send_sig_info(k, cur, target, sig, group=False)
-        return ""
-
-    return tgkill
+operation("wait", "wait for any child")(partial(_wait4, wall=False))
+operation("wait_all", "wait for any child, __WALL")(partial(_wait4, wall=True))
 
 
-def _sigchld(*, disposition: str | None = None, nocldwait: bool | None = None) -> Callable[[Kernel], Call]:
-    def sigaction(k: Kernel, cur: TaskStruct) -> Steps[str]:
-        del k
-        sighand = cur.sighand
-        assert sighand is not None
-        yield SET_HANDLER, sighand.siglock
-        acquire(cur, sighand.siglock)
-        if disposition is not None:
-            sighand.sigchld = disposition
-        if nocldwait is not None:
-            sighand.sa_nocldwait = nocldwait
-        release(cur, sighand.siglock)
-        return ""
-
-    return lambda _k: sigaction
-
-
-def _wait(*, wall: bool) -> Callable[[Kernel], Call]:
-    def wait4(k: Kernel, cur: TaskStruct) -> Steps[str]:
-        reaped = yield from do_wait(k, cur, wall=wall)
-        return reaped if isinstance(reaped, str) else f"reaped {reaped.name}"
-
-    return lambda _k: wait4
-
-
-def _ptrace(request: Callable[..., Steps[str]], *extra: int) -> Callable[[Kernel, TaskStruct], Call]:
-    def start(_k: Kernel, target: TaskStruct) -> Call:
-        return lambda k, cur: request(k, cur, target, *extra)
-
-    return start
-
-
-def _plain(function: Call) -> Callable[[Kernel], Call]:
-    return lambda _k: function
-
-
-def _memcg(
-    charge: Callable[[Kernel, TaskStruct, MemCgroup], Steps[Any]], otherwise: Call
-) -> Callable[[Kernel], Call]:
-    def allocate(k: Kernel, cur: TaskStruct) -> Steps[Any]:
-        if cur.memcg is None:
-            return (yield from otherwise(k, cur))
-        return (yield from charge(k, cur, cur.memcg))
-
-    return lambda _k: allocate
-
-
-def _oom_score_adj(_k: Kernel, target: TaskStruct, value: int) -> Call:
-    def write(k: Kernel, cur: TaskStruct) -> Steps[str]:
-        del cur
-        yield SCORE_ADJ
-        target.signal.oom_score_adj = value
-        first = sched.first_with_mm(target)
-        if first is None or target.vfork_done is not None:
-            return ""
-        for p in k.tasks.values():
-            # Processes that share the mm share the score, but for init and a vfork child.
-            if p.mm is first.mm and p.vfork_done is None and not sched.same_thread_group(p, k.init):
-                p.signal.oom_score_adj = value
-        return ""
-
-    return write
-
-
+@operation("subreaper", "become a child subreaper")
 def _subreaper(k: Kernel, cur: TaskStruct) -> Steps[str]:
     del k
     yield SUBREAPER
@@ -204,68 +175,98 @@ def _subreaper(k: Kernel, cur: TaskStruct) -> Steps[str]:
     return ""
 
 
-def _attach(_k: Kernel, target: TaskStruct, cgroup: FreezerCgroup) -> Call:
-    return lambda k, cur: cgroup_attach_task(k, cur, target.group_leader, cgroup)
+# Signals and ptrace
 
 
-def _memcg_attach(_k: Kernel, target: TaskStruct, memcg: MemCgroup) -> Call:
-    def attach(k: Kernel, cur: TaskStruct) -> Steps[str]:
-        yield MEMCG_ATTACH, k.css_set_lock
-        acquire(cur, k.css_set_lock)
-        for p in target.signal.threads:
-            if p.on_cgroup_list and p.memcg is not memcg:
-                if p.memcg is not None:
-                    p.memcg.tasks = list_del_rcu(p.memcg.tasks, p)
-                p.memcg = memcg
-                memcg.tasks.append(p)
-        mem_cgroup_commit_charge(k, target.signal, memcg)
-        release(cur, k.css_set_lock)
+@operation("kill", "send a signal to a process", target=TASK, sig=Arg.SIGNAL)
+def _kill(k: Kernel, cur: TaskStruct, target: TaskStruct, sig: int) -> Steps[str]:
+    # A namespace's init is safe from its own children, not from its ancestors.
+    from_ancestor = cur.pid_ns is not target.pid_ns
+    force = from_ancestor and sig == sched.SIGKILL
+    yield from do_send_sig_info(k, cur, target, sig, group=True, force=force)
+    return ""
+
+
+@operation("tgkill", "send a signal to a thread", target=TASK, sig=Arg.SIGNAL)
+def _tgkill(k: Kernel, cur: TaskStruct, target: TaskStruct, sig: int) -> Steps[str]:
+    yield from do_send_sig_info(k, cur, target, sig, group=False)
+    return ""
+
+
+def _sigaction(
+    k: Kernel, cur: TaskStruct, *, disposition: str | None = None, nocldwait: bool | None = None
+) -> Steps[str]:
+    del k
+    sighand = cur.sighand
+    assert sighand is not None
+    yield SET_HANDLER, sighand.siglock
+    acquire(cur, sighand.siglock)
+    if disposition is not None:
+        sighand.sigchld = disposition
+    if nocldwait is not None:
+        sighand.sa_nocldwait = nocldwait
+    release(cur, sighand.siglock)
+    return ""
+
+
+operation("ignore_sigchld", "set SIGCHLD to SIG_IGN")(partial(_sigaction, disposition=sched.SIG_IGN))
+operation("handle_sigchld", "install a handler for SIGCHLD")(
+    partial(_sigaction, disposition=sched.SIG_HANDLED)
+)
+operation("nocldwait", "set SA_NOCLDWAIT")(partial(_sigaction, nocldwait=True))
+for _name, _flags, _meaning in (
+    ("ptrace_attach", 0, "PTRACE_ATTACH: trace a thread and stop it"),
+    ("ptrace_seize", sched.PT_SEIZED, "PTRACE_SEIZE: trace a thread"),
+    (
+        "ptrace_seize_exit",
+        sched.PT_SEIZED | sched.PT_TRACE_EXIT,
+        "PTRACE_SEIZE with PTRACE_O_TRACEEXIT",
+    ),
+):
+    operation(_name, _meaning, target=TASK)(partial(ptrace_attach, flags=_flags))
+operation("ptrace_exitkill", "set PTRACE_O_EXITKILL", target=TASK)(
+    partial(ptrace_setoptions, options=sched.PT_EXITKILL)
+)
+operation("ptrace_cont", "PTRACE_CONT without a signal", target=TASK)(ptrace_resume)
+operation("ptrace_detach", "PTRACE_DETACH", target=TASK)(ptrace_detach)
+
+
+# Memory
+
+operation("alloc", "allocate until the global OOM killer runs", "kthread")(alloc_pages_slowpath)
+operation("fault", "page faults until the global OOM killer runs")(_handle_fault)
+
+
+@operation("charge", "a system call past the memory cgroup's limit")
+def _charge(k: Kernel, cur: TaskStruct) -> Steps[Any]:
+    if cur.memcg is None:
+        return (yield from alloc_pages_slowpath(k, cur))
+    return (yield from mem_cgroup_oom(k, cur, cur.memcg))
+
+
+@operation("charge_fault", "a page fault past the memory cgroup's limit")
+def _charge_fault(k: Kernel, cur: TaskStruct) -> Steps[Any]:
+    if cur.memcg is None:
+        return (yield from _handle_fault(k, cur))
+    return (yield from mem_cgroup_oom_synchronize(k, cur, cur.memcg))
+
+
+@operation("oom_score_adj", "write oom_score_adj", target=TASK, value=Arg.NUMBER)
+def _oom_score_adj(k: Kernel, cur: TaskStruct, target: TaskStruct, value: int) -> Steps[str]:
+    del cur
+    yield SCORE_ADJ
+    target.signal.oom_score_adj = value
+    first = sched.first_with_mm(target)
+    if first is None or target.vfork_done is not None:
         return ""
-
-    return attach
-
-
-def _freezer_state(*, freeze: bool) -> Callable[[Kernel, FreezerCgroup], Call]:
-    return lambda _k, cgroup: lambda k, cur: freezer_change_state(k, cur, cgroup, freeze=freeze)
-
-
-def _mkdir(_k: Kernel, name: str, parent: FreezerCgroup) -> Call:
-    def mkdir(k: Kernel, cur: TaskStruct) -> Steps[str]:
-        yield MAKE, k.freezer_mutex
-        if name in k.cgroups or k.cgroups.get(parent.name) is not parent:
-            return "EEXIST"
-        acquire(cur, k.freezer_mutex)
-        cgroup = FreezerCgroup(name, parent)
-        parent.children.append(cgroup)
-        k.cgroups[name] = cgroup
-        freezer_css_online(k, cgroup)
-        release(cur, k.freezer_mutex)
-        return ""
-
-    return mkdir
+    for p in k.tasks.values():
+        # Processes that share the mm share the score, but for init and a vfork child.
+        if p.mm is first.mm and p.vfork_done is None and not sched.same_thread_group(p, k.init):
+            p.signal.oom_score_adj = value
+    return ""
 
 
-def _rmdir(_k: Kernel, cgroup: FreezerCgroup) -> Call:
-    def rmdir(k: Kernel, cur: TaskStruct) -> Steps[str]:
-        yield REMOVE, k.freezer_mutex
-        if k.cgroups.get(cgroup.name) is not cgroup:
-            return "ENOENT"
-        if cgroup.tasks or cgroup.children or cgroup.parent is None:
-            return "EBUSY"
-        acquire(cur, k.freezer_mutex)
-        cgroup.parent.children.remove(cgroup)
-        del k.cgroups[cgroup.name]
-        freezer_css_offline(k, cgroup)
-        release(cur, k.freezer_mutex)
-        return ""
-
-    return rmdir
-
-
-MAKE = lock("freezer_css_online", "freezer_mutex")
-REMOVE = lock("freezer_css_offline", "freezer_mutex")
-
-
+@operation("io_submit", "leave asynchronous I/O in flight")
 def _io_submit(k: Kernel, cur: TaskStruct) -> Steps[str]:
     yield IO_SUBMIT
     if cur.mm is not None and not cur.mm.aio_in_flight:
@@ -274,111 +275,81 @@ def _io_submit(k: Kernel, cur: TaskStruct) -> Steps[str]:
     return ""
 
 
+# Control groups
+
+
+@operation("attach", "move a process to a freezer cgroup", target=TASK, cgroup=CGROUP)
+def _attach(k: Kernel, cur: TaskStruct, target: TaskStruct, cgroup: FreezerCgroup) -> Steps[str]:
+    return cgroup_attach_task(k, cur, target.group_leader, cgroup)
+
+
+@operation("memcg_attach", "move a process to a memory cgroup", target=TASK, memcg=Arg.MEMCG)
+def _memcg_attach(k: Kernel, cur: TaskStruct, target: TaskStruct, memcg: MemCgroup) -> Steps[str]:
+    yield MEMCG_ATTACH, k.css_set_lock
+    acquire(cur, k.css_set_lock)
+    for p in target.signal.threads:
+        if p.on_cgroup_list and p.memcg is not memcg:
+            if p.memcg is not None:
+                p.memcg.tasks = list_del_rcu(p.memcg.tasks, p)
+            p.memcg = memcg
+            memcg.tasks.append(p)
+    mem_cgroup_commit_charge(k, target.signal, memcg)
+    release(cur, k.css_set_lock)
+    return ""
+
+
+operation("freeze", "write FROZEN to freezer.state", cgroup=CGROUP)(
+    partial(freezer_change_state, freeze=True)
+)
+operation("thaw", "write THAWED to freezer.state", cgroup=CGROUP)(partial(freezer_change_state, freeze=False))
+operation("read_state", "read freezer.state", cgroup=CGROUP)(freezer_read)
+
+
+@operation("mkdir", "make a freezer cgroup below another", name=Arg.NEW_CGROUP, parent=CGROUP)
+def _mkdir(k: Kernel, cur: TaskStruct, name: str, parent: FreezerCgroup) -> Steps[str]:
+    yield MAKE, k.freezer_mutex
+    if name in k.cgroups or k.cgroups.get(parent.name) is not parent:
+        return "EEXIST"
+    acquire(cur, k.freezer_mutex)
+    cgroup = FreezerCgroup(name, parent)
+    parent.children.append(cgroup)
+    k.cgroups[name] = cgroup
+    freezer_css_online(k, cgroup)
+    release(cur, k.freezer_mutex)
+    return ""
+
+
+@operation("rmdir", "remove an empty freezer cgroup", cgroup=CGROUP)
+def _rmdir(k: Kernel, cur: TaskStruct, cgroup: FreezerCgroup) -> Steps[str]:
+    yield REMOVE, k.freezer_mutex
+    if k.cgroups.get(cgroup.name) is not cgroup:
+        return "ENOENT"
+    if cgroup.tasks or cgroup.children or cgroup.parent is None:
+        return "EBUSY"
+    acquire(cur, k.freezer_mutex)
+    cgroup.parent.children.remove(cgroup)
+    del k.cgroups[cgroup.name]
+    freezer_css_offline(k, cgroup)
+    release(cur, k.freezer_mutex)
+    return ""
+
+
+# Power management, and what nobody asks for
+
+operation("suspend", "write mem to /sys/power/state")(pm_suspend)
+operation("hibernate", "write disk to /sys/power/state")(hibernate)
+operation("snapshot_freeze", "SNAPSHOT_FREEZE: freeze_processes() alone")(_snapshot_freeze)
+operation("snapshot_unfreeze", "SNAPSHOT_UNFREEZE")(_snapshot_unfreeze)
+operation("sysrq_f", "SysRq-f on the keyboard", "event")(sysrq_handle_moom)
+operation("wakeup", "the power button resumes the machine", "event")(pm_wakeup)
+operation("io_complete", "the devices finish all I/O in flight", "event")(io_complete)
+
+
+@operation("memory_pressure", "from now on dying tasks allocate too", "event")
 def _pressure(k: Kernel) -> None:
     k.memory_pressure = True
 
 
+@operation("kill_allocating_task", "sysctl vm.oom_kill_allocating_task = 1", "event")
 def _kill_allocating(k: Kernel) -> None:
     k.sysctl_oom_kill_allocating_task = True
-
-
-_T, _N = Arg.TASK, Arg.NEW
-_VM, _THREAD = sched.CLONE_VM, sched.CLONE_VM | sched.CLONE_SIGHAND | sched.CLONE_THREAD
-for _row in (
-    ("clone", "user", (_N,), _clone(_THREAD), "start a thread"),
-    ("fork", "user", (_N,), _clone(0), "fork a process"),
-    (
-        "vfork",
-        "user",
-        (_N,),
-        _clone(_VM | sched.CLONE_VFORK),
-        "fork a process and wait until it execs or exits",
-    ),
-    ("clone_vm", "user", (_N,), _clone(_VM), "a process that shares the mm but not the signal handlers"),
-    (
-        "clone_sighand",
-        "user",
-        (_N,),
-        _clone(_VM | sched.CLONE_SIGHAND),
-        "a process that shares mm and handlers",
-    ),
-    ("clone_parent", "user", (_N,), _clone(sched.CLONE_PARENT), "a process that becomes a sibling"),
-    ("clone_nosig", "user", (_N,), _clone(0, sched.SIGUSR1), "a process whose exit signal is SIGUSR1"),
-    ("clone_newpid", "user", (_N,), _clone(sched.CLONE_NEWPID), "the init of a new pid namespace"),
-    ("exit", "user", (), _plain(_exit), "exit of this thread alone (pthread_exit)"),
-    ("exit_group", "user", (), _plain(_exit_group), "exit of the process"),
-    ("kill", "user", (_T, Arg.SIGNAL), _kill, "send a signal to a process"),
-    ("tgkill", "user", (_T, Arg.SIGNAL), _tgkill, "send a signal to a thread"),
-    ("ignore_sigchld", "user", (), _sigchld(disposition=sched.SIG_IGN), "set SIGCHLD to SIG_IGN"),
-    ("handle_sigchld", "user", (), _sigchld(disposition=sched.SIG_HANDLED), "install a handler for SIGCHLD"),
-    ("nocldwait", "user", (), _sigchld(nocldwait=True), "set SA_NOCLDWAIT"),
-    ("wait", "user", (), _wait(wall=False), "wait for any child"),
-    ("wait_all", "user", (), _wait(wall=True), "wait for any child, __WALL"),
-    ("execve", "user", (), _plain(execve), "run another program"),
-    ("ptrace_attach", "user", (_T,), _ptrace(ptrace_attach, 0), "PTRACE_ATTACH: trace a thread and stop it"),
-    ("ptrace_seize", "user", (_T,), _ptrace(ptrace_attach, sched.PT_SEIZED), "PTRACE_SEIZE: trace a thread"),
-    (
-        "ptrace_seize_exit",
-        "user",
-        (_T,),
-        _ptrace(ptrace_attach, sched.PT_SEIZED | sched.PT_TRACE_EXIT),
-        "PTRACE_SEIZE with PTRACE_O_TRACEEXIT",
-    ),
-    (
-        "ptrace_exitkill",
-        "user",
-        (_T,),
-        _ptrace(ptrace_setoptions, sched.PT_EXITKILL),
-        "set PTRACE_O_EXITKILL",
-    ),
-    ("ptrace_cont", "user", (_T,), _ptrace(ptrace_resume), "PTRACE_CONT without a signal"),
-    ("ptrace_detach", "user", (_T,), _ptrace(ptrace_detach), "PTRACE_DETACH"),
-    ("alloc", "kthread", (), _plain(alloc_pages_slowpath), "allocate until the global OOM killer runs"),
-    ("fault", "user", (), _plain(handle_fault), "page faults until the global OOM killer runs"),
-    (
-        "charge",
-        "user",
-        (),
-        _memcg(mem_cgroup_oom, alloc_pages_slowpath),
-        "a system call past the memory cgroup's limit",
-    ),
-    (
-        "charge_fault",
-        "user",
-        (),
-        _memcg(mem_cgroup_oom_synchronize, handle_fault),
-        "a page fault past the memory cgroup's limit",
-    ),
-    ("oom_score_adj", "user", (_T, Arg.NUMBER), _oom_score_adj, "write oom_score_adj"),
-    ("subreaper", "user", (), _plain(_subreaper), "become a child subreaper"),
-    ("attach", "user", (_T, Arg.CGROUP), _attach, "move a process to a freezer cgroup"),
-    ("memcg_attach", "user", (_T, Arg.MEMCG), _memcg_attach, "move a process to a memory cgroup"),
-    ("freeze", "user", (Arg.CGROUP,), _freezer_state(freeze=True), "write FROZEN to freezer.state"),
-    ("thaw", "user", (Arg.CGROUP,), _freezer_state(freeze=False), "write THAWED to freezer.state"),
-    (
-        "read_state",
-        "user",
-        (Arg.CGROUP,),
-        lambda _k, cgroup: lambda k, cur: freezer_read(k, cur, cgroup),
-        "read freezer.state",
-    ),
-    ("mkdir", "user", (Arg.NEW_CGROUP, Arg.CGROUP), _mkdir, "make a freezer cgroup below another"),
-    ("rmdir", "user", (Arg.CGROUP,), _rmdir, "remove an empty freezer cgroup"),
-    ("suspend", "user", (), _plain(power.pm_suspend), "write mem to /sys/power/state"),
-    ("hibernate", "user", (), _plain(power.hibernate), "write disk to /sys/power/state"),
-    (
-        "snapshot_freeze",
-        "user",
-        (),
-        _plain(power.snapshot_freeze),
-        "SNAPSHOT_FREEZE: freeze_processes() alone",
-    ),
-    ("snapshot_unfreeze", "user", (), _plain(power.snapshot_unfreeze), "SNAPSHOT_UNFREEZE"),
-    ("io_submit", "user", (), _plain(_io_submit), "leave asynchronous I/O in flight"),
-    ("sysrq_f", "event", (), sysrq_handle_moom, "SysRq-f on the keyboard"),
-    ("wakeup", "event", (), power.pm_wakeup, "the power button resumes the machine"),
-    ("io_complete", "event", (), io_complete, "the devices finish all I/O in flight"),
-    ("memory_pressure", "event", (), _pressure, "from now on dying tasks allocate too"),
-    ("kill_allocating_task", "event", (), _kill_allocating, "sysctl vm.oom_kill_allocating_task = 1"),
-):
-    _operation(*_row)

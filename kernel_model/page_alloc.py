@@ -66,7 +66,7 @@ def alloc_pages_slowpath(k: Kernel, cur: TaskStruct) -> Steps[bool]:
         cur.state = TASK_RUNNING
 
 
-def handle_fault(k: Kernel, cur: TaskStruct) -> Steps[None]:
+def _handle_fault(k: Kernel, cur: TaskStruct) -> Steps[None]:
     """A user page fault that finds nothing free, again and again (mm/oom_kill.c, pagefault_out_of_memory)."""
     before = k.freed
     while True:
@@ -154,7 +154,7 @@ def sysrq_handle_moom(k: Kernel) -> None:
     wake_up_state(k.kworker, TASK_INTERRUPTIBLE)
 
 
-def kworker(k: Kernel, cur: TaskStruct) -> Steps[None]:
+def _kworker(k: Kernel, cur: TaskStruct) -> Steps[None]:
     """The worker of the system workqueue: moom_callback, and allocations that a scenario gives it (kernel/workqueue.c)."""
     while True:
         cur.state = TASK_INTERRUPTIBLE
@@ -173,7 +173,7 @@ def kworker(k: Kernel, cur: TaskStruct) -> Steps[None]:
             cur.result = yield from work(k, cur)
 
 
-def freezable_kthread(k: Kernel, cur: TaskStruct) -> Steps[None]:
+def _freezable_kthread(k: Kernel, cur: TaskStruct) -> Steps[None]:
     """A kernel thread that freezes, such as kswapd (mm/vmscan.c): freeze_kernel_threads() waits for it."""
     while True:
         yield from try_to_freeze(k, cur)

@@ -16,7 +16,7 @@ import difflib
 import inspect
 import pkgutil
 from collections.abc import Callable, Mapping
-from functools import lru_cache, update_wrapper
+from functools import lru_cache, partial, update_wrapper
 from importlib import import_module
 from types import CellType, FunctionType, ModuleType
 from typing import Any, ParamSpec, TypeVar, cast
@@ -80,10 +80,13 @@ class Image:
 
 
 def base_functions() -> dict[str, FunctionType]:
-    """Every function of kernel_model that a variant may replace, by name, in the order of files and lines."""
-    return {
-        f.__name__: f for module in _modules() for f in _defined_in(module) if not f.__name__.startswith("_")
-    }
+    """Every function of the C source that a variant may replace, by name, in the order of files and lines."""
+    return {name: f for name, f in _all_functions().items() if not name.startswith("_")}
+
+
+def _all_functions() -> dict[str, FunctionType]:
+    """Those that only the model has, too: they have an underscore, and a base of its own may replace them."""
+    return {f.__name__: f for module in _modules() for f in _defined_in(module)}
 
 
 def _defined_in(module: ModuleType) -> list[FunctionType]:
@@ -104,7 +107,7 @@ def _modules() -> list[ModuleType]:
 @lru_cache(maxsize=64)
 def link(variant: Variant) -> Image:
     """The kernel of this variant, ready to boot.  Raises LinkError for a replacement that does not fit."""
-    base, final = base_functions(), variant.functions()
+    base, final = _all_functions(), variant.functions()
     for name, new in final.items():
         _check(name, new, base)
     missing = [n for n, f in base.items() if f.__module__ == PROTOTYPES and n not in final]
@@ -160,8 +163,8 @@ def _yields(function: FunctionType) -> bool:
 
 
 def _does(operation: Any) -> FunctionType:
-    function: FunctionType = operation.start
-    return function
+    start: Any = operation.start
+    return cast("FunctionType", start.func if isinstance(start, partial) else start)
 
 
 class _Linker:
@@ -204,6 +207,8 @@ class _Linker:
             # Under another name it is the one that was imported: a replacement may call what it replaces.
             renamed = name not in ("", value.__name__)
             return self.function(value if renamed else self._standing.get(id(value), value))
+        if isinstance(value, partial):
+            return partial(self.value(value.func), *value.args, **value.keywords)
         if isinstance(value, ModuleType) and self._is_ours(value.__name__):
             return self._module(value)
         if isinstance(value, dict) and name != "__builtins__":
@@ -216,7 +221,7 @@ class _Linker:
     def _functions_of(self, value: Any) -> dict[str, FunctionType]:
         """An operation holds the function that does it."""
         fields = {f.name: getattr(value, f.name) for f in attrs.fields(type(value))}
-        return {n: self.value(v) for n, v in fields.items() if isinstance(v, FunctionType)}
+        return {n: self.value(v) for n, v in fields.items() if isinstance(v, FunctionType | partial)}
 
     def _module(self, module: ModuleType) -> ModuleType:
         """For ``module.function()``."""

@@ -26,36 +26,6 @@ COLUMN = 32
 HALF = 38
 LONG_SLEEP = 1000
 PREEMPT = ("<PREEMPT>",)
-# Frames of the model that the C source has not: a reader would look for them in vain.
-HELPERS = frozenset(
-    {
-        "allocate",
-        "attach",
-        "become_leader",
-        "coredump_wait_in_exit_mm",
-        "device_phase",
-        "down_read_mmap_sem",
-        "exit_accounting",
-        "exit_files_and_namespaces",
-        "freezable_kthread",
-        "freeze_pass",
-        "handle_fault",
-        "kill",
-        "kill_sharers",
-        "killed",
-        "kworker",
-        "mkdir",
-        "rmdir",
-        "sigaction",
-        "snapshot_freeze",
-        "snapshot_unfreeze",
-        "tell_tasks",
-        "tgkill",
-        "user_mode",
-        "wait4",
-        "write",
-    }
-)
 _NOT_CALLED = frozenset({"user mode", "worker_thread", "the clock"})
 Path = tuple[tuple[str, int], ...]
 Segment = list[Request | Step | Rest]
@@ -328,8 +298,13 @@ def call_paths(steps: Iterable[Step]) -> list[Path]:
     return paths
 
 
+def in_source(function: str) -> bool:
+    """The C source has it: names of the model's own functions begin with an underscore, and a reader would look for them in vain."""
+    return not function.startswith("_")
+
+
 def _path(step: Step, stack: Sequence[tuple[str, int]]) -> Path:
-    path = [(name, number) for name, number in stack if name not in HELPERS and not name.startswith("_")]
+    path = [(name, number) for name, number in stack if in_source(name)]
     function = step.point[0]
     if function in _NOT_CALLED:
         return ()

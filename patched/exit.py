@@ -5,11 +5,11 @@ from __future__ import annotations
 from kernel_model.cgroup_freezer import cgroup_exit
 from kernel_model.core import wake_up_state
 from kernel_model.exit import (
-    coredump_wait_in_exit_mm,
+    _coredump_wait_in_exit_mm,
+    _down_read_mmap_sem,
+    _exit_accounting,
+    _exit_files_and_namespaces,
     do_task_dead,
-    down_read_mmap_sem,
-    exit_accounting,
-    exit_files_and_namespaces,
     exit_io_context,
     exit_signal,
     exit_signals,
@@ -78,10 +78,10 @@ def exit_mm(k: Kernel, tsk: TaskStruct) -> Steps[None]:
     yield from mm_release(tsk)
     if mm is None:
         return
-    yield from down_read_mmap_sem(tsk, mm)
+    yield from _down_read_mmap_sem(tsk, mm)
     core_state = mm.core_state
     if core_state is not None:
-        yield from coredump_wait_in_exit_mm(k, tsk, mm, core_state)
+        yield from _coredump_wait_in_exit_mm(k, tsk, mm, core_state)
     yield MM_NULL, tsk.alloc_lock
     acquire(tsk, tsk.alloc_lock)
     tsk.mm = None
@@ -136,11 +136,11 @@ def do_exit(k: Kernel, tsk: TaskStruct, code: int) -> Steps[None]:
     yield LIVE
     tsk.signal.live -= 1
     group_dead = tsk.signal.live == 0
-    yield from exit_accounting(k, tsk)
+    yield from _exit_accounting(k, tsk)
 
     yield from exit_mm(k, tsk)
 
-    yield from exit_files_and_namespaces(k, tsk, group_dead=group_dead)
+    yield from _exit_files_and_namespaces(k, tsk, group_dead=group_dead)
     yield from cgroup_exit(k, tsk)
 
     if tsk.io_context:

@@ -361,7 +361,7 @@ MUTATIONS = {
     ),
     "forget SIGKILL to sharers": Mutation(
         oom_kill,
-        "kill_sharers",
+        "_kill_sharers",
         (("yield from do_send_sig_info(k, cur, p, SIGKILL, group=True, force=True)", "pass"),),
         "kill a group that shares its mm",
         "observation",
@@ -457,7 +457,7 @@ MUTATIONS = {
         "do_exit",
         (
             ("    if tsk.io_context:\n        exit_io_context(k, tsk)\n", ""),
-            ("    yield from exit_files", "    exit_io_context(k, tsk)\n    yield from exit_files"),
+            ("    yield from _exit_files", "    exit_io_context(k, tsk)\n    yield from _exit_files"),
         ),
         "exit",
         "no-io-after-io-context",

@@ -16,9 +16,9 @@ from kernel_model.core import wake_up_process
 from kernel_model.locking import acquire, release
 from kernel_model.oom import OomControl
 from kernel_model.oom_kill import out_of_memory
-from kernel_model.operations import Arg, Call, Operation
+from kernel_model.operations import Arg, Operation
 from kernel_model.page_alloc import MEMCG_OOM
-from kernel_model.power.main import PM_TRYLOCK, device_phase, finish
+from kernel_model.power.main import PM_TRYLOCK, _device_phase, finish
 from kernel_model.power.process import freeze_processes, thaw_processes
 from kernel_model.preempt import POINTS, Kind, PreemptionPoint, Steps
 from kernel_model.sched import PF_NOFREEZE, TASK_RUNNING, TASK_UNINTERRUPTIBLE, Kernel, TaskStruct
@@ -44,29 +44,25 @@ def suspend_user_space(k: Kernel, cur: TaskStruct) -> Steps[str]:
     k.pm_wakeup = False
     error = yield from freeze_processes(k, cur)
     if not error:
-        yield from device_phase(k, cur)
+        yield from _device_phase(k, cur)
         yield from thaw_processes(k, cur)
     release(cur, k.pm_mutex)
     return finish(k, cur, "suspend", error)
 
 
-def press_power_button(_k: Kernel, suspender: TaskStruct) -> Call:
+def press_power_button(k: Kernel, cur: TaskStruct, suspender: TaskStruct) -> Steps[None]:
     """Wakes the machine at any time after it went to sleep: until then there is nothing to see, whenever one looks.
 
     As pm_wakeup(), which asks of every task whether it waits for this: here it is known who does.
     """
-
-    def press(k: Kernel, cur: TaskStruct) -> Steps[None]:
-        while k.pm_phase != "suspended":
-            cur.state = TASK_UNINTERRUPTIBLE
-            cur.polling = True
-            yield BUTTON
-        cur.state = TASK_RUNNING
-        cur.polling = False
-        k.pm_wakeup = True
-        wake_up_process(suspender)
-
-    return press
+    while k.pm_phase != "suspended":
+        cur.state = TASK_UNINTERRUPTIBLE
+        cur.polling = True
+        yield BUTTON
+    cur.state = TASK_RUNNING
+    cur.polling = False
+    k.pm_wakeup = True
+    wake_up_process(suspender)
 
 
 def never_freeze(_k: Kernel, task: TaskStruct) -> None:
@@ -88,11 +84,11 @@ def never_reap(_k: Kernel, task: TaskStruct) -> None:
 
 
 EXTRA = (
-    Operation("suspend_user_space", "user", (), lambda _k: suspend_user_space, ""),
-    Operation("press_power_button", "kthread", (Arg.TASK,), press_power_button, ""),
-    Operation("never_freeze", "event", (Arg.TASK,), never_freeze, ""),
-    Operation("charge_once", "user", (), lambda _k: charge_once, ""),
-    Operation("never_reap", "event", (Arg.TASK,), never_reap, ""),
+    Operation("suspend_user_space", "user", {}, suspend_user_space, ""),
+    Operation("press_power_button", "kthread", {"suspender": Arg.TASK}, press_power_button, ""),
+    Operation("never_freeze", "event", {"task": Arg.TASK}, never_freeze, ""),
+    Operation("charge_once", "user", {}, charge_once, ""),
+    Operation("never_reap", "event", {"task": Arg.TASK}, never_reap, ""),
 )
 
 

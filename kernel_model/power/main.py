@@ -19,7 +19,7 @@ SNAPSHOT_OWNER = point("snapshot_ioctl", "SNAPSHOT_UNFREEZE: frozen by this proc
 SYSTEM_SLEEP = lock("lock_system_sleep", "pm_mutex")
 
 
-def device_phase(k: Kernel, cur: TaskStruct) -> Steps[None]:
+def _device_phase(k: Kernel, cur: TaskStruct) -> Steps[None]:
     """Devices are down from here until somebody wakes the machine."""
     yield DEVICES
     events.pm_phase(k, "suspended")
@@ -42,7 +42,7 @@ def pm_suspend(k: Kernel, cur: TaskStruct) -> Steps[str]:
     if not error:
         error = yield from freeze_kernel_threads(k, cur)
         if not error:
-            yield from device_phase(k, cur)
+            yield from _device_phase(k, cur)
             yield DEVICES_UP
             events.pm_phase(k, "disabled")
         yield from thaw_processes(k, cur)
@@ -87,7 +87,7 @@ def hibernate(k: Kernel, cur: TaskStruct) -> Steps[str]:
     return finish(k, cur, "hibernate", error)
 
 
-def snapshot_freeze(k: Kernel, cur: TaskStruct) -> Steps[str]:
+def _snapshot_freeze(k: Kernel, cur: TaskStruct) -> Steps[str]:
     """SNAPSHOT_FREEZE of /dev/snapshot: freeze_processes() alone, kernel threads go on (kernel/power/user.c)."""
     yield from lock_system_sleep(k, cur)
     error = ""
@@ -99,7 +99,7 @@ def snapshot_freeze(k: Kernel, cur: TaskStruct) -> Steps[str]:
     return finish(k, cur, "snapshot_freeze", error)
 
 
-def snapshot_unfreeze(k: Kernel, cur: TaskStruct) -> Steps[str]:
+def _snapshot_unfreeze(k: Kernel, cur: TaskStruct) -> Steps[str]:
     """SNAPSHOT_UNFREEZE of /dev/snapshot (kernel/power/user.c)."""
     yield SNAPSHOT_OWNER
     yield from snapshot_release(k, cur)

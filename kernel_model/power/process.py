@@ -34,7 +34,7 @@ def all_threads(k: Kernel) -> tuple[TaskStruct, ...]:
     return tuple(t for p in k.tasks.values() if p.group_leader is p and p.hashed for t in p.signal.threads)
 
 
-def freeze_pass(k: Kernel, cur: TaskStruct) -> Steps[bool]:
+def _freeze_pass(k: Kernel, cur: TaskStruct) -> Steps[bool]:
     """One pass over all threads under tasklist_lock; True if some have yet to freeze."""
     todo = False
     yield PASS, k.tasklist_lock
@@ -56,7 +56,7 @@ def try_to_freeze_tasks(k: Kernel, cur: TaskStruct) -> Steps[bool]:
     """Pass after pass until everybody is frozen (True) or 20 s are over (kernel/power/process.c)."""
     end = k.clock + FREEZE_TIMEOUT
     while True:
-        todo = yield from freeze_pass(k, cur)
+        todo = yield from _freeze_pass(k, cur)
         if not todo or k.clock >= end:
             break
         # A pass that can't see anything new would only repeat itself: then the clock goes on to the time-out.

@@ -9,7 +9,7 @@ import attrs
 
 from kernel_model.variant import Variant
 from oom_review import draw, scenario_file
-from oom_review.columns import HELPERS, lockstep_trace_columns, trace_columns
+from oom_review.columns import in_source, lockstep_trace_columns, trace_columns
 from oom_review.errors import BadInput
 from oom_review.happens_before import words as edge_words
 from oom_review.lanes import Frame, frames, layout, notable, shown_tasks
@@ -249,7 +249,7 @@ def _step(step: Step, strings: _Strings, explored: Sequence[Alternative]) -> dic
         "function": strings(step.point[0]),
         "step": strings(step.point[1]),
         "source": strings(step.source),
-        "calls": [strings(c) for c in step.calls if c not in HELPERS],
+        "calls": [strings(c) for c in step.calls if in_source(c)],
         "seen": [strings(words(e)) for e in step.seen],
         "edges": [[strings(edge_words(e)), strings(e.task)] for e in step.edges],
         "ready": strings(ready),

@@ -18,7 +18,7 @@ from pages import data, made
 from playwright.sync_api import Browser, Page, expect
 
 from kernel_model.events import KINDS
-from oom_review.columns import HELPERS
+from oom_review.columns import in_source
 from oom_review.differences import DIFFERENCES
 from oom_review.happens_before import Edge
 from oom_review.happens_before import words as edge_words
@@ -176,7 +176,7 @@ def said(
         "cause": "",
         "others": others(entry, explored),
         "marked": False,
-        "calls": " → ".join(f"{c}()" for c in entry.get("calls", []) if c not in HELPERS),
+        "calls": " → ".join(f"{c}()" for c in entry.get("calls", []) if in_source(c)),
         "seen": seen
         + [e for e in edges if e not in seen]
         + [f"✗ broken: {claim}" for claim in entry.get("broken", [])],
