@@ -26,6 +26,7 @@ from kernel_model.sched import (
     TASK_WAKEKILL,
     TIF_SIGPENDING,
     FreezerCgroup,
+    Jiffies,
     Kernel,
     MemCgroup,
     MmStruct,
@@ -126,7 +127,7 @@ class Machine:
         """All of them, in the order of their pids."""
         return [t for t in self.k.tasks.values() if t.at is not None and self.runnable(t)]
 
-    def sleepers_due(self) -> tuple[int, TaskStruct] | None:
+    def sleepers_due(self) -> tuple[Jiffies, TaskStruct] | None:
         """The next timer: when, and whose; None if no sleep has an end."""
         sleepers = [t for t in self.k.tasks.values() if t.state and (t.timer is not None or t.polling)]
         due = [(when, t.pid) for t in sleepers if (when := self._due(t)) is not None]
@@ -135,7 +136,7 @@ class Machine:
         when, pid = min(due)
         return when, self.k.tasks[pid]
 
-    def _due(self, t: TaskStruct) -> int | None:
+    def _due(self, t: TaskStruct) -> Jiffies | None:
         if t.at is None or frozen(t):
             return None
         # A poller that could see something new looks again at once; others wait for their timer, killable sleeps for somebody.

@@ -15,6 +15,23 @@ from kernel_model.locking import Lock
 from kernel_model.preempt import Steps, Yield
 from kernel_model.variant import Variant
 
+
+class Jiffies(int):
+    """A time of the logical clock: what is added to it is one, too, so that whoever keeps one is known to keep a time."""
+
+    __slots__ = ()
+
+    def __add__(self, ms: int) -> Jiffies:
+        """So much later."""
+        return Jiffies(int(self) + ms)
+
+    __radd__ = __add__
+
+    def __sub__(self, other: int) -> int:
+        """So much earlier; or how much later than another time."""
+        return int(self) - other if isinstance(other, Jiffies) else Jiffies(int(self) - other)
+
+
 # task_struct.state and exit_state
 TASK_RUNNING = 0
 TASK_INTERRUPTIBLE = 1
@@ -239,7 +256,7 @@ class TaskStruct:
     oom_reaper_listed: bool = False
     alloc_lock: Lock = attrs.field(init=False)
     held: list[Lock] = attrs.Factory(list)
-    timer: int | None = None
+    timer: Jiffies | None = None
     polling: bool = False
     seen_progress: int = -1
     restless: bool = False
@@ -269,7 +286,7 @@ class Kernel:
 
     variant: Variant
     ret_from_fork: Callable[[Kernel, TaskStruct], None]
-    clock: int = 0
+    clock: Jiffies = Jiffies(0)  # noqa: RUF009 - never changed in place
     tasks: dict[int, TaskStruct] = attrs.Factory(dict)
     events: list[Any] = attrs.Factory(list)
     progress: int = 0

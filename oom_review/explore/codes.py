@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from copy import copy
 from functools import partial
-from types import CodeType, FunctionType, GeneratorType
+from types import FunctionType
 from typing import Any
 
 import attrs
 
-from kernel_model.fork import CloneArgs
-from kernel_model.oom import OomControl
 from kernel_model.preempt import PreemptionPoint
-from kernel_model.sched import Kernel, TaskStruct
+from kernel_model.sched import Jiffies, Kernel, TaskStruct
 from oom_review.explore.fields import FIELDS, RAW, REAL, Kind, name_of
+from oom_review.explore.frames import Unseen, held
 
-# The names under which functions of the kernel keep what they walk with preemption points in between; a test holds them to it.
-WALKED = ("threads", "candidates", "dead", "moved", "tree")
-_PLAIN = frozenset({int, str, bool, type(None)})
+_PLAIN = frozenset({int, str, bool, float, bytes, type(None)})
 
 
 class Coder:
@@ -27,6 +25,7 @@ class Coder:
         """Nothing was met yet."""
         self.k = k
         self.met: dict[int, tuple[Any, type]] = {}
+        self._in_a_field = False
 
     def code(self, v: Any) -> Hashable:
         """Any value that a field or a local holds."""
@@ -42,12 +41,25 @@ class Coder:
         if kind is list or kind is tuple:
             return tuple([self.code(item) for item in v])
         if kind is set or kind is frozenset:
-            return frozenset(v)
+            return frozenset([self.code(item) for item in v])
         if kind is dict:
-            return tuple(v)
+            return tuple([self._item(key, value) for key, value in v.items()])
         if kind is PreemptionPoint:
             return v.function, v.step
         return self._rare(v, kind)
+
+    def _item(self, key: Hashable, value: Any) -> Hashable:
+        """A task under its pid has no further name."""
+        code = self.code(value)
+        return key if code == ("task", key) else (self.code(key), code)
+
+    def field(self, v: Any) -> Hashable:
+        """What a structure's field holds: nothing that changes without the explorer's knowledge."""
+        self._in_a_field = True
+        try:
+            return self.code(v)
+        finally:
+            self._in_a_field = False
 
     def _new_task(self, v: TaskStruct) -> Hashable:
         """A task that only its maker knows: with all that it holds."""
@@ -59,45 +71,55 @@ class Coder:
         return ("new task", RAW(v, "pid"), *fields)
 
     def _rare(self, v: Any, kind: type) -> Hashable:
+        if kind is Jiffies:
+            return "time", int(v) - RAW(self.k, "clock")
         if isinstance(v, int):
-            return v.told()  # type: ignore[attr-defined, no-any-return]
-        if kind is OomControl:
-            return ("oc", *[self.code(getattr(v, a.name)) for a in attrs.fields(OomControl)])
-        if kind is CloneArgs:
-            return v.name, v.flags, v.exit_signal
+            return v.told() if hasattr(v, "told") else (kind.__name__, int(v))
         if kind is partial:
-            return (
-                id(v.func.__code__),
-                self.code(v.args),
-                tuple([(n, self.code(i)) for n, i in v.keywords.items()]),
-            )
+            return tuple([self.code(part) for part in (v.func, v.args, v.keywords)])
         if kind is FunctionType:
-            return id(v.__code__), tuple([self.code(c.cell_contents) for c in v.__closure__ or ()])
-        if kind is GeneratorType:
-            return "the next frame"
+            cells = [cell.cell_contents for cell in v.__closure__ or ()]
+            return id(v.__code__), *[self.code(part) for part in (*cells, *(v.__defaults__ or ()))]
         if hasattr(v, "real"):
             return self.code(v.real)
-        raise TypeError(f"a local of a kernel context holds {v!r}, which has no code")
+        if attrs.has(kind):
+            if self._in_a_field and not is_frozen(v):
+                raise Unseen(f"{v!r} can change unseen: it is no structure of kernel_model, and not frozen")
+            return (kind.__name__, *[self.code(getattr(v, a.name)) for a in attrs.fields(kind)])
+        raise Unseen(f"{v!r} has no code")
 
     def context(self, t: TaskStruct) -> tuple[Hashable, ...]:
-        """The chain of suspended frames, outermost first; a local with the name ``end`` is a time, relative to the clock."""
+        """The chain of suspended frames, outermost first.  Raises Unseen for a local that has no code."""
         parts: list[Hashable] = []
         generator: Any = RAW(t, "context")
         while generator is not None:
-            frame = generator.gi_frame
-            found = dict(frame.f_locals)
-            if "_i" in found:
-                walked = walked_by(frame.f_code)
-                found[walked] = found[walked][found.pop("_i") + 1 :]
-            if "end" in found:
-                found["end"] -= RAW(self.k, "clock")
-            parts.append(
-                (id(frame.f_code), frame.f_lasti, *[(n, self.code(found[n])) for n in sorted(found)])
-            )
-            generator = generator.gi_yieldfrom
+            frame, below = generator.gi_frame, generator.gi_yieldfrom
+            found = held(frame)
+            code = frame.f_code
+            try:
+                values = [(n, None if found[n] is below else self.code(found[n])) for n in sorted(found)]
+            except Unseen as error:
+                name = next(n for n in sorted(found) if found[n] is not below and not self.has_code(found[n]))
+                raise Unseen(f"{code.co_qualname}: the local {name!r}: {error}") from error
+            parts.append((id(code), frame.f_lasti, *values))
+            generator = below
         return tuple(parts)
 
+    def has_code(self, v: Any) -> bool:
+        """Nothing in it is unseen."""
+        try:
+            self.code(v)
+        except Unseen:
+            return False
+        return True
 
-def walked_by(code: CodeType) -> str:
-    """The local that the function walks with enumerate(), counting in ``_i``: what lies behind it is not looked at again."""
-    return next(name for name in WALKED if name in code.co_varnames)
+
+def is_frozen(v: Any) -> bool:
+    """Of an attrs object: its fields can't be set."""
+    trial = copy(v)
+    try:
+        for a in attrs.fields(type(v)):
+            setattr(trial, a.name, getattr(v, a.name))
+    except attrs.exceptions.FrozenInstanceError:
+        return True
+    return not attrs.fields(type(v))

@@ -220,7 +220,7 @@ class Recorder:
         self._adopted = []
 
     def adopt(self, x: Any) -> None:
-        """Record this structure from here on, and whatever is in this container or closure."""
+        """Record this structure from here on, and whatever this container, closure or other object of its own holds."""
         shadow = SHADOWS.get(type(x))
         if shadow is not None:
             if isinstance(x, TaskStruct) and RAW(self.k, "tasks").get(RAW(x, "pid")) is not x:
@@ -228,7 +228,7 @@ class Recorder:
                 return
             x.__class__ = shadow
             self._adopted.append(x)
-        elif type(x) in (list, tuple):
+        elif type(x) in (list, tuple, set, frozenset):
             for item in x:
                 self.adopt(item)
         elif type(x) is ListView:
@@ -237,11 +237,13 @@ class Recorder:
             for item in x.values():
                 self.adopt(item)
         elif type(x) is FunctionType:
-            for cell in x.__closure__ or ():
-                self.adopt(cell.cell_contents)
+            self.adopt([cell.cell_contents for cell in x.__closure__ or ()])
+            self.adopt(x.__defaults__ or ())
         elif type(x) is partial:
-            self.adopt(x.args)
-            self.adopt(x.keywords)
+            self.adopt((x.func, x.args, x.keywords))
+        elif type(x) not in REAL and attrs.has(type(x)):
+            for a in attrs.fields(type(x)):
+                self.adopt(getattr(x, a.name))
 
     def _adopt_new(self, p: TaskStruct) -> None:
         """A task that only its maker knows is part of its maker's frames; what it shares is not."""
@@ -275,7 +277,7 @@ class Recorder:
             return value if isinstance(value, str) and value in RESTART else None
         if name == "readers":
             return frozenset([self.coder.code(holder) for holder in value])
-        return self.coder.code(value)
+        return self.coder.field(value)
 
     def test(self, e: Entry, part: Part) -> None:
         """What the step does from here on depends on this."""

@@ -8,11 +8,11 @@ import attrs
 import pytest
 
 from kernel_model.preempt import Kind
-from kernel_model.sched import Kernel, TaskStruct
+from kernel_model.sched import Jiffies, Kernel
 from oom_review.explore import commuting
 from oom_review.explore.codes import Coder
 from oom_review.explore.commuting import READ, UPDATE, WRITE
-from oom_review.explore.fields import FIELDS, RAW
+from oom_review.explore.fields import FIELDS
 from oom_review.explore.recorder import Entry, Part, Recorder
 from oom_review.explore.search import Search
 from oom_review.explore.sleepers import Row, Sleepers
@@ -82,15 +82,9 @@ def no_news_for_pollers(patch: pytest.MonkeyPatch) -> None:
 
 def the_end_of_a_wait_is_not_relative(patch: pytest.MonkeyPatch) -> None:
     """A local that holds a time is coded as it is."""
-    context = Coder.context
+    rare = Coder._rare
 
-    def absolute(self: Coder, t: TaskStruct) -> Any:
-        clock = RAW(self.k, "clock")
+    def absolute(self: Coder, v: Any, kind: type) -> Any:
+        return int(v) if kind is Jiffies else rare(self, v, kind)
 
-        def late(part: Any) -> Any:
-            return ("end", part[1] + clock) if isinstance(part, tuple) and part[0] == "end" else part
-
-        frames: Any = context(self, t)
-        return tuple([tuple([late(part) for part in frame]) for frame in frames])
-
-    patch.setattr(Coder, "context", absolute)
+    patch.setattr(Coder, "_rare", absolute)

@@ -18,7 +18,7 @@ from kernel_model.entry import RESTART
 from kernel_model.locking import Lock
 from kernel_model.machine import Machine
 from kernel_model.preempt import PreemptionPoint
-from kernel_model.sched import TASK_WAKEKILL, Kernel, TaskStruct
+from kernel_model.sched import TASK_WAKEKILL, Jiffies, Kernel, TaskStruct
 from kernel_model.variant import Variant
 from oom_review.explore.final import Final, final
 from oom_review.explore.symmetry import interchangeable
@@ -60,6 +60,8 @@ class Writer:
         kind = type(x)
         if kind in ATOMS:
             self.out.append(x)
+        elif kind is Jiffies:
+            self.out.append(x - self.k.clock)
         elif kind is tuple or kind is frozenset:
             self._items(x if kind is tuple else sorted(x))
         elif id(x) in self.met:
@@ -98,13 +100,11 @@ class Writer:
         self.out += (id(frame.f_code), frame.f_lasti)
         for name, value in sorted(frame.f_locals.items()):
             self.out.append(name)
-            self.write(value - self.k.clock if name == "end" else value)
+            self.write(value)
         self.write(generator.gi_yieldfrom)
 
     def _field(self, name: str, value: Any) -> None:
-        if name == "timer" and value is not None:
-            value -= self.k.clock
-        elif name == "seen_progress":
+        if name == "seen_progress":
             value = value == self.k.progress
         elif name == "result":
             value = value if value in RESTART else None

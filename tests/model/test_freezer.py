@@ -26,6 +26,7 @@ from kernel_model.sched import (
     TASK_UNINTERRUPTIBLE,
     TIF_MEMDIE,
     TIF_SIGPENDING,
+    Jiffies,
 )
 from kernel_model.variant import Variant
 
@@ -119,7 +120,7 @@ def test_freeze_task_of_a_kernel_thread(box: Box) -> None:
     """No signal for a kernel thread, just a wake-up from INTERRUPTIBLE."""
     k, swap = box.k, box["kswapd"]
     k.system_freezing_cnt, k.pm_nosig_freezing = 1, True
-    swap.timer = 5
+    swap.timer = Jiffies(5)
     assert finish(box.call("freeze_task", box["a"], swap))
     assert swap.state == TASK_RUNNING
     assert box["kswapd"].timer is None

@@ -10,7 +10,7 @@ from boot import Box, digest
 from kernel_model.errors import IllegalOperation
 from kernel_model.machine import Machine, describe
 from kernel_model.operations import OPERATIONS
-from kernel_model.sched import PF_KTHREAD, PF_NOFREEZE, SIGNAL_UNKILLABLE
+from kernel_model.sched import PF_KTHREAD, PF_NOFREEZE, SIGNAL_UNKILLABLE, Jiffies
 
 
 def world() -> Box:
@@ -140,16 +140,16 @@ def test_the_clock_moves_to_the_next_timer_and_no_further() -> None:
     box.fork("a", "b")
     for name, timer in (("a", 30), ("b", 20)):
         box[name].state = 2
-        box[name].timer = timer
+        box[name].timer = Jiffies(timer)
     assert box.m.sleepers_due() == (20, box["b"])
     assert box.m.tick()
     assert (box.k.clock, box["b"].state, box["b"].timer) == (20, 0, None)
-    box.k.clock = 40
+    box.k.clock = Jiffies(40)
     assert box.m.tick()
     assert box.k.clock == 40
     assert not box.m.tick()
     box["a"].state = 2
-    box["a"].timer = 50
+    box["a"].timer = Jiffies(50)
     box["a"].flags |= 0x10000
     assert box.m.sleepers_due() is None
     box["a"].flags = 0
@@ -165,7 +165,7 @@ def test_a_poller_looks_again_when_there_is_news() -> None:
     box["a"].polling, box["a"].state = True, 2
     box["a"].seen_progress = box.k.progress
     assert box.m.sleepers_due() is None
-    box["a"].timer = 70
+    box["a"].timer = Jiffies(70)
     assert box.m.sleepers_due() == (70, box["a"])
     box.k.progress += 1
     assert box.m.sleepers_due() == (box.k.clock + 1, box["a"])
