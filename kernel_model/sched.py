@@ -11,6 +11,7 @@ from typing import Any
 import attrs
 
 from kernel_model import locking
+from kernel_model.fields import Beside, Constant, Count, Flags, LastOne, News, Result, structure
 from kernel_model.locking import Lock
 from kernel_model.preempt import Steps, Yield
 from kernel_model.variant import Variant
@@ -113,16 +114,18 @@ SIG_IGN = "ignored"
 SIG_HANDLED = "handled"
 
 
+@structure("core", "dumper.pid")
 @attrs.define(eq=False, slots=True, repr=False)
 class CoreState:
     """A dump in progress (struct core_state): who dumps, how many must still arrive in exit_mm, who waits there."""
 
     dumper: TaskStruct
-    nr_threads: int
+    nr_threads: Count
     startup: bool = False
     waiters: list[TaskStruct] = attrs.Factory(list)
 
 
+@structure("MmStruct", "number")
 @attrs.define(eq=False, slots=True, repr=False)
 class MmStruct:
     """An address space.  ``mm_users`` counts its tasks, ``mm_count`` its pins (all users together are one).
@@ -130,10 +133,10 @@ class MmStruct:
     ``memcg`` is the memory cgroup to which its pages are charged: page->mem_cgroup in C, the same for all of them here.
     """
 
-    number: int
-    mm_users: int = 1
-    mm_count: int = 1
-    flags: int = 0
+    number: Beside[int]
+    mm_users: LastOne = 1
+    mm_count: Count = 1
+    flags: Flags = 0
     pages: int = 1
     memcg: MemCgroup | None = None
     core_state: CoreState | None = None
@@ -145,6 +148,7 @@ class MmStruct:
         self.mmap_sem = Lock(locking.MMAP_SEM, f"mm{self.number}")
 
 
+@structure("sighand", "siglock.name")
 @attrs.define(eq=False, slots=True, repr=False)
 class SighandStruct:
     """Signal handlers, shared by the threads of a group and by CLONE_SIGHAND processes; only SIGCHLD's matters here."""
@@ -154,19 +158,20 @@ class SighandStruct:
     sa_nocldwait: bool = False
 
 
+@structure("SignalStruct", "number")
 @attrs.define(eq=False, slots=True, repr=False)
 class SignalStruct:
     """A thread group.  ``threads`` is the list of hashed threads; it is replaced, never shortened, as RCU readers need."""
 
-    number: int
+    number: Beside[int]
     threads: list[TaskStruct] = attrs.Factory(list)
-    flags: int = 0
+    flags: Flags = 0
     group_exit_code: int = 0
     group_exit_task: TaskStruct | None = None
     notify_count: int = 0
-    live: int = 1
-    nr_threads: int = 1
-    sigcnt: int = 1
+    live: LastOne = 1
+    nr_threads: Count = 1
+    sigcnt: Count = 1
     curr_target: TaskStruct | None = None
     shared_pending: set[int] = attrs.Factory(set)
     group_stop_count: int = 0
@@ -177,61 +182,65 @@ class SignalStruct:
     oom_score_adj: int = 0
 
     def empty_but_for(self, p: TaskStruct) -> bool:
-        """No thread but this one is on the list."""
+        """No thread but this one is on the list: a question that is asked here only, so that a recorder can note it as such."""
         threads = self.threads
         return len(threads) == 0 or (len(threads) == 1 and threads[0] is p)
 
 
+@structure("PidNamespace", "number")
 @attrs.define(eq=False, slots=True, repr=False)
 class PidNamespace:
     """A pid namespace: its reaper and the tasks whose pids it still holds."""
 
-    number: int
+    number: Beside[int]
     parent: PidNamespace | None = None
     child_reaper: TaskStruct | None = None
     tasks: list[TaskStruct] = attrs.Factory(list)
     disabled: bool = False
 
     def has_at_most(self, pids: int) -> bool:
-        """So few tasks are left."""
+        """So few tasks are left: see empty_but_for()."""
         return len(self.tasks) <= pids
 
 
+@structure("FreezerCgroup", "name")
 @attrs.define(eq=False, slots=True, repr=False)
 class FreezerCgroup:
     """A cgroup of the v1 freezer (struct freezer), with its listed tasks in order of joining."""
 
-    name: str
+    name: Beside[str]
     parent: FreezerCgroup | None = None
     children: list[FreezerCgroup] = attrs.Factory(list)
     state: int = 0
     tasks: list[TaskStruct] = attrs.Factory(list)
 
 
+@structure("MemCgroup", "name")
 @attrs.define(eq=False, slots=True, repr=False)
 class MemCgroup:
     """A memory cgroup with a limit that is reached; ``freed`` counts the pages that were uncharged from it."""
 
-    name: str
+    name: Beside[str]
     tasks: list[TaskStruct] = attrs.Factory(list)
-    freed: int = 0
+    freed: Count = 0
     oom_locked_by: TaskStruct | None = None
     oom_waitq: list[TaskStruct] = attrs.Factory(list)
 
 
+@structure("task", "pid")
 @attrs.define(eq=False, slots=True, repr=False)
 class TaskStruct:
     """A thread.  ``context`` is its suspended kernel code and ``at`` what that yielded last; both are ours, the rest is C's."""
 
-    pid: int
-    name: str
+    pid: Beside[int]
+    name: Beside[str]
     signal: SignalStruct
     sighand: SighandStruct | None
     group_leader: TaskStruct = attrs.field(default=None)
     mm: MmStruct | None = None
-    flags: int = 0
-    thread_flags: int = 0
-    state: int = TASK_RUNNING
+    flags: Flags = 0
+    thread_flags: Flags = 0
+    state: Flags = TASK_RUNNING
     exit_state: int = 0
     exit_signal: int = SIGCHLD
     exit_code: int = 0
@@ -242,7 +251,7 @@ class TaskStruct:
     ptraced: list[TaskStruct] = attrs.Factory(list)
     hashed: bool = False
     pending: set[int] = attrs.Factory(set)
-    jobctl: int = 0
+    jobctl: Flags = 0
     cgroup: FreezerCgroup = attrs.field(default=None)
     on_cgroup_list: bool = False
     memcg: MemCgroup | None = None
@@ -252,17 +261,17 @@ class TaskStruct:
     parent_exec_id: int = 0
     io_context: bool = True
     task_works: int = 0
-    usage: int = 2
+    usage: Count = 2
     oom_reaper_listed: bool = False
     alloc_lock: Lock = attrs.field(init=False)
     held: list[Lock] = attrs.Factory(list)
     timer: Jiffies | None = None
     polling: bool = False
-    seen_progress: int = -1
+    seen_progress: News = -1
     restless: bool = False
     syscall: Callable[[Kernel, TaskStruct], Steps[Any]] | None = None
-    result: Any = None
-    context: Steps[None] | None = None
+    result: Result = None
+    context: Beside[Steps[None] | None] = None
     at: Yield | None = None
 
     def __attrs_post_init__(self) -> None:
@@ -274,30 +283,31 @@ class TaskStruct:
         return self.name
 
     def try_to_wake_up(self, state: int) -> None:
-        """Make the task runnable if it sleeps in one of these states (kernel/sched/core.c)."""
+        """Make the task runnable if it sleeps in one of these states (kernel/sched/core.c): see empty_but_for()."""
         if self.state & state:
             self.state = TASK_RUNNING
             self.timer = None
 
 
+@structure("kernel")
 @attrs.define(eq=False, slots=True)
 class Kernel:
     """Everything global.  ``events`` is what an observer has not yet seen, oldest first (see kernel_model.events)."""
 
-    variant: Variant
-    ret_from_fork: Callable[[Kernel, TaskStruct], None]
-    clock: Jiffies = Jiffies(0)  # noqa: RUF009 - never changed in place
+    variant: Beside[Variant]
+    ret_from_fork: Beside[Callable[[Kernel, TaskStruct], None]]
+    clock: Beside[Jiffies] = Jiffies(0)  # noqa: RUF009 - never changed in place
     tasks: dict[int, TaskStruct] = attrs.Factory(dict)
-    events: list[Any] = attrs.Factory(list)
-    progress: int = 0
+    events: Beside[list[Any]] = attrs.Factory(list)
+    progress: Beside[int] = 0
     panicked: str = ""
     # mm/oom_kill.c
     oom_victims: int = 0
     oom_killer_disabled: bool = False
     oom_victims_wait: list[TaskStruct] = attrs.Factory(list)
     oom_reaper_list: list[TaskStruct] = attrs.Factory(list)
-    oom_reaper: TaskStruct = attrs.field(default=None)
-    freed: int = 0
+    oom_reaper: Constant[TaskStruct] = attrs.field(default=None)
+    freed: Count = 0
     memory_pressure: bool = False
     sysctl_oom_kill_allocating_task: bool = False
     # fs/aio.c: the address spaces with I/O in flight
@@ -310,13 +320,13 @@ class Kernel:
     pm_wakeup: bool = False
     snapshot_owner: SignalStruct | None = None
     # the system workqueue's one item that we need: moom_callback
-    kworker: TaskStruct = attrs.field(default=None)
+    kworker: Constant[TaskStruct] = attrs.field(default=None)
     moom_pending: bool = False
     # cgroups
-    root_cgroup: FreezerCgroup = attrs.Factory(lambda: FreezerCgroup("/"))
+    root_cgroup: Constant[FreezerCgroup] = attrs.Factory(lambda: FreezerCgroup("/"))
     cgroups: dict[str, FreezerCgroup] = attrs.Factory(dict)
     memcgs: dict[str, MemCgroup] = attrs.Factory(dict)
-    init_pid_ns: PidNamespace = attrs.Factory(lambda: PidNamespace(0))
+    init_pid_ns: Constant[PidNamespace] = attrs.Factory(lambda: PidNamespace(0))
     next_number: int = 4  # the groups of the boot tasks have 1 to 4
     # locks
     oom_lock: Lock = attrs.Factory(lambda: Lock(locking.OOM_LOCK))

@@ -10,9 +10,10 @@ from typing import Any
 
 import attrs
 
+from kernel_model.fields import STRUCTURES, Kind
 from kernel_model.preempt import PreemptionPoint
 from kernel_model.sched import Jiffies, Kernel, TaskStruct
-from oom_review.explore.fields import FIELDS, RAW, REAL, Kind, name_of
+from oom_review.explore.fields import FIELDS, RAW, REAL, name_of
 from oom_review.explore.frames import Unseen, held
 
 _PLAIN = frozenset({int, str, bool, float, bytes, type(None)})
@@ -33,7 +34,7 @@ class Coder:
         if kind in _PLAIN:
             return v  # type: ignore[no-any-return]
         cls = REAL.get(kind, kind)
-        if cls is TaskStruct and RAW(self.k, "tasks").get(RAW(v, "pid")) is not v:
+        if issubclass(cls, TaskStruct) and RAW(self.k, "tasks").get(RAW(v, "pid")) is not v:
             return self._new_task(v)
         if cls in FIELDS:
             self.met[id(v)] = (v, cls)
@@ -65,7 +66,7 @@ class Coder:
         """A task that only its maker knows: with all that it holds."""
         fields = [
             self.code(RAW(v, name))
-            for name, kind in FIELDS[TaskStruct].items()
+            for name, kind in FIELDS[REAL.get(type(v), type(v))].items()
             if kind not in (Kind.CONSTANT, Kind.NEWS, Kind.TIMER) and RAW(v, name) is not v
         ]
         return ("new task", RAW(v, "pid"), *fields)
@@ -82,6 +83,8 @@ class Coder:
             return id(v.__code__), *[self.code(part) for part in (*cells, *(v.__defaults__ or ()))]
         if hasattr(v, "real"):
             return self.code(v.real)
+        if isinstance(v, tuple(STRUCTURES)):
+            raise Unseen(f"{v!r} is derived from a structure and no @structure itself")
         if attrs.has(kind):
             if self._in_a_field and not is_frozen(v):
                 raise Unseen(f"{v!r} can change unseen: it is no structure of kernel_model, and not frozen")

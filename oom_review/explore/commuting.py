@@ -12,6 +12,7 @@ from typing import Any
 
 from kernel_model.events import QUIET_PHASES
 from kernel_model.exit import OWN_PIDS
+from kernel_model.fields import Kind
 from kernel_model.sched import (
     PF_DUMPCORE,
     PF_EXITING,
@@ -22,7 +23,6 @@ from kernel_model.sched import (
     PF_SIGNALED,
     PF_SUSPEND_TASK,
 )
-from oom_review.explore.fields import COUNTS, LAST_ONE, Kind
 from oom_review.explore.recorder import ALL, Entry, answer
 from oom_review.explore.table import Place
 
@@ -119,7 +119,7 @@ class Commuting:
             return [(e.place, WRITE if e.before != after and quiet else READ)]
         if e.before == after:
             return [(e.place, READ)]
-        if name in COUNTS or (name in LAST_ONE and e.before and after):
+        if e.kind == Kind.COUNT or (e.kind == Kind.LAST_ONE and e.before and after):
             return [(e.place, UPDATE)]
         return [(e.place, READ), (e.place, WRITE)]
 

@@ -12,8 +12,9 @@ from collections.abc import Callable, Hashable, Mapping
 from operator import itemgetter
 from typing import Any
 
+from kernel_model.fields import Kind
 from oom_review.explore.commuting import mover
-from oom_review.explore.fields import FIELDS, Kind
+from oom_review.explore.fields import FIELDS
 from oom_review.explore.steps import State, Steps
 from oom_review.explore.summaries import Summary
 from oom_review.explore.table import Place
@@ -22,7 +23,6 @@ Renaming = tuple[tuple[int, int], ...]
 """Who is called whom, by pids; those who keep their names are left out."""
 
 SELF = "self"
-_LISTS = frozenset({name for fields in FIELDS.values() for name, kind in fields.items() if kind == Kind.LIST})
 
 
 class Orbits:
@@ -39,6 +39,9 @@ class Orbits:
         self._by_lock: dict[Hashable, int] = {lock: pid for pid, lock in self._like.items()}
         steps.commuting.like = {pid: i for i, pid in enumerate(self._like)}
         steps.commuting.by_lock = self._by_lock
+        self._list_fields = {
+            n for fields in FIELDS.values() for n, kind in fields.items() if kind == Kind.LIST
+        }
         self._size = 0
         self._own: dict[int, list[int]] = {}
         self._lists: list[int] = []
@@ -64,7 +67,7 @@ class Orbits:
                 self._size = slot + 1
                 place = steps.places[slot]
                 pid = self._whose(place)
-                if place[-1] in _LISTS:
+                if place[-1] in self._list_fields:
                     self._lists.append(slot)
                 for other in () if pid is None else self._class_of(pid):
                     renaming = ((pid, other), (other, pid)) if other != pid else ()

@@ -15,9 +15,11 @@ from typing import Any, Self
 import attrs
 
 from kernel_model.entry import RESTART
+from kernel_model.fields import STRUCTURES, Kind
+from kernel_model.locking import Lock
 from kernel_model.sched import TASK_RUNNING, Kernel, PidNamespace, SignalStruct, TaskStruct
 from oom_review.explore.codes import Coder
-from oom_review.explore.fields import FIELDS, RAW, REAL, Kind, Name, name_of
+from oom_review.explore.fields import FIELDS, RAW, REAL, Name, name_of, unknown
 
 ALL = (1 << 33) - 1
 """All bits of a flag word."""
@@ -198,6 +200,7 @@ class Recorder:
 
     def __init__(self, k: Kernel, virtual: Callable[[Name, Hashable], Hashable]) -> None:
         """``virtual`` gives the value of what the observer remembers."""
+        declare()
         self.k = k
         self.coder = Coder(k)
         self.entries: dict[tuple[int, str], Entry] = {}
@@ -241,13 +244,13 @@ class Recorder:
             self.adopt(x.__defaults__ or ())
         elif type(x) is partial:
             self.adopt((x.func, x.args, x.keywords))
-        elif type(x) not in REAL and attrs.has(type(x)):
+        elif type(x) not in REAL and not isinstance(x, tuple(STRUCTURES)) and attrs.has(type(x)):
             for a in attrs.fields(type(x)):
                 self.adopt(getattr(x, a.name))
 
     def _adopt_new(self, p: TaskStruct) -> None:
         """A task that only its maker knows is part of its maker's frames; what it shares is not."""
-        for name, kind in FIELDS[TaskStruct].items():
+        for name, kind in FIELDS[REAL.get(type(p), type(p))].items():
             value = RAW(p, name)
             if kind == Kind.PLAIN and value is not p and type(value) in SHADOWS:
                 self.adopt(value)
@@ -367,6 +370,12 @@ class Recorder:
 SHADOWS: dict[type, type] = {}
 
 
+def declare() -> None:
+    """Structures that came up since the last time can be recorded, too."""
+    for cls in unknown():
+        _shadow(cls)
+
+
 def _shadow(cls: type) -> None:
     fields = FIELDS[cls]
 
@@ -390,13 +399,12 @@ def _shadow(cls: type) -> None:
             _now[-1].write(x, name, value, kind)
 
     members: dict[str, Any] = {"__slots__": (), "__getattribute__": get, "__setattr__": put}
+    for base, methods in _METHODS.items():
+        if issubclass(cls, base):
+            members |= methods
     shadow = type("Recorded" + cls.__name__, (cls,), members)
     SHADOWS[cls] = shadow
     REAL[shadow] = cls
-
-
-for _cls in FIELDS:
-    _shadow(_cls)
 
 
 def _empty_but_for(signal: SignalStruct, p: TaskStruct) -> bool:
@@ -425,6 +433,12 @@ def answer(question: Question, code: tuple[Hashable, ...]) -> bool:
     return not code or code == (("task", number),)
 
 
-SHADOWS[SignalStruct].empty_but_for = _empty_but_for  # type: ignore[attr-defined]
-SHADOWS[PidNamespace].has_at_most = _has_at_most  # type: ignore[attr-defined]
-SHADOWS[TaskStruct].try_to_wake_up = _try_to_wake_up  # type: ignore[attr-defined]
+_METHODS: dict[type, dict[str, Callable[..., Any]]] = {
+    SignalStruct: {"empty_but_for": _empty_but_for},
+    PidNamespace: {"has_at_most": _has_at_most},
+    TaskStruct: {"try_to_wake_up": _try_to_wake_up},
+}
+_shadow(Lock)
+
+
+declare()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Any
 
+from kernel_model.fields import Kind
 from kernel_model.locking import Lock
 from kernel_model.machine import Machine
 from kernel_model.preempt import POINTS, PreemptionPoint, Yield
@@ -16,10 +17,11 @@ from kernel_model.sched import TaskStruct
 from kernel_model.variant import Variant
 from oom_review.explore.codes import Coder
 from oom_review.explore.commuting import READ, Commuting
-from oom_review.explore.fields import FIELDS, RAW, REAL, Kind, Name, name_of
+from oom_review.explore.fields import FIELDS, RAW, REAL, Name, name_of
+from oom_review.explore.frames import Unseen
 from oom_review.explore.limits import MOVE_ON
 from oom_review.explore.observer import Observer
-from oom_review.explore.recorder import Entry, Part, Recorder, answer
+from oom_review.explore.recorder import Entry, Part, Recorder, answer, declare
 from oom_review.explore.setup import Setup, repeated
 from oom_review.explore.table import Key, Leaf, Place, Table, Test
 
@@ -85,6 +87,7 @@ class Steps:
         self._absent = self.number(ABSENT)
         self._state: State = ()
         self._locks: dict[Name, tuple[Hashable, Hashable]] = {}
+        declare()
         self.restart()
         self._from_the_start = self._everything()
         self.pids: list[int] = []
@@ -173,6 +176,10 @@ class Steps:
         self._machine = repeated(self._setup, self._variant)
         self._path: list[int] = []
         self._machine.k.events.clear()
+        if type(self._machine.k) not in FIELDS:
+            raise Unseen(
+                f"{type(self._machine.k).__name__} is derived from a structure and no @structure itself"
+            )
 
     def _lead(self, path: list[int]) -> None:
         """Bring the machine to where these choices lead."""
