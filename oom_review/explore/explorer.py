@@ -10,6 +10,7 @@ from kernel_model.variant import Variant
 from oom_review.claims import CLAIMS, HOLDS, REFUTED
 from oom_review.explore.final import Final
 from oom_review.explore.limits import MOVE_ON, Counts, Cycle, LimitReached, Limits
+from oom_review.explore.model import RecordedKernel
 from oom_review.explore.observer import Observer
 from oom_review.explore.orbits import Orbits
 from oom_review.explore.search import Search
@@ -126,8 +127,7 @@ class Exploration:
         bounds = self._bounds
         sleepers = Sleepers(self._steps, short_sleeps=bounds.short_sleeps)
         search = Search(
-            self._steps,
-            sleepers,
+            RecordedKernel(self._steps, sleepers),
             self._orbits,
             por=bounds.por,
             limits=limits,

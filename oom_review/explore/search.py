@@ -18,9 +18,9 @@ import attrs
 from oom_review.explore.commuting import READ, UPDATE, WRITE
 from oom_review.explore.final import Final
 from oom_review.explore.limits import MOVE_ON, Counts, Cycle, Gauge, Limits
-from oom_review.explore.orbits import Orbits, Renaming
-from oom_review.explore.sleepers import Sleepers
-from oom_review.explore.steps import State, Steps
+from oom_review.explore.model import Model, Symmetry
+from oom_review.explore.orbits import Renaming
+from oom_review.explore.steps import State
 from oom_review.explore.summaries import Kept, Summary, join, leave_out_implied, step_above
 
 # A summary is looked through for what is implied when it is larger than this, and so much larger than when it was last.
@@ -70,9 +70,8 @@ class Search:
 
     def __init__(
         self,
-        steps: Steps,
-        sleepers: Sleepers,
-        orbits: Orbits,
+        model: Model,
+        orbits: Symmetry,
         *,
         por: bool,
         limits: Limits,
@@ -80,8 +79,7 @@ class Search:
         ended: Ended,
     ) -> None:
         """``found`` is told of each broken claim, ``ended`` of each end, with the choices that lead there."""
-        self._steps = steps
-        self._sleepers = sleepers
+        self._model = model
         self._orbits = orbits
         self._like: dict[State, tuple[Kept, Renaming]] = {}
         self._por = por
@@ -91,7 +89,7 @@ class Search:
         self._visited: dict[State, Kept | None] = {}
         self._path: list[Node] = []
         self._choices: list[int] = []
-        self._size = len(steps.places)
+        self._size = model.size()
         self._gauge = Gauge(limits)
 
     def run(self) -> None:
@@ -99,8 +97,8 @@ class Search:
         path = self._path
         if self._orbits:
             self._orbits.refresh()
-        self._size = len(self._steps.places)
-        self._enter(self._steps.start(), MOVE_ON, None, ())
+        self._size = self._model.size()
+        self._enter(self._model.start(), MOVE_ON, None, ())
         with few_collections():
             while path:
                 node = path[-1]
@@ -122,8 +120,8 @@ class Search:
         """New slots came up: all states get them."""
         if self._orbits:
             self._orbits.refresh()
-        padded = self._steps.padded
-        self._size = len(self._steps.places)
+        padded = self._model.padded
+        self._size = self._model.size()
         self._visited = {padded(state): summary for state, summary in self._visited.items()}
         self._like.clear()  # the slots of like threads are other ones now
         for node in self._path:
@@ -131,10 +129,10 @@ class Search:
             node.canonical = None
 
     def _go(self, node: Node, choice: int) -> None:
-        steps = self._steps
+        model = self._model
         choices = self._choices
-        leaf = steps.leaf(choice, node.state, choices)
-        if len(steps.places) > self._size:
+        leaf = model.leaf(choice, node.state, choices)
+        if model.size() > self._size:
             self._grow()
         self.counts.transitions += 1
         node.choice = choice
@@ -149,11 +147,11 @@ class Search:
         node.own, node.enemy = leaf.own, leaf.enemy
         node.ordered = node.ordered or leaf.ordered
         if choice != MOVE_ON:
-            guard = self._sleepers.guard(choice, node.state, choices)
+            guard = model.guard(choice, node.state, choices)
             if guard:
                 node.own |= guard
                 node.enemy |= guard * (UPDATE | WRITE) // READ
-        state = steps.after(node.state, leaf)
+        state = model.after(node.state, leaf)
         choices.append(choice)
         if state in self._visited:
             self.counts.pruned_by_cache += 1
@@ -161,7 +159,7 @@ class Search:
             # Of a state on the path nobody knows yet who goes by an order below it.
             node.ordered = node.ordered or kept is None or kept.ordered
             if self._por and choice != MOVE_ON:
-                self._disabled(node, self._sleepers.enabled(state, choices))
+                self._disabled(node, self._model.enabled(state, choices))
                 if kept is None:
                     raise Cycle
                 absorb(node, kept, kept.whole())
@@ -172,7 +170,7 @@ class Search:
         if found is not None and not found[0].ordered:
             self.counts.pruned_by_symmetry += 1
             if self._por and choice != MOVE_ON:
-                self._disabled(node, self._sleepers.enabled(state, choices))
+                self._disabled(node, self._model.enabled(state, choices))
                 absorb(node, None, self._orbits.summary(found[0].whole(), found[1], renaming))
             choices.pop()
             return
@@ -192,11 +190,11 @@ class Search:
         counts = self.counts
         counts.states += 1
         self._gauge.check(counts.states)
-        enabled = tuple(self._sleepers.enabled(state, self._choices))
-        if len(self._steps.places) > self._size:
+        enabled = tuple(self._model.enabled(state, self._choices))
+        if self._model.size() > self._size:
             self._grow()
         if len(state) < self._size:
-            state = self._steps.padded(state)
+            state = self._model.padded(state)
             canonical = None
         self._visited[state] = None
         if not enabled:
@@ -207,7 +205,7 @@ class Search:
             todo = [last if last in enabled else enabled[-1]]
         node = Node(state, enabled, todo, canonical=canonical, renaming=renaming)
         if self._por:
-            waiting = self._sleepers.waiting(state, self._choices, enabled)
+            waiting = self._model.waiting(state, self._choices, enabled)
             node.summary = {(pid, 0): (guard, 0) for pid, guard in waiting}
         self._path.append(node)
 

@@ -11,6 +11,7 @@ from generated import KILLINGS, SMALL, killing, scenario
 import legacy_tifmemdie
 import mainline_v6_18
 import patched
+from benchmarks.core import VARIANTS as CORE_VARIANTS
 from benchmarks.core import core_situation, main
 from kernel_model.errors import IllegalOperation
 from kernel_model.variant import Variant
@@ -127,6 +128,23 @@ def test_the_reviewed_leak_is_found_in_all_its_orders() -> None:
     assert {final.counts[-1] for final in both.first.finals} == {0}
     assert both.only_second
     assert not both.bounded
+
+
+# By variant and threads of the victim: states, transitions, ends, where sleeps end at rest.
+CORE = {
+    ("legacy", 1): (1249, 1486, 3),
+    ("legacy", 2): (9956, 12599, 4),
+    ("patched", 1): (1184, 1391, 3),
+    ("patched", 2): (10017, 12386, 4),
+}
+
+
+@pytest.mark.parametrize(("variant", "threads"), CORE)
+def test_the_core_situation_has_so_many_states(variant: str, threads: int) -> None:
+    """A change that adds a state or loses one is seen here first."""
+    result = explore(core_situation(threads), CORE_VARIANTS[variant])
+    found = result.counts.states, result.counts.transitions, len(result.finals)
+    assert found == CORE[variant, threads]
 
 
 def test_a_limit_never_counts_as_holds() -> None:

@@ -9,6 +9,7 @@ from generated import killing
 
 import patched
 from oom_review.explore.limits import MOVE_ON, Limits
+from oom_review.explore.model import RecordedKernel
 from oom_review.explore.observer import Observer
 from oom_review.explore.orbits import Orbits
 from oom_review.explore.search import Search
@@ -128,7 +129,7 @@ def test_who_goes_by_an_order_is_noticed() -> None:
 def test_an_order_below_is_known_above(name: str) -> None:
     """Whatever the search did not enter again, it knows of each state it left whether somebody below goes by an order."""
     graph = Graph(SCENARIOS[name])
-    parts = graph.steps, graph.sleepers, graph.orbits
+    parts = RecordedKernel(graph.steps, graph.sleepers), graph.orbits
     search = Search(*parts, por=False, limits=Limits(), found=lambda *_: None, ended=lambda *_: None)
     search.run()
     left = {state: kept.ordered for state, kept in search._visited.items() if kept is not None}
