@@ -29,7 +29,7 @@ R = TypeVar("R")
 BASE = "kernel_model"
 PROTOTYPES = f"{BASE}.prototypes"
 NO_FILES_OF_THE_KERNEL = frozenset(
-    f"{BASE}.{name}" for name in ("variant", "machine", "events", "errors", "preempt")
+    f"{BASE}.{name}" for name in ("variant", "machine", "events", "errors", "preempt", "fields")
 )
 """What drives a kernel, and what observers are told: not for a patch."""
 
