@@ -11,7 +11,7 @@ import mainline_v6_18
 import patched
 from oom_review.claims import REFUTED
 from oom_review.explore import Bounds, Limits, explore
-from oom_review.scenario import Op, Run, Scenario
+from oom_review.scenario.items import Op, Run, Scenario
 
 VARIANTS = {
     "legacy": legacy_tifmemdie.VARIANT,

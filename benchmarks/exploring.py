@@ -16,7 +16,7 @@ from benchmarks.limited import Stopped, limited
 from benchmarks.plot import plot
 from benchmarks.report import NotAvailable, Report, Row, goal
 from oom_review.explore import Bounds, Limits, explore
-from oom_review.scenario import Op, Run, Scenario
+from oom_review.scenario.items import Op, Run, Scenario
 from oom_review.variants import TITLES, load
 
 ROOT = Path(__file__).parent.parent

@@ -13,7 +13,7 @@ from itertools import repeat
 from benchmarks.report import NotAvailable, Report, Row, percentile
 from oom_review.claims import BY_ID, CLAIMS, REFUTED
 from oom_review.schedules.portfolio import MIXES
-from oom_review.search import search
+from oom_review.search.one_claim import search
 from oom_review.variants import TITLES, load
 
 NEVER = float("inf")

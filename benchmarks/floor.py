@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, Phase, Verbosity, seed, settings
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
 from benchmarks.report import Report, goal
-from oom_review.machines.alphabet import AlphabetMachine
-from oom_review.machines.lockstep import lockstep_machine
-from oom_review.scenario import Op
+from oom_review.scenario.items import Op
+from oom_review.search.alphabet import AlphabetMachine
+from oom_review.search.lockstep import lockstep_machine
 from oom_review.variants import load
 
 STEPS = 22

@@ -19,8 +19,8 @@ from kernel_model.machine import Machine
 from kernel_model.preempt import Kind, PreemptionPoint
 from kernel_model.variant import Variant
 from oom_review.claims import CLAIMS
-from oom_review.run import Session
-from oom_review.scenario import Op, Run, Scenario
+from oom_review.play.session import Session
+from oom_review.scenario.items import Op, Run, Scenario
 from oom_review.schedules import portfolio
 from oom_review.schedules.choices import follow
 from oom_review.schedules.driver import TICK, Scheduler

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import jinja2
 
-from oom_review import scenario_file
 from oom_review.claims import CLAIMS, REFUTED
-from oom_review.columns import columns
 from oom_review.differences import DIFFERENCES
-from oom_review.scenario import Run, Scenario
+from oom_review.scenario import file as scenario_file
+from oom_review.scenario.items import Run, Scenario
+from oom_review.show.columns import columns
 from oom_review.situations.dimensions import DIMENSIONS, MAX_THREADS
 from oom_review.situations.families import FAMILIES, QUICK, SITUATIONS, Family
 from oom_review.variants import TITLES, load

@@ -13,9 +13,9 @@ import attrs
 
 from kernel_model.preempt import PreemptionPoint
 from kernel_model.sched import PF_KTHREAD, PF_SUSPEND_TASK, TIF_MEMDIE, TaskStruct
-from oom_review.observation import DEAD, IN_FRIDGE, Observation
-from oom_review.run import Session
-from oom_review.scenario import Op, Run, Scenario
+from oom_review.play.observation import DEAD, IN_FRIDGE, Observation
+from oom_review.play.session import Session
+from oom_review.scenario.items import Op, Run, Scenario
 from oom_review.schedules.gaps import Gaps
 
 

@@ -32,9 +32,9 @@ class ReplayItem(pytest.Item):
 
     def runtest(self) -> None:
         """Play it."""
-        from oom_review import scenario_file  # noqa: PLC0415
-        from oom_review.columns import columns  # noqa: PLC0415
-        from oom_review.replay import replay  # noqa: PLC0415
+        from oom_review.scenario import file as scenario_file  # noqa: PLC0415
+        from oom_review.show.columns import columns  # noqa: PLC0415
+        from oom_review.show.replay import replay  # noqa: PLC0415
         from oom_review.variants import load  # noqa: PLC0415
 
         file = scenario_file.read(self.file)
@@ -64,8 +64,8 @@ def pytest_collection_modifyitems(
 
 
 def _replays(session: pytest.Session, name: str) -> Iterator[pytest.Item]:
-    from oom_review import scenario_file  # noqa: PLC0415
     from oom_review.errors import BadInput  # noqa: PLC0415
+    from oom_review.scenario import file as scenario_file  # noqa: PLC0415
     from oom_review.variants import PAIR, load  # noqa: PLC0415
 
     try:

@@ -17,15 +17,15 @@ from typing import TypeVar
 import attrs
 
 from kernel_model.variant import Variant
-from oom_review import scenario_file
 from oom_review.claims import BY_ID, CLAIMS, HOLDS, REFUTED, Claim
 from oom_review.explore.explorer import BOUNDED
-from oom_review.machines.claim_machine import ClaimRefuted, claim_machine, expected
-from oom_review.machines.lockstep import lockstep_machine
-from oom_review.minimize import minimize
-from oom_review.scenario import Scenario
-from oom_review.scenario_form import ScenarioFile, Settings
-from oom_review.search import Found, TimeIsUp, confirm, run_machine, run_quietly, search
+from oom_review.scenario import file as scenario_file
+from oom_review.scenario.form import ScenarioFile, Settings
+from oom_review.scenario.items import Scenario
+from oom_review.search.claim_machine import ClaimRefuted, claim_machine, expected
+from oom_review.search.lockstep import lockstep_machine
+from oom_review.search.minimize import minimize
+from oom_review.search.one_claim import Found, TimeIsUp, confirm, run_machine, run_quietly, search
 from oom_review.situations import job as exploring
 from oom_review.situations.families import QUICK, SITUATIONS
 from oom_review.situations.job import Outcome

@@ -9,7 +9,7 @@ from __future__ import annotations
 import attrs
 from reach import AnySchedule, Items
 
-from oom_review.scenario import Op, Run, Scenario
+from oom_review.scenario.items import Op, Run, Scenario
 from oom_review.schedules.choices import Choices
 from oom_review.schedules.gaps import Gaps
 

@@ -18,9 +18,9 @@ from kernel_model.preempt import PreemptionPoint
 from kernel_model.sched import Kernel, TaskStruct
 from kernel_model.variant import Variant
 from oom_review.claims import BY_ID, HOLDS
-from oom_review.observation import Observation
-from oom_review.run import Session
-from oom_review.scenario import Op, Run
+from oom_review.play.observation import Observation
+from oom_review.play.session import Session
+from oom_review.scenario.items import Op, Run
 from oom_review.schedules.choices import follow
 from oom_review.schedules.driver import Exhausted
 from oom_review.schedules.gaps import Gaps, GapScheduler, from_choices

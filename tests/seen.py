@@ -8,7 +8,7 @@ from reach import WatchedSession
 
 from kernel_model import events
 from kernel_model.sched import SIGKILL, TaskStruct
-from oom_review.observation import DEAD
+from oom_review.play.observation import DEAD
 
 E = TypeVar("E", bound=events.Event)
 

@@ -11,7 +11,7 @@ from kernel_model.variant import Variant
 from oom_review.claims import HOLDS, REFUTED
 from oom_review.explore import Bounds, explore
 from oom_review.explore.explorer import BOUNDED, QUICK_LOOK
-from oom_review.scenario import Run, Scenario
+from oom_review.scenario.items import Run, Scenario
 
 QUIET = ("disabled-means-quiet", "suspended-means-quiet")
 

@@ -15,13 +15,14 @@ import patched
 from kernel_model.events import KINDS
 from kernel_model.preempt import POINTS
 from kernel_model.variant import Variant
-from oom_review import claims, remarks
+from oom_review import claims
 from oom_review.claims import CLAIMS
-from oom_review.columns import COLUMN, WIDTH, columns, in_source, lockstep_columns, observation_line
-from oom_review.scenario import Op, Run, Scenario
+from oom_review.play.trace import record
+from oom_review.scenario.items import Op, Run, Scenario
 from oom_review.schedules.choices import Choices
 from oom_review.schedules.gaps import Gaps
-from oom_review.trace import record
+from oom_review.show import remarks
+from oom_review.show.columns import COLUMN, WIDTH, columns, in_source, lockstep_columns, observation_line
 
 LEGACY, RFC = legacy_tifmemdie.VARIANT, patched.VARIANT
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from oom_review import scenario_file
 from oom_review.claims import CLAIMS, REFUTED
-from oom_review.columns import columns
 from oom_review.commands import keep
 from oom_review.errors import BadInput
-from oom_review.replay import replay
+from oom_review.scenario import file as scenario_file
+from oom_review.show.columns import columns
+from oom_review.show.replay import replay
 from oom_review.variants import load
 
 CORPUS = Path(__file__).parent / "corpus"

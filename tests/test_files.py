@@ -10,10 +10,12 @@ from threading import Barrier
 
 import pytest
 
-from oom_review import failure, files, scenario_file
+from oom_review import files
 from oom_review.errors import BadInput
 from oom_review.files import HEAD, check_directory, check_target, write_beside, write_new, write_over_ours
-from oom_review.scenario import Op, Run, Scenario
+from oom_review.scenario import file as scenario_file
+from oom_review.scenario.items import Op, Run, Scenario
+from oom_review.show import failure
 from oom_review.variants import load
 from oom_review.verdicts import MARKER as REVIEW
 

@@ -10,10 +10,10 @@ import attrs
 import pytest
 
 from kernel_model import events
-from oom_review.happens_before import SIGNALS, STARTS, UNLOCKS, WAKES, Edge, Wait, edges
-from oom_review.scenario_file import read
+from oom_review.play.happens_before import SIGNALS, STARTS, UNLOCKS, WAKES, Edge, Wait, edges
+from oom_review.play.trace import Request, Step, Trace, record
+from oom_review.scenario.file import read
 from oom_review.schedules.driver import TICK
-from oom_review.trace import Request, Step, Trace, record
 from oom_review.variants import load
 
 ROOT = Path(__file__).parent.parent

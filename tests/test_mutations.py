@@ -34,7 +34,7 @@ from kernel_model.errors import LockOrder, ModelBug
 from kernel_model.machine import Machine, describe
 from kernel_model.sched import SIGNAL_GROUP_EXIT, TASK_DEAD, TaskStruct
 from kernel_model.variant import Variant, replaces
-from oom_review.run import Session
+from oom_review.play.session import Session
 from oom_review.schedules.driver import Exhausted, StepLimitReached
 from oom_review.schedules.uniform import UniformScheduler
 

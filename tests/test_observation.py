@@ -13,10 +13,10 @@ from kernel_model import events
 from kernel_model.machine import Machine
 from kernel_model.sched import TaskStruct
 from kernel_model.variant import Variant
-from oom_review.observation import observe
-from oom_review.past import Record
-from oom_review.run import Session
-from oom_review.scenario import Op
+from oom_review.play.observation import observe
+from oom_review.play.past import Record
+from oom_review.play.session import Session
+from oom_review.scenario.items import Op
 from oom_review.schedules.uniform import UniformScheduler
 
 OPS = (

@@ -20,8 +20,8 @@ from reach import AnySchedule, Items, Look, WatchedSession, outcomes
 import legacy_tifmemdie
 import mainline_v6_18
 import patched
-from oom_review.observation import DEAD
-from oom_review.scenario import Op, Run
+from oom_review.play.observation import DEAD
+from oom_review.scenario.items import Op, Run
 
 ROWS = [
     json.loads(line)

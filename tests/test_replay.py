@@ -17,8 +17,8 @@ import patched
 from kernel_model.events import KINDS, fields
 from oom_review import variants
 from oom_review.commands.cli import COMMANDS, main
-from oom_review.replay import replay
-from oom_review.scenario_file import parse
+from oom_review.scenario.file import parse
+from oom_review.show.replay import replay
 
 ROOT = Path(__file__).parent.parent
 DOCUMENT = ROOT / "docs" / "scenario-format.md"

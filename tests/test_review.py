@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 import patched
-from oom_review import scenario_file
 from oom_review.claims import CLAIMS
+from oom_review.scenario import file as scenario_file
 
 
 def run(*arguments: str, cwd: Path) -> tuple[int, str, str]:

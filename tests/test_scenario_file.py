@@ -18,12 +18,12 @@ import patched
 from kernel_model.machine import Machine
 from kernel_model.operations import OPERATIONS, SIGNALS, Arg
 from kernel_model.variant import Variant
-from oom_review import reschedule, scenario_file
 from oom_review.claims import BY_ID
 from oom_review.commands.cli import main
-from oom_review.scenario import Op, Run, Scenario
-from oom_review.scenario_file import MAX_BYTES, dumps, parse, read
-from oom_review.scenario_form import (
+from oom_review.play.trace import record
+from oom_review.scenario import file as scenario_file
+from oom_review.scenario.file import MAX_BYTES, dumps, parse, read
+from oom_review.scenario.form import (
     Expectation,
     ScenarioError,
     ScenarioFile,
@@ -32,7 +32,8 @@ from oom_review.scenario_form import (
     structure,
     unstructure,
 )
-from oom_review.scenario_parser import (
+from oom_review.scenario.items import Op, Run, Scenario
+from oom_review.scenario.parser import (
     BOOT_CGROUPS,
     BOOT_MEMCGS,
     BOOT_TASKS,
@@ -44,7 +45,7 @@ from oom_review.scenario_parser import (
 )
 from oom_review.schedules.choices import Choices
 from oom_review.schedules.gaps import Gaps
-from oom_review.trace import record
+from oom_review.search import reschedule
 
 # `make` runs the default; a release runs a hundred thousand.
 MUTATIONS = int(os.environ.get("OOM_REVIEW_MUTATIONS", "3000"))

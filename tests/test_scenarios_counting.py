@@ -20,7 +20,7 @@ from kernel_model.preempt import Steps
 from kernel_model.prototypes import exit_oom_victim
 from kernel_model.sched import Kernel, TaskStruct
 from kernel_model.variant import Variant, replaces
-from oom_review.scenario import Op, Run
+from oom_review.scenario.items import Op, Run
 
 
 def leader_left_last(s: WatchedSession) -> bool:

@@ -15,7 +15,7 @@ from seen import all_dead, count, fate, happened, kill_pending, task
 from kernel_model import events
 from kernel_model.sched import MMF_OOM_SKIP
 from kernel_model.variant import Variant
-from oom_review.scenario import Run
+from oom_review.scenario.items import Run
 
 THAW_BELOW = ask(INIT, "thaw", "A/B")
 

@@ -48,7 +48,7 @@ from kernel_model.sched import (
 from kernel_model.signal import SEND_SIG
 from kernel_model.variant import Variant, replaces
 from legacy_tifmemdie.oom_kill import DEC
-from oom_review.scenario import Op, Run
+from oom_review.scenario.items import Op, Run
 from oom_review.schedules.driver import TICK
 from oom_review.schedules.gaps import Gaps
 

@@ -26,8 +26,8 @@ from kernel_model.variant import Variant
 from oom_review.claims import REFUTED
 from oom_review.explore import Bounds, Limits, explore
 from oom_review.explore.final import Final
-from oom_review.observation import DEAD, IN_FRIDGE
-from oom_review.scenario import Op, Run, Scenario
+from oom_review.play.observation import DEAD, IN_FRIDGE
+from oom_review.scenario.items import Op, Run, Scenario
 from oom_review.variants import load
 
 VARIANTS = {"legacy": "legacy_tifmemdie", "rfc": "patched"}

@@ -6,9 +6,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from oom_review import draw, scenario_file
 from oom_review.claims import find
 from oom_review.files import STDOUT, check_target, write_over_ours
+from oom_review.report import drawing as draw
+from oom_review.scenario import file as scenario_file
 from oom_review.variants import load
 
 

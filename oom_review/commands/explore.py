@@ -11,7 +11,6 @@ from pathlib import Path
 from rich.console import Console
 
 from kernel_model.errors import IllegalOperation
-from oom_review import ends, scenario_file
 from oom_review.claims import CLAIMS, REFUTED
 from oom_review.commands import INTERRUPTED
 from oom_review.commands.options import DAY, MOST_STATES, add_jobs, number
@@ -19,15 +18,17 @@ from oom_review.errors import BadInput
 from oom_review.explore.explorer import BOUNDED, Bounds, explore
 from oom_review.explore.limits import Limits
 from oom_review.files import check_directory
-from oom_review.replay import replay
-from oom_review.scenario import Run
+from oom_review.scenario import file as scenario_file
+from oom_review.scenario.items import Run
+from oom_review.show import ends
+from oom_review.show.replay import replay
+from oom_review.show.table import print_refutations, print_unexpected, save_refutations, table
 from oom_review.situations.exploration import Exploration
 from oom_review.situations.families import FAMILIES, LARGE, QUICK
 from oom_review.situations.job import Job
 from oom_review.situations.results import Results
 from oom_review.situations.selection import select
 from oom_review.situations.situation import Situation
-from oom_review.situations.table import print_refutations, print_unexpected, save_refutations, table
 from oom_review.situations.verdicts import unexpected, verdicts
 from oom_review.variants import DEFAULT_VARIANTS, PAIR, TITLES, load_all
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import attrs
 
 from kernel_model.variant import Variant
-from oom_review import scenario_file
 from oom_review.errors import BadInput
 from oom_review.files import write_new
-from oom_review.replay import replay
-from oom_review.scenario_form import Expectation, ScenarioFile
-from oom_review.trace import Trace
+from oom_review.play.trace import Trace
+from oom_review.scenario import file as scenario_file
+from oom_review.scenario.form import Expectation, ScenarioFile
+from oom_review.show.replay import replay
 from oom_review.variants import DEFAULT_VARIANTS, load_all
 
 CORPUS = "tests/corpus"

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 
-from oom_review import replay, scenario_file
 from oom_review.claims import find
+from oom_review.scenario import file as scenario_file
+from oom_review.show import replay
 from oom_review.variants import PAIR, load_all
 
 

@@ -8,16 +8,16 @@ from pathlib import Path
 
 from rich.console import Console
 
-from oom_review import scenario_file
 from oom_review.claims import CLAIMS, HOLDS, REFUTED
-from oom_review.columns import columns
 from oom_review.commands.options import add_search
 from oom_review.errors import BadInput
 from oom_review.files import STDOUT, check_directory, check_target, write_beside, write_over_ours
-from oom_review.machines.lockstep import UnexplainedDifference
 from oom_review.review import lockstep, review
+from oom_review.scenario import file as scenario_file
+from oom_review.search.lockstep import UnexplainedDifference
+from oom_review.show.columns import columns
+from oom_review.show.table import table
 from oom_review.situations.progress import Progress, shown
-from oom_review.situations.table import table
 from oom_review.variants import DEFAULT_VARIANTS, PAIR, TITLES, load, load_all
 from oom_review.verdicts import MARKER, Cell, Review, as_json
 

@@ -18,8 +18,8 @@ from oom_review.explore.setup import played
 from oom_review.explore.sleepers import Sleepers
 from oom_review.explore.steps import WALKS, Steps, take
 from oom_review.explore.symmetry import interchangeable
-from oom_review.run import play
-from oom_review.scenario import Run, Scenario
+from oom_review.play.session import play
+from oom_review.scenario.items import Run, Scenario
 from oom_review.schedules.choices import Choices
 from oom_review.schedules.driver import TICK
 from oom_review.schedules.gaps import Gaps, from_choices

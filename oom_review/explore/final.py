@@ -13,8 +13,8 @@ from collections.abc import Mapping
 import attrs
 
 from kernel_model.sched import PF_KTHREAD, Kernel, TaskStruct
-from oom_review.observation import task_state
-from oom_review.past import History
+from oom_review.play.observation import task_state
+from oom_review.play.past import History
 
 
 @attrs.define(frozen=True)

@@ -12,8 +12,8 @@ from oom_review.explore.commuting import WRITE
 from oom_review.explore.fields import RAW, Name
 from oom_review.explore.final import Final, final
 from oom_review.explore.recorder import Recorder
-from oom_review.past import ADDED, History
-from oom_review.run import Session
+from oom_review.play.past import ADDED, History
+from oom_review.play.session import Session
 
 
 class Observer:

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from kernel_model.machine import Machine
 from kernel_model.variant import Variant
 from oom_review.explore.limits import MOVE_ON
-from oom_review.run import Session
-from oom_review.scenario import Op, Run
+from oom_review.play.session import Session
+from oom_review.scenario.items import Op, Run
 from oom_review.schedules.choices import follow
 from oom_review.schedules.driver import TICK
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from kernel_model.operations import OPERATIONS, Arg
 from kernel_model.sched import Kernel, TaskStruct
-from oom_review.scenario import Scenario
+from oom_review.scenario.items import Scenario
 
 
 def named_later(scenario: Scenario) -> frozenset[str]:

@@ -8,16 +8,17 @@ from typing import Any
 import attrs
 
 from kernel_model.variant import Variant
-from oom_review import draw, scenario_file
-from oom_review.columns import in_source, lockstep_trace_columns, trace_columns
 from oom_review.errors import BadInput
-from oom_review.happens_before import words as edge_words
-from oom_review.lanes import Frame, frames, layout, notable, shown_tasks
-from oom_review.remarks import Focus, marked_step, words
-from oom_review.replay import replay
-from oom_review.scenario_form import ScenarioFile
+from oom_review.play.happens_before import words as edge_words
+from oom_review.play.trace import Request, Rest, Row, Step, Trace
+from oom_review.report import drawing as draw
+from oom_review.report.lanes import Frame, frames, layout, notable, shown_tasks
+from oom_review.scenario import file as scenario_file
+from oom_review.scenario.form import ScenarioFile
 from oom_review.schedules.driver import TICK
-from oom_review.trace import Request, Rest, Row, Step, Trace
+from oom_review.show.columns import in_source, lockstep_trace_columns, trace_columns
+from oom_review.show.remarks import Focus, marked_step, words
+from oom_review.show.replay import replay
 from oom_review.variants import VariantError, load
 from oom_review.verdicts import Alternative, Cell, Review
 

@@ -8,11 +8,11 @@ from typing import Any
 import attrs
 import cattrs
 
-from oom_review import scenario_file
 from oom_review.claims import HOLDS, REFUTED
 from oom_review.explore.explorer import BOUNDED, Bounds, explore
 from oom_review.explore.limits import Limits
-from oom_review.scenario_form import ScenarioFile, Settings
+from oom_review.scenario import file as scenario_file
+from oom_review.scenario.form import ScenarioFile, Settings
 from oom_review.situations.families import SITUATIONS
 from oom_review.situations.script import scenario
 from oom_review.variants import load

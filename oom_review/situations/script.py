@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from oom_review.scenario import Op, Run, Scenario
+from oom_review.scenario.items import Op, Run, Scenario
 from oom_review.situations.situation import Situation
 
 INIT, PARENT, VICTIM, TRACER, SHARER = "init", "parent", "v", "tracer", "sharer"

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from kernel_model.machine import describe
 from kernel_model.variant import Variant
-from oom_review.run import play
-from oom_review.scenario import Op, Run, Scenario
+from oom_review.play.session import play
+from oom_review.scenario.items import Op, Run, Scenario
 from oom_review.schedules.choices import Choices
 
 Make = Callable[[str], Op]

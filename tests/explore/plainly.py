@@ -22,9 +22,9 @@ from kernel_model.sched import TASK_WAKEKILL, Jiffies, Kernel, TaskStruct
 from kernel_model.variant import Variant
 from oom_review.explore.final import Final, final
 from oom_review.explore.symmetry import interchangeable
-from oom_review.past import History
-from oom_review.run import Session
-from oom_review.scenario import Run, Scenario
+from oom_review.play.past import History
+from oom_review.play.session import Session
+from oom_review.scenario.items import Run, Scenario
 from oom_review.schedules.choices import follow
 from oom_review.schedules.driver import SHORT_SLEEP
 

@@ -18,8 +18,8 @@ from kernel_model.variant import Variant
 from oom_review.claims import HOLDS, REFUTED
 from oom_review.explore import Bounds, Limits, Result, compare, explore
 from oom_review.explore.explorer import BOUNDED
-from oom_review.run import play
-from oom_review.scenario import Op, Run, Scenario
+from oom_review.play.session import play
+from oom_review.scenario.items import Op, Run, Scenario
 
 VARIANTS = (legacy_tifmemdie.VARIANT, patched.VARIANT, mainline_v6_18.VARIANT)
 # OOM_REVIEW_SEEDS=400 tries larger scenarios, too.

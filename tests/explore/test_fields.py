@@ -18,7 +18,7 @@ from oom_review.claims import REFUTED
 from oom_review.explore import Bounds, Result, explore
 from oom_review.explore.fields import FIELDS
 from oom_review.explore.frames import Unseen
-from oom_review.scenario import Op, Run, Scenario
+from oom_review.scenario.items import Op, Run, Scenario
 
 TURN = PreemptionPoint("exit_mm", "whose turn is it?", Kind.RUN)
 

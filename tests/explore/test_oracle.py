@@ -27,7 +27,7 @@ from kernel_model.errors import ModelBug
 from kernel_model.variant import Variant
 from oom_review.claims import REFUTED
 from oom_review.explore import Bounds, Limits, Result, explore
-from oom_review.scenario import Scenario
+from oom_review.scenario.items import Scenario
 
 VARIANTS = (legacy_tifmemdie.VARIANT, patched.VARIANT, mainline_v6_18.VARIANT)
 NOTHING = Bounds(por=False, symmetry=False, whole_walks=False)

@@ -17,7 +17,7 @@ from oom_review.explore.setup import played
 from oom_review.explore.sleepers import Sleepers
 from oom_review.explore.steps import WALKS, State, Steps
 from oom_review.explore.symmetry import interchangeable
-from oom_review.scenario import Op, Run, Scenario
+from oom_review.scenario.items import Op, Run, Scenario
 
 Future = frozenset[object]
 

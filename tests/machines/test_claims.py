@@ -10,11 +10,11 @@ import legacy_tifmemdie
 import mainline_v6_18
 import patched
 from kernel_model.variant import Variant
-from oom_review import failure
 from oom_review.claims import BY_ID, CLAIMS, HOLDS, REFUTED, Claim
-from oom_review.machines.claim_machine import INTERLEAVINGS, ClaimRefuted, claim_machine, expected
-from oom_review.minimize import droppable, minimize
-from oom_review.search import search
+from oom_review.search.claim_machine import INTERLEAVINGS, ClaimRefuted, claim_machine, expected
+from oom_review.search.minimize import droppable, minimize
+from oom_review.search.one_claim import search
+from oom_review.show import failure
 
 VARIANTS = (legacy_tifmemdie.VARIANT, patched.VARIANT, mainline_v6_18.VARIANT)
 REFUTED_CELLS = [(v, c) for v in VARIANTS for c in expected(v, REFUTED)]

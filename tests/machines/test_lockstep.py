@@ -16,12 +16,12 @@ from kernel_model.operations import OPERATIONS
 from kernel_model.preempt import POINTS
 from kernel_model.sched import Kernel, TaskStruct
 from kernel_model.variant import Variant, replaces
-from oom_review import failure
 from oom_review.differences import DIFFERENCES, Difference
-from oom_review.machines.lockstep import UnexplainedDifference, lockstep_machine, lockstep_play
-from oom_review.scenario import Op, Run, Scenario
+from oom_review.scenario.items import Op, Run, Scenario
 from oom_review.schedules.gaps import Gaps
-from oom_review.search import run_quietly
+from oom_review.search.lockstep import UnexplainedDifference, lockstep_machine, lockstep_play
+from oom_review.search.one_claim import run_quietly
+from oom_review.show import failure
 
 LEFT, RIGHT = legacy_tifmemdie.VARIANT, patched.VARIANT
 THOROUGH = 10_000

@@ -11,7 +11,7 @@ import patched
 from kernel_model.sched import MemCgroup, MmStruct
 from kernel_model.variant import Variant
 from oom_review.explore import explore
-from oom_review.scenario import Op, Run, Scenario
+from oom_review.scenario.items import Op, Run, Scenario
 
 KERNELS = (legacy_tifmemdie.VARIANT, patched.VARIANT, mainline_v6_18.VARIANT)
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from oom_review.report.build import page
+from oom_review.report.page import page
 from oom_review.report.players import Player, players
 from oom_review.verdicts import Review, from_data
 

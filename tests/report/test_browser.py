@@ -18,15 +18,15 @@ from pages import data, made
 from playwright.sync_api import Browser, Page, expect
 
 from kernel_model.events import KINDS
-from oom_review.columns import in_source
 from oom_review.differences import DIFFERENCES
-from oom_review.happens_before import Edge
-from oom_review.happens_before import words as edge_words
-from oom_review.lanes import frames
-from oom_review.remarks import marked_step, words
-from oom_review.scenario_file import parse
+from oom_review.play.happens_before import Edge
+from oom_review.play.happens_before import words as edge_words
+from oom_review.play.trace import Seen, record
+from oom_review.report.lanes import frames
+from oom_review.scenario.file import parse
 from oom_review.schedules.driver import TICK
-from oom_review.trace import Seen, record
+from oom_review.show.columns import in_source
+from oom_review.show.remarks import marked_step, words
 from oom_review.variants import load
 
 AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")

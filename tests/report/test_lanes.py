@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 from pages import player
 
-from oom_review import draw, lanes
 from oom_review.commands import BAD_INPUT, OK
 from oom_review.commands.cli import main
-from oom_review.lanes import frames, layout, notable, shown_tasks
-from oom_review.scenario_file import read
-from oom_review.trace import Request, Rest, Step, Trace, record
+from oom_review.play.trace import Request, Rest, Step, Trace, record
+from oom_review.report import drawing as draw
+from oom_review.report import lanes
+from oom_review.report.lanes import frames, layout, notable, shown_tasks
+from oom_review.scenario.file import read
 from oom_review.variants import load
 
 PICTURES = Path(__file__).parents[2] / "docs" / "pictures"

@@ -12,9 +12,9 @@ from chromium import Listener
 from pages import player, review
 from playwright.sync_api import Browser, Page, expect
 
-from oom_review import happens_before
+from oom_review.play import happens_before
+from oom_review.play.trace import Step, Trace
 from oom_review.report.players import Player, players
-from oom_review.trace import Step, Trace
 
 KEY = "no-spurious-ebusy"
 EXPLORED = "suspended-means-quiet"

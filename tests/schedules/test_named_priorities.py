@@ -11,8 +11,8 @@ import legacy_tifmemdie
 import patched
 from kernel_model.machine import Machine
 from kernel_model.sched import TaskStruct
-from oom_review.run import Session
-from oom_review.scenario import Op
+from oom_review.play.session import Session
+from oom_review.scenario.items import Op
 from oom_review.schedules.named_priorities import NamedPriorities
 
 every_situation = pytest.mark.parametrize("situation", SITUATIONS)

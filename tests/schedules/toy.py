@@ -13,8 +13,8 @@ import patched
 from kernel_model.machine import Machine
 from kernel_model.preempt import Kind, PreemptionPoint, Yield
 from kernel_model.sched import TASK_RUNNING
-from oom_review.run import Session
-from oom_review.scenario import Op
+from oom_review.play.session import Session
+from oom_review.scenario.items import Op
 from oom_review.schedules.driver import Scheduler, drive
 from oom_review.schedules.pct import PctScheduler
 from oom_review.schedules.portfolio import MIXES

@@ -12,16 +12,16 @@ from pathlib import Path
 import pytest
 
 import patched
-from oom_review import scenario_file
 from oom_review.claims import BY_ID, HOLDS, REFUTED
 from oom_review.commands.cli import main
-from oom_review.run import play
+from oom_review.play.session import play
+from oom_review.scenario import file as scenario_file
+from oom_review.show.table import print_unexpected
 from oom_review.situations.exploration import Exploration
 from oom_review.situations.families import FAMILIES, QUICK, SITUATIONS
 from oom_review.situations.job import Job, Outcome, run
 from oom_review.situations.progress import Progress
 from oom_review.situations.results import Results
-from oom_review.situations.table import print_unexpected
 from oom_review.situations.verdicts import unexpected, verdicts
 from oom_review.variants import DEFAULT_VARIANTS, load
 

@@ -7,8 +7,8 @@ import pytest
 from kernel_model.core import frozen
 from kernel_model.sched import TASK_DEAD, TaskStruct
 from oom_review.claims import BY_ID, REFUTED
-from oom_review.run import Session, play
-from oom_review.scenario import Run, Scenario
+from oom_review.play.session import Session, play
+from oom_review.scenario.items import Run, Scenario
 from oom_review.situations.dimensions import DIMENSIONS, MAX_THREADS
 from oom_review.situations.families import FAMILIES, LETTERS, QUICK, SITUATIONS
 from oom_review.situations.job import Job, Outcome, run

@@ -13,12 +13,12 @@ from rich.console import Console
 from oom_review import review
 from oom_review.claims import BY_ID, HOLDS, REFUTED
 from oom_review.explore.explorer import BOUNDED
+from oom_review.play.session import play
 from oom_review.review import Board, Explorations, Reviewer, Search, bound_beside
-from oom_review.run import play
-from oom_review.scenario_file import parse
-from oom_review.search import Found
+from oom_review.scenario.file import parse
+from oom_review.search.one_claim import Found
+from oom_review.show.table import table
 from oom_review.situations.families import QUICK
-from oom_review.situations.table import table
 from oom_review.variants import load
 from oom_review.workers import Lost, Pool
 

@@ -12,12 +12,12 @@ from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from kernel_model.variant import Variant
 from oom_review.claims import HOLDS, REFUTED, Claim
-from oom_review.machines.claim_machine import ClaimMachine, ClaimRefuted, claim_machine
-from oom_review.minimize import minimize
-from oom_review.reschedule import replay_or_none
-from oom_review.run import Violation
-from oom_review.scenario import Scenario
+from oom_review.play.session import Violation
+from oom_review.scenario.items import Scenario
 from oom_review.schedules.portfolio import PORTFOLIO, Mix
+from oom_review.search.claim_machine import ClaimMachine, ClaimRefuted, claim_machine
+from oom_review.search.minimize import minimize
+from oom_review.search.reschedule import replay_or_none
 
 STEPS = 22
 

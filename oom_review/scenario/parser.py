@@ -10,7 +10,7 @@ import attrs
 from kernel_model.operations import OPERATIONS, SIGNALS, Arg, Operation
 from kernel_model.sched import OOM_SCORE_ADJ_MIN
 from oom_review.claims import BY_ID
-from oom_review.scenario_form import HEADER, VERSION, ScenarioError
+from oom_review.scenario.form import HEADER, VERSION, ScenarioError
 from oom_review.schedules.driver import STEP_LIMIT, TICK
 
 MAX_ITEMS = 2_000

@@ -1,6 +1,6 @@
 """A scenario played step by step with everything that a reader may ask for: calls, events, the state of every task.
 
-Slower than oom_review.run and for few runs only; all values are plain, so that two traces can be compared.
+Slower than a session and for few runs only; all values are plain, so that two traces can be compared.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from kernel_model.preempt import Kind, PreemptionPoint
 from kernel_model.sched import EXIT_ZOMBIE, PF_KTHREAD, TIF_MEMDIE, Kernel, TaskStruct
 from kernel_model.variant import Variant
 from oom_review.claims import CLAIMS, Claim, group_name
-from oom_review.happens_before import Edge, Wait, edges, waits
-from oom_review.observation import Observation, task_state
-from oom_review.run import Session, Violation
-from oom_review.scenario import Op, Run, Scenario
+from oom_review.play.happens_before import Edge, Wait, edges, waits
+from oom_review.play.observation import Observation, task_state
+from oom_review.play.session import Session, Violation
+from oom_review.scenario.items import Op, Run, Scenario
 from oom_review.schedules.choices import follow
 from oom_review.schedules.driver import SHORT_SLEEP, TICK, ScheduleDiverged, StepLimitReached
 

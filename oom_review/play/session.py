@@ -11,9 +11,9 @@ from kernel_model.machine import Machine
 from kernel_model.sched import TaskStruct
 from kernel_model.variant import Variant
 from oom_review.claims import CLAIMS, Claim
-from oom_review.observation import Observation, observe
-from oom_review.past import Record
-from oom_review.scenario import Op, Run, Scenario
+from oom_review.play.observation import Observation, observe
+from oom_review.play.past import Record
+from oom_review.scenario.items import Op, Run, Scenario
 from oom_review.schedules.choices import follow
 from oom_review.schedules.driver import TICK, Scheduler, drive
 

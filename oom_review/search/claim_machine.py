@@ -20,13 +20,13 @@ from kernel_model.machine import Machine
 from kernel_model.sched import PF_KTHREAD, TaskStruct
 from kernel_model.variant import Variant
 from oom_review.claims import BY_ID, CLAIMS, Claim
-from oom_review.machines.alphabet import AlphabetMachine
-from oom_review.reschedule import Recorded, record, shuffle
-from oom_review.run import Session, Violation
-from oom_review.scenario import Op, Run, Scenario
+from oom_review.play.session import Session, Violation
+from oom_review.scenario.items import Op, Run, Scenario
 from oom_review.schedules.driver import Scheduler, first_runnable
 from oom_review.schedules.gaps import Gaps, GapScheduler
 from oom_review.schedules.portfolio import PORTFOLIO, Limited, Mix
+from oom_review.search.alphabet import AlphabetMachine
+from oom_review.search.reschedule import Recorded, record, shuffle
 
 INTERLEAVINGS = 20
 

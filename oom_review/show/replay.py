@@ -10,9 +10,9 @@ from typing import Any
 import attrs
 
 from kernel_model.variant import Variant
-from oom_review.columns import WIDTH, lockstep_trace_columns, trace_columns
-from oom_review.scenario_form import Expectation, ScenarioError, ScenarioFile, unstructure
-from oom_review.trace import Request, Rest, Row, Seen, Step, Trace, record
+from oom_review.play.trace import Request, Rest, Row, Seen, Step, Trace, record
+from oom_review.scenario.form import Expectation, ScenarioError, ScenarioFile, unstructure
+from oom_review.show.columns import WIDTH, lockstep_trace_columns, trace_columns
 
 JSON_VERSION = 1
 LABELS = 17

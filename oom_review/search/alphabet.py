@@ -15,7 +15,7 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
-from oom_review.scenario import Op
+from oom_review.scenario.items import Op
 
 WHO = range(12)
 ANYBODY = st.sampled_from(WHO)

@@ -11,7 +11,7 @@ import cattrs
 from cattrs.gen import make_dict_structure_fn
 
 from oom_review.errors import BadInput
-from oom_review.scenario import Op, Run, Scenario
+from oom_review.scenario.items import Op, Run, Scenario
 from oom_review.schedules.choices import Choices
 from oom_review.schedules.gaps import Gaps
 
@@ -126,6 +126,6 @@ def unstructure(file: ScenarioFile) -> dict[str, Any]:
 
 def schema() -> dict[str, Any]:
     """The published JSON Schema of the parsed form."""
-    text = files("oom_review").joinpath("scenario.schema.json").read_text(encoding="utf-8")
+    text = files("oom_review.scenario").joinpath("scenario.schema.json").read_text(encoding="utf-8")
     loaded: dict[str, Any] = json.loads(text)
     return loaded

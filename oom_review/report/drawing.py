@@ -11,12 +11,12 @@ import attrs
 
 from kernel_model.events import QUIET_PHASES
 from kernel_model.variant import Variant
-from oom_review.happens_before import SIGNALS, STARTS, UNLOCKS, WAKES
-from oom_review.lanes import Arrow, Frame, Lane, Lanes, Span, frames, layout, notable, shown_tasks
-from oom_review.remarks import marked_step
-from oom_review.replay import replay
+from oom_review.play.happens_before import SIGNALS, STARTS, UNLOCKS, WAKES
+from oom_review.report.lanes import Arrow, Frame, Lane, Lanes, Span, frames, layout, notable, shown_tasks
 from oom_review.report.templates import environment, text_of
-from oom_review.scenario_form import ScenarioFile
+from oom_review.scenario.form import ScenarioFile
+from oom_review.show.remarks import marked_step
+from oom_review.show.replay import replay
 from oom_review.variants import TITLES
 
 MARKER = "<!-- made by oom-review draw -->"

@@ -6,12 +6,12 @@ import os
 from pathlib import Path
 
 from kernel_model.variant import Variant
-from oom_review import scenario_file
-from oom_review.columns import columns
 from oom_review.errors import BadInput
 from oom_review.files import check_directory, write_beside
-from oom_review.scenario import Scenario
-from oom_review.scenario_form import ScenarioFile, Settings
+from oom_review.scenario import file as scenario_file
+from oom_review.scenario.form import ScenarioFile, Settings
+from oom_review.scenario.items import Scenario
+from oom_review.show.columns import columns
 
 PLACE = "OOM_REVIEW_FAILURES"
 

@@ -14,11 +14,11 @@ from markupsafe import Markup
 
 from oom_review.claims import BY_ID, REFUTED
 from oom_review.differences import DIFFERENCES, diverge
-from oom_review.draw import LEGEND, title
 from oom_review.errors import BadInput
+from oom_review.report.drawing import LEGEND, title
 from oom_review.report.players import Player, players
 from oom_review.report.templates import environment, text_of
-from oom_review.scenario_file import dumps
+from oom_review.scenario.file import dumps
 from oom_review.verdicts import Cell, Review
 
 MARKER = '<meta name="generator" content="oom-review report">'

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 
 from kernel_model.variant import Variant
 from oom_review.claims import CLAIMS, REFUTED
-from oom_review.columns import observation_line
 from oom_review.explore.explorer import SLEEPS, Result
 from oom_review.explore.final import Final
-from oom_review.run import play
-from oom_review.scenario import Run, Scenario
-from oom_review.scenario_file import run_lines
+from oom_review.play.session import play
+from oom_review.scenario.file import run_lines
+from oom_review.scenario.items import Run, Scenario
+from oom_review.show.columns import observation_line
 
 WIDTH = 78
 

@@ -12,17 +12,17 @@ from kernel_model.machine import Machine, describe
 from kernel_model.preempt import PreemptionPoint
 from kernel_model.sched import PF_KTHREAD, TaskStruct
 from kernel_model.variant import Variant
-from oom_review import failure
-from oom_review.columns import columns
 from oom_review.differences import Divergence, Pair, books_balance, compare
-from oom_review.machines.alphabet import AlphabetMachine
-from oom_review.reschedule import Recorded, record
-from oom_review.run import Session
-from oom_review.scenario import Op, Run, Scenario
-from oom_review.scenario_form import Settings
+from oom_review.play.session import Session
+from oom_review.scenario.form import Settings
+from oom_review.scenario.items import Op, Run, Scenario
 from oom_review.schedules.choices import follow
 from oom_review.schedules.driver import OnStep, drive
 from oom_review.schedules.named_priorities import NamedPriorities
+from oom_review.search.alphabet import AlphabetMachine
+from oom_review.search.reschedule import Recorded, record
+from oom_review.show import failure
+from oom_review.show.columns import columns
 
 # How often a run is for a few of the tasks only.
 SOME_ONLY = 0.4

@@ -8,9 +8,9 @@ import attrs
 
 from kernel_model import events
 from oom_review.claims import BY_ID, CLAIMS, Claim
-from oom_review.observation import DEAD, IN_FRIDGE
-from oom_review.run import Violation
-from oom_review.trace import Seen, Step, Trace
+from oom_review.play.observation import DEAD, IN_FRIDGE
+from oom_review.play.session import Violation
+from oom_review.play.trace import Seen, Step, Trace
 
 # A run with any of these is worth showing; one without is preparation.
 TURNING = frozenset(

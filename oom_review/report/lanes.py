@@ -14,7 +14,7 @@ from itertools import groupby, zip_longest
 import attrs
 
 from kernel_model import events
-from oom_review.trace import Request, Rest, Row, Step, Trace
+from oom_review.play.trace import Request, Rest, Row, Step, Trace
 
 Entry = Request | Step | Rest
 # For each trace the index of the entry that happens at a position, or None if this kernel waits for the other one.

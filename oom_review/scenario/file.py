@@ -8,9 +8,9 @@ import stat
 import attrs
 
 from kernel_model.operations import OPERATIONS, Arg
-from oom_review.scenario import Op, Run, Scenario
-from oom_review.scenario_form import HEADER, VERSION, ScenarioError, ScenarioFile, structure
-from oom_review.scenario_parser import BOOT_TASKS, Parser
+from oom_review.scenario.form import HEADER, VERSION, ScenarioError, ScenarioFile, structure
+from oom_review.scenario.items import Op, Run, Scenario
+from oom_review.scenario.parser import BOOT_TASKS, Parser
 from oom_review.schedules.choices import Choices
 from oom_review.schedules.driver import TICK
 from oom_review.schedules.gaps import Gaps

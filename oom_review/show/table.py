@@ -8,9 +8,10 @@ from pathlib import Path
 from rich.table import Table
 from rich.text import Text
 
-from oom_review import failure, scenario_file
 from oom_review.claims import HOLDS, REFUTED, Claim
 from oom_review.files import write_beside
+from oom_review.scenario import file as scenario_file
+from oom_review.show import failure
 from oom_review.situations.job import Outcome
 from oom_review.situations.verdicts import Explored
 from oom_review.variants import TITLES, load

@@ -16,7 +16,7 @@ from kernel_model.sched import (
     Kernel,
     TaskStruct,
 )
-from oom_review.past import Record
+from oom_review.play.past import Record
 
 IN_FRIDGE = "in the fridge"
 DEAD = frozenset({"zombie", "dead", "reaped"})

@@ -14,12 +14,12 @@ import attrs
 
 from kernel_model.variant import Variant
 from oom_review.claims import BY_ID
-from oom_review.observation import IN_FRIDGE
-from oom_review.remarks import TURNING, Focus, final_line
-from oom_review.run import Violation
-from oom_review.scenario import Scenario
+from oom_review.play.observation import IN_FRIDGE
+from oom_review.play.session import Violation
+from oom_review.play.trace import Request, Rest, Step, Trace, record
+from oom_review.scenario.items import Scenario
 from oom_review.schedules.driver import TICK
-from oom_review.trace import Request, Rest, Step, Trace, record
+from oom_review.show.remarks import TURNING, Focus, final_line
 
 WIDTH = 75
 COLUMN = 32

@@ -16,12 +16,12 @@ import attrs
 from kernel_model.errors import IllegalOperation
 from kernel_model.variant import Variant
 from oom_review.claims import Claim
-from oom_review.reschedule import record, replay_or_none, shuffle
-from oom_review.run import play
-from oom_review.scenario import Op, Run, Scenario
+from oom_review.play.session import play
+from oom_review.scenario.items import Op, Run, Scenario
 from oom_review.schedules.choices import Choices
 from oom_review.schedules.driver import TICK
 from oom_review.schedules.gaps import Gaps
+from oom_review.search.reschedule import record, replay_or_none, shuffle
 
 TRIES = 60
 EXACT_TRIES = 600

@@ -1,0 +1,1 @@
+"""Text for people: columns with remarks, replays, ends, tables, failures."""
