@@ -11,7 +11,7 @@ import mainline_v6_18
 import patched
 from oom_review.claims import REFUTED
 from oom_review.explore import Bounds, Limits, explore
-from oom_review.scenario.items import Op, Run, Scenario
+from oom_review.scenario.items import Op, Run, Scenario, in_peace
 
 VARIANTS = {
     "legacy": legacy_tifmemdie.VARIANT,
@@ -32,7 +32,7 @@ def core_situation(threads: int) -> Scenario:
     setup += [Op("memcg_attach", "init", (name, "M")) for name in ("v", "c")]
     setup.append(Op("oom_score_adj", "init", ("c", -1000)))
     concurrent = (Op("charge", "c"), Op("suspend", "s"), Op("wait", "p"), Run())
-    return Scenario((*[item for op in setup for item in (op, Run())], *concurrent))
+    return Scenario((*in_peace(setup), *concurrent))
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import attrs
 from reach import AnySchedule, Items
 
+from oom_review.scenario import items
 from oom_review.scenario.items import Op, Run, Scenario
 from oom_review.schedules.choices import Choices
 from oom_review.schedules.gaps import Gaps
@@ -28,13 +29,13 @@ def op(text: str) -> Op:
 
 def in_peace(*operations: str) -> tuple[Op | Run, ...]:
     """One by one, each run to quiescence."""
-    return tuple(item for text in operations for item in (op(text), Run()))
+    return items.in_peace(map(op, operations))
 
 
 def script(*operations: str, last: Gaps | Choices | None = None) -> Scenario:
     """Operations in peace; ``last`` is the schedule of the last run."""
-    items = in_peace(*operations)
-    return Scenario(items if last is None else (*items[:-1], Run(last)))
+    peace = in_peace(*operations)
+    return Scenario(peace if last is None else (*peace[:-1], Run(last)))
 
 
 def do(task: str, name: str, *args: str | int) -> Items:

@@ -27,7 +27,7 @@ from oom_review.claims import REFUTED
 from oom_review.explore import Bounds, Limits, explore
 from oom_review.explore.final import Final
 from oom_review.play.observation import DEAD, IN_FRIDGE
-from oom_review.scenario.items import Op, Run, Scenario
+from oom_review.scenario.items import Op, Run, Scenario, in_peace
 from oom_review.variants import load
 
 VARIANTS = {"legacy": "legacy_tifmemdie", "rfc": "patched"}
@@ -127,7 +127,7 @@ def scenario(c: Configuration, *, woken: bool, whole: bool) -> Scenario:
         together.append(Op("suspend" if c.kthreads else "suspend_user_space", "s"))
     if woken:
         together.append(Op("press_power_button", "kswapd", ("s",)))
-    return Scenario((*[item for op in before for item in (op, Run())], *together, Run()))
+    return Scenario((*in_peace(before), *together, Run()))
 
 
 @attrs.define(frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import attrs
 
 from oom_review.schedules.choices import Choices
@@ -32,6 +34,11 @@ class Run:
         """As a reader would say it."""
         exactly = "exactly " if isinstance(self.schedule, Choices) else ""
         return f"run {exactly}{self.schedule}"
+
+
+def in_peace(operations: Iterable[Op]) -> tuple[Op | Run, ...]:
+    """One by one, each run to quiescence before the next is asked for."""
+    return tuple(item for op in operations for item in (op, Run()))
 
 
 @attrs.define(frozen=True)

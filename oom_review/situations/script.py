@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from oom_review.scenario.items import Op, Run, Scenario
+from oom_review.scenario.items import Op, Run, Scenario, in_peace
 from oom_review.situations.situation import Situation
 
 INIT, PARENT, VICTIM, TRACER, SHARER = "init", "parent", "v", "tracer", "sharer"
@@ -12,8 +12,7 @@ UNKILLABLE, FIRST_CHOICE = -1000, 1000
 
 def scenario(s: Situation) -> Scenario:
     """What comes before, each operation in peace; then everything at once, in a run whose schedule is left open."""
-    peace = [item for op in _before(s) for item in (op, Run())]
-    return Scenario((*peace, *_meanwhile(s), Run()))
+    return Scenario((*in_peace(_before(s)), *_meanwhile(s), Run()))
 
 
 def _before(s: Situation) -> list[Op]:

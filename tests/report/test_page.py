@@ -18,7 +18,7 @@ from oom_review.commands import BAD_INPUT, FAILED, OK
 from oom_review.commands.cli import main
 from oom_review.differences import DIFFERENCES
 from oom_review.errors import BadInput
-from oom_review.report import build
+from oom_review.report import page as build
 from oom_review.report.players import counterpart, players
 from oom_review.verdicts import Cell, Review, as_json, from_data
 

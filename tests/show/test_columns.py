@@ -216,8 +216,7 @@ def test_hash_seed_changes_nothing() -> None:
     texts = {
         subprocess.run(
             [sys.executable, "-c", code],
-            cwd=Path(__file__).parent,
-            env={**os.environ, "PYTHONHASHSEED": seed},
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(sys.path)},
             check=True,
             capture_output=True,
             text=True,

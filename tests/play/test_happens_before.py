@@ -16,7 +16,7 @@ from oom_review.scenario.file import read
 from oom_review.schedules.driver import TICK
 from oom_review.variants import load
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 PICTURES = ROOT / "docs" / "pictures"
 CORPUS = [*sorted((ROOT / "tests" / "corpus").glob("*.scenario")), *sorted(PICTURES.glob("*.scenario"))]
 VARIANTS = ("legacy_tifmemdie", "patched", "mainline_v6_18")

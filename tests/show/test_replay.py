@@ -20,7 +20,7 @@ from oom_review.commands.cli import COMMANDS, main
 from oom_review.scenario.file import parse
 from oom_review.show.replay import replay
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 DOCUMENT = ROOT / "docs" / "scenario-format.md"
 
 FRIDGE = """\
