@@ -142,7 +142,7 @@ CORE = {
 @pytest.mark.parametrize(("variant", "threads"), CORE)
 def test_the_core_situation_has_so_many_states(variant: str, threads: int) -> None:
     """A change that adds a state or loses one is seen here first."""
-    result = explore(core_situation(threads), CORE_VARIANTS[variant])
+    result = explore(core_situation(threads), CORE_VARIANTS[variant], bounds=Bounds(short_sleeps=False))
     found = result.counts.states, result.counts.transitions, len(result.finals)
     assert found == CORE[variant, threads]
 
