@@ -1,4 +1,27 @@
-"""Exhaustive exploration: all interleavings of a scenario on one variant, or on two to compare."""
+"""Exhaustive exploration: all interleavings of a scenario on one variant, or on two to compare.
+
+A step is a function of what it reads.  So each step of the kernel runs once, on the real model, for all states that look alike to it:
+
+- recorder.py gives the kernel's structures classes that tell what one step reads and writes, field by field (fields.py, whose kinds
+  are declared beside the structures in kernel_model); codes.py and frames.py say what a value, and what a suspended context, is equal to.
+- table.py keeps that as a decision tree for each context and place: from another state with the same values read, the step is a look-up.
+- numbering.py holds a state as a tuple of numbers; steps.py fills the table, on a machine that setup.py leads to the state first.
+- sleepers.py says who can take a step in a state, and whose sleep may end early; observer.py shows the steps' events to the claims.
+- search.py walks depth first over all states.  It asks for no more than model.py says, and knows nothing of kernels.
+
+Nothing is modelled a second time: every entry of the table was computed by the model.  What could not be seen would be a silent loss, so that it is
+refused by name (frames.Unseen).  Then the reductions, each of which can be switched off (Bounds) and is compared with doing without:
+
+- steps that commute are tried in one order: commuting.py says from what was recorded which do, summaries.py what a part that is
+  known already would race with;
+- threads that nothing tells apart stand for each other: symmetry.py finds them, orbits.py renames;
+- the freezer's walks are one step each (steps.WALKS).
+
+explorer.py puts it together and says what comes of it: ends (final.py), verdicts, witnesses.  limits.py is where a search gives up,
+which never counts as "holds".  The tests hold all this to an explorer that does none of it (tests/explore/plainly.py).
+
+Tried and dropped: a second engine that repeated steps on fresh machines and went by what preemption points declared to touch.  Whoever wrote a patch had to write declarations; sleep sets, which a search that knows states again has no use for.
+"""
 
 from oom_review.explore.explorer import Bounds, Comparison, Result, Verdict, compare, explore
 from oom_review.explore.limits import Counts, Limits

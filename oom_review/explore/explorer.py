@@ -14,9 +14,9 @@ from oom_review.explore.model import RecordedKernel
 from oom_review.explore.observer import Observer
 from oom_review.explore.orbits import Orbits
 from oom_review.explore.search import Search
-from oom_review.explore.setup import played
+from oom_review.explore.setup import played, take
 from oom_review.explore.sleepers import Sleepers
-from oom_review.explore.steps import WALKS, Steps, take
+from oom_review.explore.steps import WALKS, Steps
 from oom_review.explore.symmetry import interchangeable
 from oom_review.play.session import play
 from oom_review.scenario.items import Run, Scenario

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from oom_review.explore.numbering import State
 from oom_review.explore.orbits import Renaming
 from oom_review.explore.sleepers import Sleepers
-from oom_review.explore.steps import State, Steps
+from oom_review.explore.steps import Steps
 from oom_review.explore.summaries import Summary
 from oom_review.explore.table import Leaf
 
@@ -63,9 +64,9 @@ class RecordedKernel:
 
     def __init__(self, steps: Steps, sleepers: Sleepers) -> None:
         """``sleepers`` answers for the states of ``steps``."""
-        self._places = steps.places
-        self.start = steps.start
-        self.padded = steps.padded
+        self._places = steps.numbering.places
+        self.start = steps.numbering.start
+        self.padded = steps.numbering.padded
         self.leaf = steps.leaf
         self.after = steps.after
         self.enabled = sleepers.enabled

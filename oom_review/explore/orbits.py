@@ -15,7 +15,8 @@ from typing import Any
 from kernel_model.fields import Kind
 from oom_review.explore.commuting import mover
 from oom_review.explore.fields import FIELDS
-from oom_review.explore.steps import State, Steps
+from oom_review.explore.numbering import State
+from oom_review.explore.steps import Steps
 from oom_review.explore.summaries import Summary
 from oom_review.explore.table import Place
 
@@ -62,17 +63,17 @@ class Orbits:
     def refresh(self) -> None:
         """Slots of one thread have their like for the others; may add slots."""
         steps = self._steps
-        while self._size < len(steps.places):
-            for slot in range(self._size, len(steps.places)):
+        while self._size < len(steps.numbering.places):
+            for slot in range(self._size, len(steps.numbering.places)):
                 self._size = slot + 1
-                place = steps.places[slot]
+                place = steps.numbering.places[slot]
                 pid = self._whose(place)
                 if place[-1] in self._list_fields:
                     self._lists.append(slot)
                 for other in () if pid is None else self._class_of(pid):
                     renaming = ((pid, other), (other, pid)) if other != pid else ()
-                    code = self.code(steps.codes[steps.defaults[slot]], dict(renaming))
-                    like = steps.slot(self.code(place, dict(renaming)), code)  # type: ignore[arg-type]
+                    code = self.code(steps.numbering.codes[steps.numbering.defaults[slot]], dict(renaming))
+                    like = steps.numbering.slot(self.code(place, dict(renaming)), code)  # type: ignore[arg-type]
                     if like not in self._own.setdefault(other, []):
                         self._own[other].append(like)
         self._rows = {pid: itemgetter(*slots) for pid, slots in self._own.items()}
@@ -115,7 +116,7 @@ class Orbits:
         """A like thread is named in it."""
         found = self._told.get(value)
         if found is None:
-            code = self._steps.codes[value]
+            code = self._steps.numbering.codes[value]
             names = dict.fromkeys(self._like, SELF)
             found = self._told[value] = self.code(code, names) != code
         return found
@@ -127,7 +128,12 @@ class Orbits:
             steps = self._steps
             names = {pid: SELF}
             found = tuple(
-                [steps.number(self.code(steps.codes[v], names)) if self._tells(v) else v for v in row]
+                [
+                    steps.numbering.number(self.code(steps.numbering.codes[v], names))
+                    if self._tells(v)
+                    else v
+                    for v in row
+                ]
             )
             self._anonymous[pid, row] = found
         return found
@@ -137,7 +143,7 @@ class Orbits:
         found = self._in_order.get(value)
         if found is None:
             found = value
-            code = self._steps.codes[value]
+            code = self._steps.numbering.codes[value]
             if isinstance(code, tuple):
                 where = [
                     i for i, c in enumerate(code) if isinstance(c, tuple) and c[1:] and c[1] in self._like
@@ -145,7 +151,7 @@ class Orbits:
                 new = list(code)
                 for i, c in zip(where, sorted([code[i] for i in where], key=str), strict=True):
                     new[i] = c
-                found = self._steps.number(tuple(new))
+                found = self._steps.numbering.number(tuple(new))
             self._in_order[value] = found
         return found
 
@@ -185,12 +191,16 @@ class Orbits:
                     order[slot] = source
             sources = self._sources[renaming] = itemgetter(*order)
         values = self._values.setdefault(renaming, [])
-        codes = self._steps.codes
+        codes = self._steps.numbering.codes
         if len(values) < len(codes):
             names = dict(renaming)
             while len(values) < len(codes):
                 value = len(values)
-                new = self._steps.number(self.code(codes[value], names)) if self._tells(value) else value
+                new = (
+                    self._steps.numbering.number(self.code(codes[value], names))
+                    if self._tells(value)
+                    else value
+                )
                 values.append(new)
         return tuple(map(values.__getitem__, sources(state)))
 

@@ -19,8 +19,8 @@ from oom_review.explore.commuting import READ, UPDATE, WRITE
 from oom_review.explore.final import Final
 from oom_review.explore.limits import MOVE_ON, Counts, Cycle, Gauge, Limits
 from oom_review.explore.model import Model, Symmetry
+from oom_review.explore.numbering import State
 from oom_review.explore.orbits import Renaming
-from oom_review.explore.steps import State
 from oom_review.explore.summaries import Kept, Summary, join, leave_out_implied, step_above
 
 # A summary is looked through for what is implied when it is larger than this, and so much larger than when it was last.

@@ -1,10 +1,12 @@
-"""What comes before an explored run: played once, and repeated on each fresh machine."""
+"""What comes before an explored run: played once, and repeated on each fresh machine; and how a machine is led on from there."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from kernel_model.machine import Machine
+from kernel_model.preempt import PreemptionPoint, Yield
+from kernel_model.sched import TaskStruct
 from kernel_model.variant import Variant
 from oom_review.explore.limits import MOVE_ON
 from oom_review.play.session import Session
@@ -35,15 +37,59 @@ def repeated(setup: Setup, variant: Variant) -> Machine:
     """A fresh machine after the same."""
     machine = Machine(variant)
     tasks = machine.k.tasks
-    step = machine.step
     for item in setup:
         if isinstance(item, Op):
             machine.request(item.name, item.task, *item.args)
         elif item == MOVE_ON:
             machine.tick()
         else:
-            t = tasks[item]
-            if t.state and not machine.runnable(t):
-                machine.expire(t)
-            step(t)
+            take(machine, tasks[item], frozenset())
     return machine
+
+
+class Led:
+    """One machine that is led to where choices lead, and begins afresh only where it can't go on."""
+
+    def __init__(self, setup: Setup, variant: Variant, walks: frozenset[PreemptionPoint]) -> None:
+        """``walks`` are taken to their end."""
+        self._setup = setup
+        self._variant = variant
+        self._walks = walks
+        self.machine = self._fresh()
+
+    def _fresh(self) -> Machine:
+        self.path: list[int] = []
+        machine = repeated(self._setup, self._variant)
+        machine.k.events.clear()
+        return machine
+
+    def to(self, path: list[int]) -> Machine:
+        """The machine where these choices lead."""
+        if path[: len(self.path)] != self.path:
+            self.machine = self._fresh()
+        machine = self.machine
+        for choice in path[len(self.path) :]:
+            if choice == MOVE_ON:
+                machine.tick()
+            else:
+                take(machine, machine.k.tasks[choice], self._walks)
+            self.path.append(choice)
+        machine.k.events.clear()
+        return machine
+
+
+def take(machine: Machine, t: TaskStruct, walks: frozenset[PreemptionPoint]) -> int:
+    """One step, after the end of a sleep if the task sleeps; a walk to its end.  Returns the steps of the machine."""
+    if not machine.runnable(t):
+        machine.expire(t)
+    machine.step(t)
+    count = 1
+    while t.held and at_point(t.at) in walks and machine.runnable(t):
+        machine.step(t)
+        count += 1
+    return count
+
+
+def at_point(at: Yield | None) -> PreemptionPoint | None:
+    """The preemption point, without its operand."""
+    return at if isinstance(at, PreemptionPoint) or at is None else at[0]

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 from kernel_model.preempt import POINTS, Kind
 from kernel_model.sched import PF_FROZEN, SIGKILL, TASK_INTERRUPTIBLE, TASK_WAKEKILL, TIF_SIGPENDING
 from oom_review.explore.commuting import READ
-from oom_review.explore.steps import ABSENT, State, Steps
+from oom_review.explore.numbering import ABSENT, State
+from oom_review.explore.steps import Steps
 from oom_review.explore.table import Key, Leaf, Test
 from oom_review.schedules.driver import SHORT_SLEEP
 
@@ -57,20 +58,20 @@ class Sleepers:
         """Who can take a step; new slots may come up."""
         steps = self._steps
         while True:
-            size = len(steps.places)
+            size = len(steps.numbering.places)
             if len(state) < size:
-                state = steps.padded(state)
+                state = steps.numbering.padded(state)
             if len(self._rows) != len(steps.pids):
                 self._find_rows()
-            panicked = steps.slots.get((("kernel",), "panicked"))
-            if panicked is not None and steps.codes[state[panicked]]:
+            panicked = steps.numbering.slots.get((("kernel",), "panicked"))
+            if panicked is not None and steps.numbering.codes[state[panicked]]:
                 return []
             found = [row.pid for row in self._rows.values() if self._can(row, state, path)]
-            if len(steps.places) == size:
+            if len(steps.numbering.places) == size:
                 return found
 
     def _find_rows(self) -> None:
-        slots = self._steps.slots
+        slots = self._steps.numbering.slots
         for pid in self._steps.pids:
             self._rows[pid] = Row(pid, *[slots[("task", pid), name] for name in Row._fields[1:]])
 
@@ -78,7 +79,7 @@ class Sleepers:
         """What the place with this number waits for; may add a lock's slots."""
         found = self._waits.get(at)
         if found is None:
-            code: Any = self._steps.codes[at]
+            code: Any = self._steps.numbering.codes[at]
             found = Wait(NEVER)
             if code is not None and code is not ABSENT:
                 point, lock = (code, ()) if isinstance(code[0], str) else code
@@ -93,7 +94,7 @@ class Sleepers:
             return True
         if kind == NEVER:
             return False
-        codes: list[Any] = self._steps.codes
+        codes: list[Any] = self._steps.numbering.codes
         if kind == Kind.SLEEP:
             how = codes[state[row.state]]
             if how == 0:
@@ -121,7 +122,7 @@ class Sleepers:
 
     def sleep_may_end(self, row: Row, state: State, path: list[int]) -> bool:
         """A timer that is due soon, or a look that is worth it."""
-        codes: list[Any] = self._steps.codes
+        codes: list[Any] = self._steps.numbering.codes
         if codes[state[row.flags]] & PF_FROZEN:
             return False
         due = codes[state[row.timer]]
@@ -133,7 +134,7 @@ class Sleepers:
 
     def waiting(self, state: State, path: list[int], enabled: tuple[int, ...]) -> list[tuple[int, int]]:
         """Who waits for a lock, or would look in vain, with the places that decide it: steps that may have to come earlier."""
-        codes: list[Any] = self._steps.codes
+        codes: list[Any] = self._steps.numbering.codes
         found = []
         for pid, row in self._rows.items():
             if pid in enabled:
@@ -141,7 +142,7 @@ class Sleepers:
             kind, owner, readers = self._wait(state[row.at])
             if kind in LOCKS:
                 touch = self._steps.commuting.touch
-                places = self._steps.places
+                places = self._steps.numbering.places
                 found.append((pid, touch(places[owner], READ)[0] | touch(places[readers], READ)[0]))
             elif (
                 kind == Kind.SLEEP
@@ -157,7 +158,7 @@ class Sleepers:
         """What decided that a sleeping task may take a step: places read, as bits; 0 for others."""
         if not self._short_sleeps:
             return 0
-        codes: list[Any] = self._steps.codes
+        codes: list[Any] = self._steps.numbering.codes
         row = self._rows[pid]
         kind, _owner, _readers = self._wait(state[row.at])
         if kind != Kind.SLEEP or codes[state[row.state]] == 0 or not codes[state[row.polling]]:
@@ -170,14 +171,14 @@ class Sleepers:
     def look(self, pid: int, state: State, path: list[int]) -> Leaf:
         """Would an undisturbed look come to anything?  ``own`` has what was read for the answer."""
         steps = self._steps
-        if len(state) < len(steps.places):
-            state = steps.padded(state)
-        key: Key = ("poll", pid, state[steps.slots["context", pid]])
+        if len(state) < len(steps.numbering.places):
+            state = steps.numbering.padded(state)
+        key: Key = ("poll", pid, state[steps.numbering.slots["context", pid]])
         found = steps.table.find(key, state)
         while found is None:
-            size = len(steps.places)
-            leaf, tests = self._look_ahead(pid, steps.padded(state), path)
-            if len(steps.places) == size:
+            size = len(steps.numbering.places)
+            leaf, tests = self._look_ahead(pid, steps.numbering.padded(state), path)
+            if len(steps.numbering.places) == size:
                 steps.table.add(key, tests, leaf)
                 found = leaf
         return found
@@ -185,7 +186,7 @@ class Sleepers:
     def _look_ahead(self, pid: int, first: State, path: list[int]) -> tuple[Leaf, list[Test]]:
         """Let the task run alone until it sleeps as before, or can't go on."""
         steps = self._steps
-        context, sleep = steps.slots["context", pid], steps.slots[("task", pid), "state"]
+        context, sleep = steps.numbering.slots["context", pid], steps.numbering.slots[("task", pid), "state"]
         written: dict[int, int] = {}
         tests: dict[tuple[int, object], Test] = {}
 
@@ -200,7 +201,7 @@ class Sleepers:
         state, way, own = first, list(path), 0
         for _ in range(LONG_LOOK):
             leaf = steps.leaf(pid, state, way)
-            if len(steps.places) > len(state):
+            if len(steps.numbering.places) > len(state):
                 return leaf, []  # asked again with the new slots
             for slot, part, _value in steps.table.path(steps.key(pid, state), state):
                 test(slot, part)
@@ -210,14 +211,14 @@ class Sleepers:
                 written[slot] = written.get(slot, 0) | mask if written.get(slot) != -1 else -1
             state = steps.after(state, leaf)
             way.append(pid)
-            if state[context] == first[context] and steps.codes[state[sleep]]:
+            if state[context] == first[context] and steps.numbering.codes[state[sleep]]:
                 return Leaf(own=own, finds=not self._same(first, state)), list(tests.values())
             if not self._goes_on(pid, state, test):
                 return Leaf(own=own), list(tests.values())
         return Leaf(own=own), list(tests.values())
 
     def _same(self, first: State, state: State) -> bool:
-        places = self._steps.places
+        places = self._steps.numbering.places
         return all(
             a == b or places[slot][-1] == "seen_progress"
             for slot, (a, b) in enumerate(zip(first, state, strict=True))
@@ -225,8 +226,8 @@ class Sleepers:
 
     def _goes_on(self, pid: int, state: State, test: Any) -> bool:
         """It can take its next step, or its sleep has an end of its own."""
-        panicked = self._steps.slots.get((("kernel",), "panicked"))
-        if panicked is not None and self._steps.codes[state[panicked]]:
+        panicked = self._steps.numbering.slots.get((("kernel",), "panicked"))
+        if panicked is not None and self._steps.numbering.codes[state[panicked]]:
             return False
         row = self._rows[pid]
         kind, owner, readers = self._wait(state[row.at])
@@ -236,6 +237,8 @@ class Sleepers:
                 test(readers, None)
             return self._can(row, state, [])
         if kind == Kind.SLEEP:
-            due: Any = self._steps.codes[state[row.timer]]
-            return self._steps.codes[state[row.state]] == 0 or (due is not None and due <= SHORT_SLEEP)
+            due: Any = self._steps.numbering.codes[state[row.timer]]
+            return self._steps.numbering.codes[state[row.state]] == 0 or (
+                due is not None and due <= SHORT_SLEEP
+            )
         return kind == Kind.RUN

@@ -12,7 +12,7 @@ from typing import Any
 from kernel_model.fields import Kind
 from kernel_model.locking import Lock
 from kernel_model.machine import Machine
-from kernel_model.preempt import POINTS, PreemptionPoint, Yield
+from kernel_model.preempt import POINTS, PreemptionPoint
 from kernel_model.sched import TaskStruct
 from kernel_model.variant import Variant
 from oom_review.explore.codes import Coder
@@ -20,13 +20,11 @@ from oom_review.explore.commuting import READ, Commuting
 from oom_review.explore.fields import FIELDS, RAW, REAL, Name, name_of
 from oom_review.explore.frames import Unseen
 from oom_review.explore.limits import MOVE_ON
+from oom_review.explore.numbering import ABSENT, Numbering, State
 from oom_review.explore.observer import Observer
-from oom_review.explore.recorder import Entry, Part, Recorder, answer, declare
-from oom_review.explore.setup import Setup, repeated
+from oom_review.explore.recorder import Entry, Recorder, declare
+from oom_review.explore.setup import Led, Setup, take
 from oom_review.explore.table import Key, Leaf, Place, Table, Test
-
-State = tuple[int, ...]
-ABSENT = ("absent",)
 
 # A walk of the freezer over all tasks, or over a group, with the lock held that keeps its tasks: taken as one step.
 WALKS = frozenset(
@@ -67,90 +65,58 @@ class Steps:
         self, variant: Variant, setup: Setup, observer: Observer, *, walks: frozenset[PreemptionPoint]
     ) -> None:
         """``setup`` is replayed on each fresh machine."""
-        self._variant = variant
-        self._setup = setup
         self.observer = observer
         self._walks = walks
-        self.numbers: dict[Hashable, int] = {}
-        self.codes: list[Any] = []
-        self.slots: dict[Place, int] = {}
-        self.places: list[Place] = []
-        self.defaults: list[int] = []
-        self.table = Table(self._project)
+        self._led = Led(setup, variant, walks)
+        self.numbering = Numbering(self._changes)
+        self.table = Table(self.numbering.project)
         self.commuting = Commuting()
         self.recorded = 0
-        self.restarts = 0
         self._news: list[int] = []
         observer.new_memory = lambda: self.table.forget(("move on",))
-        self._false = self.number(False)
-        self._true = self.number(True)
-        self._absent = self.number(ABSENT)
+        self._false = self.numbering.number(False)
+        self._true = self.numbering.number(True)
+        self._absent = self.numbering.number(ABSENT)
         self._state: State = ()
         self._locks: dict[Name, tuple[Hashable, Hashable]] = {}
         declare()
-        self.restart()
+        if type(self._led.machine.k) not in FIELDS:
+            name = type(self._led.machine.k).__name__
+            raise Unseen(f"{name} is derived from a structure and no @structure itself")
         self._from_the_start = self._everything()
         self.pids: list[int] = []
-        coder = Coder(self._machine.k)
-        for t in self._machine.k.tasks.values():
+        coder = Coder(self._led.machine.k)
+        for t in self._led.machine.k.tasks.values():
             self._welcome(t.pid, t, coder)
 
     # Numbers and slots
 
-    def number(self, code: Hashable) -> int:
-        """The number of a code."""
-        found = self.numbers.get(code)
-        if found is None:
-            found = self.numbers[code] = len(self.codes)
-            self.codes.append(code)
-        return found
-
-    def _project(self, value: int, part: Part) -> Hashable:
-        code: Any = self.codes[value]
-        if part is None:
-            return value
-        return code & part if isinstance(part, int) else answer(part, code)
-
-    def slot(self, place: Place, default: Hashable) -> int:
-        """The slot of a place; a place that first changes now had its value in all states before."""
-        found = self.slots.get(place)
-        if found is None:
-            found = self.slots[place] = len(self.places)
-            self.places.append(place)
-            self.defaults.append(self.number(default))
-            if place[-1] == "seen_progress":
-                self._news.append(found)
-            self.table.changes(place)
-        return found
+    def _changes(self, place: Place) -> None:
+        """A place gets a slot."""
+        if place[-1] == "seen_progress":
+            self._news.append(len(self.numbering.places) - 1)
+        self.table.changes(place)
 
     def lock_slots(self, lock: Name) -> tuple[int, int]:
         """Where a lock's owner and readers stand."""
         owner, readers = self._locks.get(lock, (None, frozenset()))
-        return self.slot((lock, "owner"), owner), self.slot((lock, "readers"), readers)
-
-    def padded(self, state: State) -> State:
-        """With the slots that came later."""
-        return state + tuple(self.defaults[len(state) :])
-
-    def start(self) -> State:
-        """The state in which the run begins."""
-        return tuple(self.defaults)
+        return self.numbering.slot((lock, "owner"), owner), self.numbering.slot((lock, "readers"), readers)
 
     def _welcome(self, pid: int, t: TaskStruct | None, coder: Coder) -> None:
         """What decides whether a task can run always has a slot; ``t`` is None for a task that is yet to be born."""
         if pid in self.pids:
             return
-        self.slot(("context", pid), ABSENT if t is None else coder.context(t))
+        self.numbering.slot(("context", pid), ABSENT if t is None else coder.context(t))
         for name in _OF_EVERYBODY:
-            self.slot((("task", pid), name), ABSENT if t is None else field_code(t, name, coder))
+            self.numbering.slot((("task", pid), name), ABSENT if t is None else field_code(t, name, coder))
         self.pids.append(pid)
 
     def _everything(self) -> frozenset[Name]:
         """The names of all structures that are there at the start, where some locks may be held."""
         names: set[Name] = set()
-        coder = Coder(self._machine.k)
+        coder = Coder(self._led.machine.k)
         seen: set[int] = set()
-        todo: list[Any] = [self._machine.k]
+        todo: list[Any] = [self._led.machine.k]
         while todo:
             x = todo.pop()
             if id(x) in seen:
@@ -169,39 +135,11 @@ class Steps:
                 todo += locals_of(x) if isinstance(x, TaskStruct) else []
         return frozenset(names)
 
-    # The machine
-
-    def restart(self) -> None:
-        """A fresh machine where the explored run begins."""
-        self._machine = repeated(self._setup, self._variant)
-        self._path: list[int] = []
-        self._machine.k.events.clear()
-        if type(self._machine.k) not in FIELDS:
-            raise Unseen(
-                f"{type(self._machine.k).__name__} is derived from a structure and no @structure itself"
-            )
-
-    def _lead(self, path: list[int]) -> None:
-        """Bring the machine to where these choices lead."""
-        done = len(self._path)
-        if path[:done] != self._path:
-            self.restart()
-            self.restarts += 1
-            done = 0
-        machine = self._machine
-        for choice in path[done:]:
-            if choice == MOVE_ON:
-                machine.tick()
-            else:
-                take(machine, machine.k.tasks[choice], self._walks)
-            self._path.append(choice)
-        machine.k.events.clear()
-
     # Steps
 
     def key(self, pid: int, state: State) -> Key:
         """Whose tree."""
-        return ("move on",) if pid == MOVE_ON else (pid, state[self.slots["context", pid]])
+        return ("move on",) if pid == MOVE_ON else (pid, state[self.numbering.slots["context", pid]])
 
     def leaf(self, pid: int, state: State, path: list[int]) -> Leaf:
         """What the choice does in this state, to which ``path`` leads; the state may have to be padded afterwards."""
@@ -217,9 +155,9 @@ class Steps:
             old = new[slot]
             value_now = known.get(old)
             if value_now is None:
-                code = self.codes[old]
+                code = self.numbering.codes[old]
                 assert isinstance(code, int)
-                value_now = known[old] = self.number(code & ~mask | bits)
+                value_now = known[old] = self.numbering.number(code & ~mask | bits)
             new[slot] = value_now
         if leaf.progress:
             for slot in self._news:
@@ -229,9 +167,8 @@ class Steps:
 
     def _record(self, pid: int, state: State, path: list[int]) -> Leaf:
         self.recorded += 1
-        self._lead(path)
+        machine = self._led.to(path)
         self._state = state
-        machine = self._machine
         k = machine.k
         progress = k.progress
         leaf = Leaf()
@@ -247,7 +184,7 @@ class Steps:
                 take(machine, t, self._walks)
                 leaf.broken = tuple(self.observer.see(k, r))
                 r.started.append(t)
-            self._path.append(pid)
+            self._led.path.append(pid)
             leaf.progress = RAW(k, "progress") != progress
             written = self._written(r)
         self._note(self.key(pid, state), r, written, leaf)
@@ -267,10 +204,9 @@ class Steps:
             leaf.final = self.observer.final(machine.k, r)
 
     def _remembered(self, name: Name, initial: Hashable) -> Hashable:
-        slot = self.slots.get(name)
-        if slot is None:
+        if name not in self.numbering.slots:
             return self.observer.start.get(name, initial)
-        code = self.codes[self._state[slot] if slot < len(self._state) else self.defaults[slot]]
+        code = self.numbering.of(name, self._state)
         return initial if code is ABSENT else code
 
     # What a recorded step did
@@ -306,7 +242,7 @@ class Steps:
             for key, (x, cls) in todo:
                 seen.add(key)
                 name = name_of(x, cls)
-                slot = self.slots.get(("exists", name))
+                slot = self.numbering.slots.get(("exists", name))
                 if name in self._from_the_start or (slot is not None and self._state[slot] == self._true):
                     continue
                 made["exists", name] = True
@@ -342,17 +278,20 @@ class Steps:
                 continue
             if e is not None and e.kind == Kind.WORD:
                 assert isinstance(after, int)
-                bits.append((self.slot(place, before), e.dirty, after & e.dirty, {}))
+                bits.append((self.numbering.slot(place, before), e.dirty, after & e.dirty, {}))
             elif e is not None and e.kind == Kind.NEWS and leaf.progress:
-                self.slot(place, before)
+                self.numbering.slot(place, before)
             else:
                 default = (
                     before
                     if e is not None or place[0] == "context"
                     else self.observer.start.get(place, ABSENT)
                 )
-                sets.append((self.slot(place, default), self.number(after)))
-        sets += [(self.slot(place, ABSENT), self.number(after)) for place, after in made.items()]
+                sets.append((self.numbering.slot(place, default), self.numbering.number(after)))
+        sets += [
+            (self.numbering.slot(place, ABSENT), self.numbering.number(after))
+            for place, after in made.items()
+        ]
         for place, way in touched:
             o, n = self.commuting.touch(place, way)
             own |= o
@@ -369,8 +308,8 @@ class Steps:
         if key == ("move on",):
             sleepers = [e for e in r.entries.values() if e.kind == Kind.TIMER and e.before is not None]
             return sum(e.place[0][1] in like for e in sleepers) > 1
-        slot = self.slots[("task", key[0]), "at"]
-        at: Any = self.codes[self._state[slot]]
+        slot = self.numbering.slots[("task", key[0]), "at"]
+        at: Any = self.numbering.codes[self._state[slot]]
         if self._walks and (at if isinstance(at[0], str) else at[0]) in _WALKERS:
             return False
         asked = [e.before for e in r.entries.values() if e.kind == Kind.LIST and e.asked]
@@ -379,32 +318,22 @@ class Steps:
     def _before(self, place: Place, r: Recorder) -> Hashable:
         if place in r.remembered:
             return r.remembered[place][0]
-        slot = self.slots.get(place)
-        return ABSENT if slot is None or slot >= len(self._state) else self.codes[self._state[slot]]
+        slot = self.numbering.slots.get(place)
+        return ABSENT if slot is None or slot >= len(self._state) else self.numbering.codes[self._state[slot]]
 
     def _tests(self, key: Key, r: Recorder) -> list[Test]:
         state = self._state
         tests: list[Test] = []
         for what, part in r.tests:
             place = what.place if isinstance(what, Entry) else what
-            slot = self.slots.get(place)
+            slot = self.numbering.slots.get(place)
             if slot is None:
                 self.table.constant(place, key)
             else:
-                tests.append((slot, part, state[slot] if slot < len(state) else self.defaults[slot]))
+                tests.append(
+                    (slot, part, state[slot] if slot < len(state) else self.numbering.defaults[slot])
+                )
         return tests
-
-
-def take(machine: Machine, t: TaskStruct, walks: frozenset[PreemptionPoint]) -> int:
-    """One step, after the end of a sleep if the task sleeps; a walk to its end.  Returns the steps of the machine."""
-    if not machine.runnable(t):
-        machine.expire(t)
-    machine.step(t)
-    count = 1
-    while t.held and at_point(t.at) in walks and machine.runnable(t):
-        machine.step(t)
-        count += 1
-    return count
 
 
 def field_code(x: Any, name: str, coder: Coder) -> Hashable:
@@ -429,8 +358,3 @@ def locals_of(t: TaskStruct) -> list[Any]:
         found += generator.gi_frame.f_locals.values()
         generator = generator.gi_yieldfrom
     return found
-
-
-def at_point(at: Yield | None) -> PreemptionPoint | None:
-    """The preemption point, without its operand."""
-    return at if isinstance(at, PreemptionPoint) or at is None else at[0]

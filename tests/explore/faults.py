@@ -13,10 +13,11 @@ from oom_review.explore import commuting
 from oom_review.explore.codes import Coder
 from oom_review.explore.commuting import READ, UPDATE, WRITE
 from oom_review.explore.fields import FIELDS
+from oom_review.explore.numbering import State
 from oom_review.explore.recorder import Entry, Part, Recorder
 from oom_review.explore.search import Search
 from oom_review.explore.sleepers import Row, Sleepers
-from oom_review.explore.steps import State, Steps
+from oom_review.explore.steps import Steps
 
 
 def a_pending_signal_ends_no_sleep(patch: pytest.MonkeyPatch) -> None:
@@ -24,7 +25,10 @@ def a_pending_signal_ends_no_sleep(patch: pytest.MonkeyPatch) -> None:
     can = Sleepers._can
 
     def deaf(self: Sleepers, row: Row, state: State, path: list[int]) -> bool:
-        asleep = self._wait(state[row.at]).kind == Kind.SLEEP and self._steps.codes[state[row.state]] != 0
+        asleep = (
+            self._wait(state[row.at]).kind == Kind.SLEEP
+            and self._steps.numbering.codes[state[row.state]] != 0
+        )
         if not asleep:
             return can(self, row, state, path)
         return self._short_sleeps and self.sleep_may_end(row, state, path)
@@ -61,7 +65,7 @@ def a_signal_never_leaves_user_mode(patch: pytest.MonkeyPatch) -> None:
 
     def deaf(self: Sleepers, row: Row, state: State, path: list[int]) -> bool:
         if self._wait(state[row.at]).kind == Kind.USER:
-            return self._steps.codes[state[row.syscall]] is not None
+            return self._steps.numbering.codes[state[row.syscall]] is not None
         return can(self, row, state, path)
 
     patch.setattr(Sleepers, "_can", deaf)

@@ -10,12 +10,13 @@ from generated import killing
 import patched
 from oom_review.explore.limits import MOVE_ON, Limits
 from oom_review.explore.model import RecordedKernel
+from oom_review.explore.numbering import State
 from oom_review.explore.observer import Observer
 from oom_review.explore.orbits import Orbits
 from oom_review.explore.search import Search
 from oom_review.explore.setup import played
 from oom_review.explore.sleepers import Sleepers
-from oom_review.explore.steps import WALKS, State, Steps
+from oom_review.explore.steps import WALKS, Steps
 from oom_review.explore.symmetry import interchangeable
 from oom_review.scenario.items import Op, Run, Scenario
 
@@ -38,7 +39,7 @@ class Graph:
     def _explored(self) -> bool:
         """Depth first; False if slots came up on the way."""
         self.orbits.refresh()
-        size = len(self.steps.places)
+        size = len(self.steps.numbering.places)
         self.futures: dict[State, Future] = {}
         self.ordered: dict[State, bool] = {}
         path: list[tuple[State, list[int], set[object], list[bool]]] = []
@@ -48,8 +49,8 @@ class Graph:
             enabled = self.sleepers.enabled(state, choices)
             path.append((state, list(enabled) or [MOVE_ON], set(), [False]))
 
-        enter(self.steps.start())
-        while path and len(self.steps.places) == size:
+        enter(self.steps.numbering.start())
+        while path and len(self.steps.numbering.places) == size:
             state, todo, future, ordered = path[-1]
             if not todo:
                 path.pop()
@@ -61,7 +62,7 @@ class Graph:
                 continue
             choice = todo.pop()
             leaf = self.steps.leaf(choice, state, choices)
-            if len(self.steps.places) > size:
+            if len(self.steps.numbering.places) > size:
                 break
             ordered[0] |= leaf.ordered
             future |= {claim for claim, _sentence in leaf.broken}

@@ -9,9 +9,9 @@ import attrs
 
 from oom_review.explore.commuting import READ, WRITE, Commuting
 from oom_review.explore.limits import MOVE_ON, Limits
+from oom_review.explore.numbering import State
 from oom_review.explore.orbits import Renaming
 from oom_review.explore.search import Search
-from oom_review.explore.steps import State
 from oom_review.explore.summaries import Summary
 from oom_review.explore.table import Leaf
 
