@@ -7,7 +7,7 @@ outside event acts at once, on the kernel.  Where the C source has the function,
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -80,7 +80,7 @@ class Arg(enum.Enum):
 class Operation:
     """One letter of the alphabet.  ``by`` says who does it: "user" tasks, "kthread" too, or nobody ("event").
 
-    ``takes``: what its arguments name, by the function's names for them.
+    ``takes``: what its arguments name, by the function's names for them; ``args``: the same, in order.
     """
 
     name: str
@@ -88,15 +88,15 @@ class Operation:
     takes: dict[str, Arg]
     start: Callable[..., Any]
     meaning: str
+    args: tuple[Arg, ...] = attrs.field(
+        init=False, default=attrs.Factory(lambda self: tuple(self.takes.values()), takes_self=True)
+    )
 
-    @property
-    def args(self) -> tuple[Arg, ...]:
-        """What the arguments name, in order."""
-        return tuple(self.takes.values())
-
-    def bound(self, arguments: Iterable[Any]) -> Callable[..., Any]:
+    def bound(self, arguments: Sequence[Any]) -> Callable[..., Any]:
         """The function with its arguments: of the kernel and the calling task, or of the kernel alone."""
-        return partial(self.start, **dict(zip(self.takes, arguments, strict=True)))
+        return (
+            partial(self.start, **dict(zip(self.takes, arguments, strict=True))) if arguments else self.start
+        )
 
 
 OPERATIONS: dict[str, Operation] = {}

@@ -54,6 +54,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = sys.argv[1:] if argv is None else argv
     named = next((word for word in words if not word.startswith("-")), None)
     options = parser(named).parse_args(words)
+    if sys.stdout is None:
+        print("oom-review: standard output is closed", file=sys.stderr)
+        return BAD_INPUT
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A title may have letters that the terminal has not.
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -70,6 +73,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader went away: nothing more to say.
         _say_nothing_at_exit()
         return FAILED
+    except OSError as error:
+        print(f"oom-review: {error.filename or 'standard output'}: {error.strerror}", file=sys.stderr)
+        _say_nothing_at_exit()
+        return BAD_INPUT
     return status
 
 

@@ -126,6 +126,12 @@ def test_names_and_titles_can_hold_anything() -> None:
     ET.fromstring(text)  # noqa: S314 - our own
 
 
+def test_a_picture_goes_to_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
+    """The same as to a file."""
+    assert main(["draw", str(PICTURES / "leaked-count.scenario"), "--out", "-"]) == OK
+    assert capsys.readouterr().out == (PICTURES / "leaked-count.svg").read_text(encoding="utf-8")
+
+
 def test_draw_refuses_what_it_can_not_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """One line and status 2; somebody's file stays as it is."""
     good = str(PICTURES / "leaked-count.scenario")

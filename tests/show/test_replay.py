@@ -257,6 +257,25 @@ def test_a_closed_pipe_is_no_traceback(fridge: str) -> None:
     process.wait()
 
 
+@pytest.mark.parametrize("where", [">/dev/full", ">&-"])
+def test_an_output_that_takes_nothing_is_one_line(fridge: str, where: str) -> None:
+    """A full disk, or no standard output at all: status 2."""
+    command = f'"{sys.executable}" -m oom_review replay "{fridge}" {where}'
+    done = subprocess.run(["sh", "-c", command], check=False, stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert "standard output" in done.stderr
+
+
+def test_letters_that_the_terminal_has_not_are_no_traceback(fridge: str, tmp_path: Path) -> None:
+    """They are spelt."""
+    path = changed(tmp_path, "title ", "title caf\N{LATIN SMALL LETTER E WITH ACUTE} ")
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    command = [sys.executable, "-m", "oom_review", "replay", path]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "caf\\xe9" in done.stdout
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_complete_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     """--help ends with 0 and explains every argument."""
