@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 
 import attrs
 
@@ -15,18 +16,16 @@ from oom_review.schedules.choices import Choices
 from oom_review.schedules.driver import TICK
 from oom_review.schedules.gaps import Gaps
 
+STDIN = "-"
 MAX_BYTES = 1_000_000
 TEXT_WIDTH = 75
 
 
 def read(path: str | os.PathLike[str]) -> ScenarioFile:
-    """The file's content.  Raises ScenarioError; no more than MAX_BYTES of it are read."""
+    """The file's content, or that of standard input for "-".  Raises ScenarioError; no more than MAX_BYTES of it are read."""
     name = os.fspath(path)
     try:
-        with open(path, "rb", opener=_open) as stream:
-            if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-                raise ScenarioError(name, None, "not a regular file")
-            data = stream.read(MAX_BYTES + 1)
+        data = sys.stdin.buffer.read(MAX_BYTES + 1) if name == STDIN else _bytes(name)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else None
         raise ScenarioError(name, None, reason or str(error)) from None
@@ -39,6 +38,13 @@ def read(path: str | os.PathLike[str]) -> ScenarioFile:
     except UnicodeDecodeError as error:
         raise ScenarioError(name, data.count(b"\n", 0, error.start) + 1, "not UTF-8") from None
     return parse(text, name)
+
+
+def _bytes(name: str) -> bytes:
+    with open(name, "rb", opener=_open) as stream:
+        if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+            raise ScenarioError(name, None, "not a regular file")
+        return stream.read(MAX_BYTES + 1)
 
 
 def _open(path: str, flags: int) -> int:

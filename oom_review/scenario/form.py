@@ -46,12 +46,16 @@ class Settings:
 
 @attrs.define(frozen=True)
 class Expectation:
-    """What is expected on one variant; None for what is left open.  ``suspend``: all results, "ok" or "EBUSY", in order."""
+    """What is expected on one variant; None for what is left open.
+
+    ``suspend``: all results, "ok" or "EBUSY", in order; ``refuted``: all claims that are broken; ``holds``: some that are not.
+    """
 
     fridge: tuple[str, ...] | None = None
     count: int | None = None
     suspend: tuple[str, ...] | None = None
     refuted: tuple[str, ...] | None = None
+    holds: tuple[str, ...] | None = None
 
 
 @attrs.define(frozen=True)
@@ -66,6 +70,18 @@ class ScenarioFile:
     def line(self, item: int) -> int | None:
         """Where in the file that item of the scenario stands."""
         return self.lines[item] if item < len(self.lines) else None
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """All that it names: those of which it expects something, and the one that it was made on."""
+        named = [*(variant for variant, _expected in self.expect), self.settings.variant]
+        return tuple(dict.fromkeys(name for name in named if name))
+
+
+def counterexample(scenario: Scenario, made_by: Settings) -> ScenarioFile:
+    """What broke a claim, as a file that expects the claim to hold: a replay of it fails until that is mended."""
+    held = Expectation(holds=(made_by.claim,))
+    return ScenarioFile(scenario, made_by, ((made_by.variant, held),) if made_by.claim else ())
 
 
 def _printable(text: str, limit: int) -> str:

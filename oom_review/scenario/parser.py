@@ -25,7 +25,7 @@ MODULE = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,199}", re.ASCII)
 NUMBER = re.compile(r"-?[0-9]{1,9}", re.ASCII)
 SEED = re.compile(r"[0-9]{1,40}", re.ASCII)
 SETTINGS = frozenset({"title", "claim", "variant", "seed", "strategy", "limit", "tool"})
-EXPECTATIONS = frozenset({"fridge", "count", "suspend", "refuted"})
+EXPECTATIONS = frozenset({"fridge", "count", "suspend", "refuted", "holds"})
 
 
 @attrs.define
@@ -280,6 +280,9 @@ class Parser:
             if not values:
                 raise self.error(f"'{key}' needs a value, '-' for none")
             form[key] = self.expected(key, values)
+            both = set(form.get("refuted", ())) & set(form.get("holds", ()))
+            if both:
+                raise self.error(f"{min(both)} is expected to be refuted, and to hold")
         self.expect[variant] = form
 
     def expected(self, key: str, values: list[str]) -> int | list[str]:
@@ -293,7 +296,7 @@ class Parser:
         for value in values:
             if key == "fridge":
                 self.known_task(value)
-            elif key == "refuted" and value not in BY_ID:
+            elif key in ("refuted", "holds") and value not in BY_ID:
                 raise self.error(f"no such claim: {_quoted(value)}")
             elif key == "suspend" and value not in RESULTS:
                 raise self.error(f"{_quoted(value)} is no result of a suspend: ok or EBUSY")

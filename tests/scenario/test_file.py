@@ -28,6 +28,7 @@ from oom_review.scenario.form import (
     ScenarioError,
     ScenarioFile,
     Settings,
+    counterexample,
     schema,
     structure,
     unstructure,
@@ -153,7 +154,12 @@ WRONG = {
     "oom-review scenario 1\nrun\nseed 2\nend": (3, "'seed' has to stand above the first operation"),
     "oom-review scenario 1\nexpect p\n  joy 1\nend": (
         3,
-        "'joy' can't be expected; count, fridge, refuted, suspend can",
+        "'joy' can't be expected; count, fridge, holds, refuted, suspend can",
+    ),
+    "oom-review scenario 1\nexpect p\n  holds joy\nend": (3, "no such claim: 'joy'"),
+    "oom-review scenario 1\nexpect p\n  holds victim-dies\n  refuted victim-dies\nend": (
+        4,
+        "victim-dies is expected to be refuted, and to hold",
     ),
     "oom-review scenario 1\nexpect p\n  count x\nend": (3, "'x' is not a number from -200 to 200"),
     "oom-review scenario 1\nexpect p\n  fridge x\nend": (3, "no such task: 'x'; no operation above makes it"),
@@ -304,11 +310,15 @@ def scenarios(draw: st.DrawFn) -> Scenario:
 
 def expectations() -> st.SearchStrategy[Expectation]:
     """Each part there or not."""
-    refuted = st.lists(st.sampled_from(sorted(BY_ID)), max_size=3).map(tuple)
+    ids = sorted(BY_ID)
+    # No claim is expected to be refuted, and to hold.
+    refuted, holds = (st.lists(st.sampled_from(ids[i::2]), max_size=3).map(tuple) for i in (0, 1))
     results = st.lists(st.sampled_from(["ok", "EBUSY"]), max_size=3).map(tuple)
     fridge = st.lists(st.sampled_from(sorted(BOOT_TASKS)), max_size=3).map(tuple)
     count = st.none() | st.integers(-9, 9)
-    return st.builds(Expectation, st.none() | fridge, count, st.none() | results, st.none() | refuted)
+    return st.builds(
+        Expectation, st.none() | fridge, count, st.none() | results, st.none() | refuted, st.none() | holds
+    )
 
 
 FILES = st.builds(
@@ -352,6 +362,14 @@ def test_the_schema_is_one_and_rejects() -> None:
     ):
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate({**form, key: value}, schema())
+
+
+def test_a_counterexample_expects_its_claim_to_hold() -> None:
+    """On the kernel that it was found on; without a claim there is nothing to expect."""
+    scenario = parse(BY_HAND).scenario
+    file = counterexample(scenario, Settings(claim="count-returns", variant="my_v2"))
+    assert "\nexpect my_v2\n  holds count-returns\n" in dumps(file)
+    assert counterexample(scenario, Settings(variant="my_v2")).expect == ()
 
 
 def random_program(rng: random.Random) -> Scenario:
