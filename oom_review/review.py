@@ -20,14 +20,14 @@ from kernel_model.variant import Variant
 from oom_review.claims import BY_ID, CLAIMS, HOLDS, REFUTED, Claim
 from oom_review.explore.explorer import BOUNDED
 from oom_review.scenario import file as scenario_file
-from oom_review.scenario.form import ScenarioFile, Settings
+from oom_review.scenario.form import Settings, counterexample
 from oom_review.scenario.items import Scenario
 from oom_review.search.claim_machine import ClaimRefuted, claim_machine, expected
 from oom_review.search.lockstep import lockstep_machine
 from oom_review.search.minimize import minimize
 from oom_review.search.one_claim import Found, TimeIsUp, confirm, run_machine, run_quietly, search
 from oom_review.situations import job as exploring
-from oom_review.situations.families import QUICK, SITUATIONS
+from oom_review.situations.families import FAMILIES, QUICK, SITUATIONS
 from oom_review.situations.job import Outcome
 from oom_review.situations.progress import Progress
 from oom_review.situations.verdicts import Explored, bound_of, unexpected, verdicts
@@ -216,6 +216,7 @@ class Reviewer:
     variants: list[Variant]
     until: float
     first_seed: int = 0
+    claims: tuple[Claim, ...] = CLAIMS
     board: Board = attrs.Factory(Board)
     progress: Progress = attrs.Factory(lambda: Progress(0, "examples"))
     tell: Callable[[bool], None] = lambda _news: None
@@ -231,6 +232,7 @@ class Reviewer:
             Search(v.name, (claim.id,), self.first_seed, self.names)
             for v in self.variants
             for claim in expected(v, REFUTED)
+            if claim in self.claims
         ]
         self.progress.total += len(jobs)
         for job, found in self._answers(refute, listed(jobs)):
@@ -247,7 +249,9 @@ class Reviewer:
         news = [
             Shrink(variant, claim, cell.smallest.refuted[claim].scenario)
             for (claim, variant), cell in explored.cells(self.names).items()
-            if cell.smallest is not None and not self.board.refuted(variant, claim)
+            if BY_ID[claim] in self.claims
+            and cell.smallest is not None
+            and not self.board.refuted(variant, claim)
         ]
         for job, found in self._answers(shrink, listed(news)):
             if isinstance(found, Lost):
@@ -261,6 +265,7 @@ class Reviewer:
         jobs = [
             exploring.Job(name, v.name, STATES)
             for name in sorted(QUICK, key=lambda name: SITUATIONS[name].size)
+            if any(name in FAMILIES[claim.id].names for claim in self.claims)
             for v in self.variants
         ]
         self.progress.total += len(jobs)
@@ -304,7 +309,11 @@ class Reviewer:
         for seed in itertools.count(self.first_seed):
             idle = True
             for v in self.variants:
-                ids = tuple(c.id for c in expected(v, HOLDS) if not self.board.refuted(v.name, c.id))
+                ids = tuple(
+                    c.id
+                    for c in expected(v, HOLDS)
+                    if c in self.claims and not self.board.refuted(v.name, c.id)
+                )
                 if ids:
                     idle = False
                     yield Search(v.name, ids, seed, self.names)
@@ -344,7 +353,7 @@ class Reviewer:
         text = None
         if found.scenario is not None:
             made_by = Settings(claim=claim.id, variant=variant, strategy="portfolio", seed=found.seed)
-            text = scenario_file.dumps(ScenarioFile(found.scenario, made_by))
+            text = scenario_file.dumps(counterexample(found.scenario, made_by))
         return Cell(
             claim.id,
             variant,
@@ -371,6 +380,7 @@ def bound_beside(found: Found, explored: Explored | None) -> str:
 def review(
     names: list[str],
     *,
+    claims: Sequence[Claim] = CLAIMS,
     budget: float,
     jobs: int | None = None,
     first_seed: int = 0,
@@ -384,13 +394,13 @@ def review(
     variants = [load(name) for name in names]
     until = time.monotonic() + budget
     with Pool(jobs or os.cpu_count() or 1) as pool:
-        reviewer = Reviewer(pool, variants, until, first_seed, tell=tell)
+        reviewer = Reviewer(pool, variants, until, first_seed, tuple(claims), tell=tell)
         reviewer.progress = progress or reviewer.progress
         reviewer.refute()
         explored = reviewer.bound()
         reviewer.watch()
     bounds, surprises = explored.cells(names), explored.surprises()
-    keys = [(claim, v.name) for claim in CLAIMS for v in variants]
+    keys = [(claim, v.name) for claim in claims for v in variants]
     return Review(
         tuple(
             reviewer.cell(claim, name, bounds.get((claim.id, name)), surprises.get((claim.id, name), ""))

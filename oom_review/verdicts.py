@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import platform
+import shlex
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -10,72 +15,15 @@ import attrs
 import cattrs
 import jsonschema
 
-from oom_review.claims import BY_ID
+from oom_review.claims import BY_ID, find
 from oom_review.errors import BadInput
+from oom_review.project import version
+from oom_review.variants import origin
 
 FORMAT = "oom-review review"
 MARKER = f'"format": "{FORMAT}"'
 MAX_BYTES = 20_000_000
-_COUNT = {"type": "integer", "minimum": 0, "maximum": 10**15}
-_TEXT = {"type": "string", "maxLength": 2000}
-# For a step of a counterexample, by its number: who else could have taken it, and what exploring from there came to.
-_ALTERNATIVES = {
-    "type": "object",
-    "maxProperties": 20_000,
-    "propertyNames": {"pattern": "^[1-9][0-9]{0,5}$"},
-    "additionalProperties": {
-        "type": "array",
-        "maxItems": 1000,
-        "items": {
-            "type": "object",
-            "required": ["task", "outcome", "end"],
-            "properties": {
-                "task": {"type": "string", "minLength": 1, "maxLength": 64},
-                "outcome": {"enum": ["breaks", "keeps", "unknown"]},
-                "end": _TEXT,
-            },
-        },
-    },
-}
-SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "required": ["claims"],
-    "properties": {
-        "format": {"const": "oom-review review"},
-        "version": {"type": "integer", "minimum": 1},
-        "command": _TEXT,
-        "made": {"type": "string", "maxLength": 100},
-        "project": {"type": "string", "maxLength": 100},
-        "python": {"type": "string", "maxLength": 100},
-        "seed": {"type": ["integer", "null"]},
-        "claims": {
-            "type": "array",
-            "minItems": 1,
-            "maxItems": 1000,
-            "items": {
-                "type": "object",
-                "required": ["id", "variant", "verdict", "expected", "examples", "interleavings", "scenario"],
-                "properties": {
-                    "id": _TEXT,
-                    "variant": {"type": "string", "minLength": 1, "maxLength": 100},
-                    "verdict": {"enum": ["holds", "refuted", "bounded"]},
-                    "expected": {"enum": ["holds", "refuted"]},
-                    "examples": _COUNT,
-                    "interleavings": _COUNT,
-                    "scenario": {"type": ["string", "null"]},
-                    "seed": {"type": ["integer", "null"]},
-                    "bound": {"type": ["string", "null"], "maxLength": 2000},
-                    "seconds": {"type": "number", "minimum": 0},
-                    "sentence": _TEXT,
-                    "surprise": {"type": ["string", "null"], "maxLength": 2000},
-                    "alternatives": _ALTERNATIVES,
-                },
-            },
-        },
-        "differences": {"type": "object", "additionalProperties": _COUNT, "maxProperties": 1000},
-        "bounds": {"type": "array", "items": _TEXT, "maxItems": 1000},
-    },
-}
+VERSION = 1
 
 
 @attrs.define(frozen=True)
@@ -122,7 +70,8 @@ class Cell:
 class Review:
     """All verdicts; differences found in lockstep, with counts, and explored bounds, if the review has any.
 
-    ``command`` made it at the time ``made``, with those versions of the ``project`` and ``python``: "" or None if not recorded.
+    ``command`` made it at the time ``made``, with those versions of the ``project`` and ``python``, of variants that were loaded
+    from those ``files``: empty or None if not recorded.
     """
 
     claims: tuple[Cell, ...]
@@ -133,6 +82,7 @@ class Review:
     project: str = ""
     python: str = ""
     seed: int | None = None
+    files: dict[str, str] = attrs.Factory(dict)
 
     def cell(self, claim: str, variant: str) -> Cell | None:
         """The verdict on that claim on that variant."""
@@ -149,9 +99,37 @@ class Review:
         return list(dict.fromkeys(c.id for c in self.claims))
 
 
+def made_by(review: Review, words: Sequence[str], seed: int) -> Review:
+    """The review, with how it came about: the command line without its program, now and here."""
+    return attrs.evolve(
+        review,
+        command=shlex.join(["oom-review", *words]),
+        made=datetime.now(UTC).isoformat(timespec="seconds"),
+        project=version(),
+        python=platform.python_version(),
+        seed=seed,
+        files={name: origin(name) for name in review.variants},
+    )
+
+
+def only(review: Review, claims: Sequence[str]) -> Review:
+    """The verdicts on these claims.  Raises BadInput for a claim that is not in it."""
+    for claim in claims:
+        if find(claim).id not in review.ids:
+            raise BadInput(f"the review has no verdict on {claim}")
+    return attrs.evolve(review, claims=tuple(c for c in review.claims if c.id in claims))
+
+
+def schema() -> dict[str, Any]:
+    """The published JSON Schema of a review."""
+    text = files("oom_review").joinpath("review.schema.json").read_text(encoding="utf-8")
+    loaded: dict[str, Any] = json.loads(text)
+    return loaded
+
+
 def as_json(review: Review) -> str:
     """For a file."""
-    return json.dumps({"format": FORMAT, **attrs.asdict(review)}, indent=1) + "\n"
+    return json.dumps({"format": FORMAT, "version": VERSION, **attrs.asdict(review)}, indent=1) + "\n"
 
 
 def read(path: Path) -> Review:
@@ -176,7 +154,7 @@ def read(path: Path) -> Review:
 
 def from_data(value: Any, name: str) -> Review:
     """The review in a JSON value."""
-    error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(SCHEMA).iter_errors(value))
+    error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(schema()).iter_errors(value))
     if error is not None:
         where = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in error.absolute_path)
         raise BadInput(

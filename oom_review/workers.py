@@ -7,7 +7,7 @@ import os
 import signal
 import time
 import traceback
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import suppress
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
@@ -17,6 +17,8 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import attrs
+
+from oom_review.variants import given, load_all
 
 LOOK = 0.25
 """So often whoever waits gets to say how far it is, in seconds."""
@@ -112,7 +114,7 @@ def _started() -> _Worker:
     # Not fork: a terminal's progress bar has threads.
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=_serve, args=(theirs,), daemon=True)
+    process = context.Process(target=_serve, args=(theirs, given()), daemon=True)
     # Ctrl-C goes to the whole group: whoever gave the jobs says what happens then, however far the worker is.
     # The resource tracker would start with the first worker and unblock the signal before that is there.
     resource_tracker.ensure_running()
@@ -140,8 +142,10 @@ def _end(worker: _Worker) -> None:
     worker.process.join()
 
 
-def _serve(connection: Connection[Any, tuple[Callable[[Any], Any], Any]]) -> None:
+def _serve(connection: Connection[Any, tuple[Callable[[Any], Any], Any]], words: Sequence[str]) -> None:
     Thread(target=_leave_with_the_parent, daemon=True).start()
+    # Jobs hold names, and what a name stands for is the user's to say.
+    load_all(words)
     # The end of the pipe is the end of whoever gave the jobs.
     with suppress(EOFError, BrokenPipeError):
         while True:

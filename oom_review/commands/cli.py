@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import NoReturn
 
-from oom_review.commands import BAD_INPUT, FAILED, INTERRUPTED
+from oom_review.commands import BAD_INPUT, FAILED, INTERRUPTED, UNTESTABLE
 from oom_review.errors import BadInput
+from oom_review.project import version
 
 # Each is a module here, which is imported when it is asked for: some take a second to load.
 COMMANDS = {
@@ -37,11 +38,13 @@ def parser(command: str | None) -> argparse.ArgumentParser:
     top = Parser(
         prog="oom-review",
         description="Compare two semantics of Linux OOM victims, claim by claim and interleaving by interleaving.",
+        allow_abbrev=False,
         epilog="Exit status: 0 all is as it should be, 1 it is not, 2 bad input, 130 interrupted.",
     )
+    top.add_argument("--version", action="version", version=f"oom-review {version()}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, line in COMMANDS.items():
-        one = commands.add_parser(name, help=line)
+        one = commands.add_parser(name, help=line, allow_abbrev=False)
         if name == command:
             module = import_module(f"oom_review.commands.{name}")
             module.arguments(one)
@@ -52,11 +55,20 @@ def parser(command: str | None) -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command that ``argv`` names; returns the exit status."""
     words = sys.argv[1:] if argv is None else argv
+    # Also for an argument that is wrong, of which the parser leaves with a status of its own.
+    bad_input = UNTESTABLE if "--bisect" in words else BAD_INPUT
+    try:
+        return _run(words, bad_input)
+    except SystemExit as left:
+        raise SystemExit(bad_input if left.code == BAD_INPUT else left.code) from None
+
+
+def _run(words: Sequence[str], bad_input: int) -> int:
     named = next((word for word in words if not word.startswith("-")), None)
-    options = parser(named).parse_args(words)
+    options = parser(named).parse_args(words, argparse.Namespace(words=tuple(words)))
     if sys.stdout is None:
         print("oom-review: standard output is closed", file=sys.stderr)
-        return BAD_INPUT
+        return bad_input
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A title may have letters that the terminal has not.
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -65,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except BadInput as error:
         print(f"oom-review: {error}", file=sys.stderr)
-        return BAD_INPUT
+        return bad_input
     except KeyboardInterrupt:
         print("oom-review: interrupted", file=sys.stderr)
         return INTERRUPTED

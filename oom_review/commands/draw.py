@@ -10,13 +10,15 @@ from oom_review.claims import find
 from oom_review.files import STDOUT, check_target, write_over_ours
 from oom_review.report import drawing as draw
 from oom_review.scenario import file as scenario_file
-from oom_review.variants import load
+from oom_review.variants import DEFAULT_VARIANTS, known, load, origins
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
     parser.description = "Draw a scenario file as lanes of its threads over time, an SVG picture."
-    parser.add_argument("file", metavar="FILE", help="a scenario file (docs/scenario-format.md)")
+    parser.add_argument(
+        "file", metavar="FILE", help="a scenario file (docs/scenario-format.md), or - for standard input"
+    )
     parser.add_argument(
         "--out",
         metavar="FILE",
@@ -36,10 +38,12 @@ def run(options: argparse.Namespace) -> int:
     if options.out != STDOUT:
         check_target(Path(options.out), draw.MARKER)
     file = scenario_file.read(options.file)
-    variant = load(options.variant or file.settings.variant or "legacy")
+    own = file.settings.variant or DEFAULT_VARIANTS[0]
+    variant = load(options.variant) if options.variant else known(own)
     text = draw.still(file, variant, options.claim or "", options.file)
     if options.out == STDOUT:
         sys.stdout.write(text)
     else:
         write_over_ours(Path(options.out), text, draw.MARKER)
+        print("\n".join([options.out, *origins([variant.name])]))
     return 0

@@ -13,7 +13,7 @@ from rich.console import Console
 from kernel_model.errors import IllegalOperation
 from oom_review.claims import CLAIMS, REFUTED
 from oom_review.commands import INTERRUPTED
-from oom_review.commands.options import DAY, MOST_STATES, add_jobs, number
+from oom_review.commands.options import DAY, MOST_STATES, add_jobs, add_variants, number
 from oom_review.errors import BadInput
 from oom_review.explore.explorer import BOUNDED, Bounds, explore
 from oom_review.explore.limits import Limits
@@ -30,7 +30,7 @@ from oom_review.situations.results import Results
 from oom_review.situations.selection import select
 from oom_review.situations.situation import Situation
 from oom_review.situations.verdicts import unexpected, verdicts
-from oom_review.variants import DEFAULT_VARIANTS, PAIR, TITLES, load_all
+from oom_review.variants import DEFAULT_VARIANTS, TITLES, chosen, load_all, origins
 
 ONLY_WITHOUT_FILE = ("situation", "claim", "threads", "list", "resume", "jobs", "save")
 
@@ -43,14 +43,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "that breaks it (POS), and how many do not (NEG).  Status 1 if a limit was hit or a verdict is not the expected one, 130 if interrupted."
     )
     parser.add_argument(
-        "file", metavar="FILE", nargs="?", help="a scenario file; its last schedule is not looked at"
+        "file",
+        metavar="FILE",
+        nargs="?",
+        help="a scenario file, or - for standard input; its last schedule is not looked at",
     )
-    parser.add_argument(
-        "--variant",
-        metavar="NAME",
-        action="append",
-        help="explore this variant; may be repeated (all three; with FILE: legacy and patched)",
-    )
+    add_variants(parser, "explore", "all three; with FILE: those that it names, else legacy and patched")
     parser.add_argument(
         "--states",
         type=number(int, MOST_STATES),
@@ -105,7 +103,7 @@ def run(options: argparse.Namespace) -> int:
 def _scenario(options: argparse.Namespace) -> int:
     file = scenario_file.read(options.file)
     scenario = file.scenario
-    variants = load_all(options.variant or PAIR)
+    variants = chosen(options.variant, file.variants)
     if not any(isinstance(item, Run) for item in scenario.items):
         raise BadInput(f"{options.file}: there is no run to explore")
     limits = Limits(options.states, options.seconds)
@@ -121,6 +119,7 @@ def _scenario(options: argparse.Namespace) -> int:
             raise BadInput(f"{options.file}: {error}") from None
         sys.stdout.write(ends.text(result, variant))
         bounded = bounded or bool(result.bounded)
+    print(*origins(v.name for v in variants), sep="\n")
     return int(bounded)
 
 
@@ -198,6 +197,7 @@ def _report(
     variants: Sequence[str],
     exploration: Exploration,
 ) -> int:
+    print(*origins(variants), sep="\n")
     outcomes = list(exploration.outcomes.values())
     claims = [c for c in CLAIMS if not options.claim or c.id in options.claim]
     cells = verdicts([s.name for s in situations], variants, outcomes, claims)

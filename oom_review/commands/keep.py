@@ -9,13 +9,14 @@ from pathlib import Path
 import attrs
 
 from kernel_model.variant import Variant
+from oom_review.commands.options import add_variants
 from oom_review.errors import BadInput
 from oom_review.files import write_new
 from oom_review.play.trace import Trace
 from oom_review.scenario import file as scenario_file
 from oom_review.scenario.form import Expectation, ScenarioFile
 from oom_review.show.replay import replay
-from oom_review.variants import DEFAULT_VARIANTS, load_all
+from oom_review.variants import DEFAULT_VARIANTS, chosen, origins
 
 CORPUS = "tests/corpus"
 
@@ -23,19 +24,18 @@ CORPUS = "tests/corpus"
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
     parser.description = "Make a scenario file a regression of the test suite, with what it gives today."
-    parser.add_argument("file", metavar="FILE", help="a scenario file")
+    parser.add_argument("file", metavar="FILE", help="a scenario file, or - for standard input")
     parser.add_argument("--name", required=True, metavar="NAME", help="the regression's name")
     parser.add_argument("--corpus", default=CORPUS, metavar="DIR", help="where regressions are kept")
-    parser.add_argument(
-        "--variant", metavar="NAME", action="append", help="expect this variant's result (all three)"
-    )
+    add_variants(parser, "expect what it gives on", "all three, and those that the file names")
 
 
 def run(options: argparse.Namespace) -> int:
     """Status 0 when it is kept.  Raises BadInput."""
-    variants = load_all(options.variant or DEFAULT_VARIANTS)
-    target = keep(options.file, options.name, variants, Path(options.corpus))
-    print(f"kept as {target}")
+    file = scenario_file.read(options.file)
+    variants = chosen(options.variant, dict.fromkeys((*DEFAULT_VARIANTS, *file.variants)))
+    target = keep(file, options.file, options.name, variants, Path(options.corpus))
+    print("\n".join([f"kept as {target}", *origins(v.name for v in variants)]))
     return 0
 
 
@@ -56,15 +56,14 @@ def with_expectations(file: ScenarioFile, variants: Iterable[Variant], name: str
     return attrs.evolve(file, expect=tuple((p.trace.variant, expectation(p.trace)) for p in played))
 
 
-def keep(source: str, name: str, variants: Iterable[Variant], corpus: Path) -> Path:
-    """Write the regression; raises BadInput for a bad name or place, or if one of that name exists."""
+def keep(file: ScenarioFile, source: str, name: str, variants: Iterable[Variant], corpus: Path) -> Path:
+    """Write the file, which was read from ``source``, as a regression; raises BadInput for a bad name or place, or if one of that name exists."""
     if not name.replace("-", "").replace("_", "").isalnum() or not name.isascii():
         raise BadInput(f"{name!r} can't name a regression: letters, digits, - and _ only")
     if not corpus.is_dir():
         raise BadInput(
             f"{corpus}: no such directory; run this in a checkout of the project, or give --corpus"
         )
-    file = with_expectations(scenario_file.read(source), variants, source)
     target = corpus / f"{name}.scenario"
-    write_new(target, scenario_file.dumps(file))
+    write_new(target, scenario_file.dumps(with_expectations(file, variants, source)))
     return target

@@ -32,6 +32,17 @@ def add_jobs(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
     )
 
 
+def add_variants(parser: argparse.ArgumentParser, what: str, default: str) -> None:
+    """``--variant``, as often as one likes."""
+    parser.add_argument(
+        "--variant",
+        metavar="NAME",
+        action="append",
+        help=f"{what} this kernel; may be repeated (default: {default}): legacy, patched or rfc, mainline, the directory of "
+        "a package that has a VARIANT, such as ./my_v2, or its name if it can be imported",
+    )
+
+
 def add_search(parser: argparse.ArgumentParser) -> None:
     """What says how to search."""
     parser.add_argument(
@@ -41,4 +52,8 @@ def add_search(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seed", type=int, default=0, metavar="N", help="first seed of the random searches (0)"
     )
-    parser.add_argument("--variant", action="append", metavar="NAME", help="review this variant (repeatable)")
+    add_variants(parser, "review", "all three")
+    parser.set_defaults(quiet=False)
+    parser.add_argument(
+        "--claim", metavar="ID", action="append", help="review only this claim; may be repeated"
+    )

@@ -6,9 +6,10 @@ import argparse
 import json
 
 from oom_review.claims import find
+from oom_review.commands.options import add_variants
 from oom_review.scenario import file as scenario_file
 from oom_review.show import replay
-from oom_review.variants import PAIR, load_all
+from oom_review.variants import chosen, origins
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,16 +18,20 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "Play a scenario file and print it in columns with all that there was to see.  "
         "Status 1 if the file's own expectations are not met."
     )
-    parser.add_argument("file", metavar="FILE", help="a scenario file (docs/scenario-format.md)")
     parser.add_argument(
-        "--variant",
-        metavar="NAME",
-        action="append",
-        help="play it on this variant; may be repeated (default: legacy and patched): legacy, patched or rfc, "
-        "mainline, or a package in the current directory that has a VARIANT",
+        "file", metavar="FILE", help="a scenario file (docs/scenario-format.md), or - for standard input"
     )
+    add_variants(parser, "play it on", "those that the file names, else legacy and patched")
     parser.add_argument("--claim", metavar="ID", help="show the run up to where this claim is broken")
     parser.add_argument("--json", action="store_true", help="print everything, step by step, for programs")
+    parser.add_argument(
+        "--quiet",
+        action="store_true",
+        help="say only what was loaded, and what is as expected and what is not",
+    )
+    parser.add_argument(
+        "--bisect", action="store_true", help="for git bisect run: status 125 instead of 2, so that it skips"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -34,9 +39,12 @@ def run(options: argparse.Namespace) -> int:
     if options.claim is not None:
         find(options.claim)
     file = scenario_file.read(options.file)
-    replays = replay.replay(file, load_all(options.variant or PAIR), options.file)
+    replays = replay.replay(file, chosen(options.variant, file.variants), options.file)
     if options.json:
         print(json.dumps(replay.as_json(file, replays), indent=1))
+    elif options.quiet:
+        names = [r.trace.variant for r in replays]
+        print("\n".join([*origins(names), *replay.expectations(file, replays)]))
     else:
         print(replay.text(file, replays, options.claim), end="")
     return int(any(r.unmet for r in replays))

@@ -11,8 +11,8 @@ from rich.console import Console
 from oom_review.commands.options import add_search
 from oom_review.files import STDOUT, check_target, write_over_ours
 from oom_review.report.page import MARKER, page
-from oom_review.variants import DEFAULT_VARIANTS, load_all
-from oom_review.verdicts import read
+from oom_review.variants import DEFAULT_VARIANTS, load_all, origins
+from oom_review.verdicts import only, read
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,20 +37,23 @@ def run(options: argparse.Namespace) -> int:
     if to_file:
         # Before a review that takes minutes, not after it.
         check_target(Path(options.out), MARKER)
+    given = load_all(options.variant or ())
     if options.review:
         review = read(Path(options.review))
+        review = only(review, options.claim) if options.claim else review
     else:
         # It needs Hypothesis, which takes a while to load.
         from oom_review.commands.review import reviewed  # noqa: PLC0415
 
         # What is said of its progress must not stand in the page.
         console = Console(stderr=not to_file)
-        review = reviewed(console, [v.name for v in load_all(options.variant or DEFAULT_VARIANTS)], options)
+        review = reviewed(console, [v.name for v in given or load_all(DEFAULT_VARIANTS)], options)
     text = page(review, options.review or "this review")
     if to_file:
         write_over_ours(Path(options.out), text, MARKER)
         refuted = sum(c.verdict == "refuted" for c in review.claims)
         print(f"{options.out}: {len(review.claims)} verdicts, {refuted} refuted; {len(text.encode())} bytes")
+        print(*origins(review.variants), sep="\n")
     else:
         sys.stdout.write(text)
     return 0 if all(c.as_expected for c in review.claims) else 1

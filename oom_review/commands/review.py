@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from oom_review.claims import CLAIMS, HOLDS, REFUTED
+from oom_review.claims import CLAIMS, HOLDS, REFUTED, find
 from oom_review.commands.options import add_search
 from oom_review.errors import BadInput
 from oom_review.files import STDOUT, check_directory, check_target, write_beside, write_over_ours
@@ -18,8 +18,8 @@ from oom_review.search.lockstep import UnexplainedDifference
 from oom_review.show.columns import columns
 from oom_review.show.table import table
 from oom_review.situations.progress import Progress, shown
-from oom_review.variants import DEFAULT_VARIANTS, PAIR, TITLES, load, load_all
-from oom_review.verdicts import MARKER, Cell, Review, as_json
+from oom_review.variants import DEFAULT_VARIANTS, PAIR, TITLES, known, load_all, origins, replaying
+from oom_review.verdicts import MARKER, Cell, Review, as_json, made_by, only, read
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,11 +27,22 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add_search(parser)
     parser.add_argument("--json", metavar="FILE", help="write the verdicts for programs")
     parser.add_argument("--save", metavar="DIR", help="write each counterexample to a scenario file in DIR")
+    parser.add_argument(
+        "--from",
+        dest="source",
+        metavar="FILE",
+        help="print again what --json wrote to FILE; nothing is searched",
+    )
+    parser.add_argument(
+        "--quiet", action="store_true", help="print the verdicts only: no progress and no interleavings"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
     """Exit status 0 when every verdict is as expected, 1 when one is not.  Raises BadInput."""
-    names = [v.name for v in load_all(options.variant or DEFAULT_VARIANTS)]
+    given = load_all(options.variant or ())
+    for claim in options.claim or ():
+        find(claim)
     if options.json == STDOUT:
         raise BadInput("--json -: the table goes to standard output; name a file")
     if options.json:
@@ -39,22 +50,36 @@ def run(options: argparse.Namespace) -> int:
     if options.save:
         check_directory(Path(options.save))
     console = Console()
+    if options.source:
+        found = read(Path(options.source))
+        found = only(found, options.claim) if options.claim else found
+        for name in found.variants:
+            known(name)
+        return _said(console, options, found)
+    names = [v.name for v in given or load_all(DEFAULT_VARIANTS)]
     _say(
         console,
-        f"{len(CLAIMS)} claims on {len(names)} variants, about {options.budget:.0f} s; "
+        f"{len(options.claim or CLAIMS)} claims on {len(names)} variants, about {options.budget:.0f} s; "
         "every counterexample below was played twice",
     )
     found = reviewed(console, names, options)
-    console.print(table([(c.id, c.variant, *_verdict(c)) for c in found.claims], names))
-    _print_counterexamples(console, found.claims)
-    _print_bounds(console, found, names)
     unexplained = ""
-    if set(PAIR) <= set(names):
+    if set(PAIR) <= set(names) and not options.claim:
         try:
             found.differences.update(lockstep(*PAIR, first_seed=options.seed))
         except UnexplainedDifference as difference:
             unexplained = difference.account()
-    _print_differences(console, found.differences)
+    return _said(console, options, found, unexplained)
+
+
+def _said(console: Console, options: argparse.Namespace, found: Review, unexplained: str = "") -> int:
+    names = found.variants
+    console.print(table([(c.id, c.variant, *_verdict(c)) for c in found.claims], names))
+    print(*origins(names), sep="\n")
+    if not options.quiet:
+        _print_counterexamples(console, found.claims)
+        _print_bounds(console, found, names)
+        _print_differences(console, found.differences)
     wrong = [c for c in found.claims if not c.as_expected]
     for cell in wrong:
         verdict = f"{cell.verdict}, expected {cell.expected}"
@@ -68,15 +93,17 @@ def run(options: argparse.Namespace) -> int:
 def reviewed(console: Console, names: list[str], options: argparse.Namespace) -> Review:
     """The review that these options ask for, with its progress shown."""
     progress = Progress(0, "examples")
-    with shown(console, progress) as tell:
-        return review(
+    with shown(Console(quiet=True) if options.quiet else console, progress) as tell:
+        found = review(
             names,
+            claims=[c for c in CLAIMS if not options.claim or c.id in options.claim],
             budget=options.budget,
             jobs=options.jobs,
             first_seed=options.seed,
             progress=progress,
             tell=tell,
         )
+    return made_by(found, options.words, options.seed)
 
 
 def _say(console: Console, line: str) -> None:
@@ -101,7 +128,7 @@ def _print_counterexamples(console: Console, cells: Sequence[Cell]) -> None:
         if cell.scenario is not None:
             console.print()
             console.rule(f"{cell.id} is refuted on {TITLES.get(cell.variant, cell.variant)}")
-            print(columns(scenario_file.parse(cell.scenario).scenario, load(cell.variant), cell.id))
+            print(columns(scenario_file.parse(cell.scenario).scenario, known(cell.variant), cell.id))
 
 
 def _print_bounds(console: Console, found: Review, names: list[str]) -> None:
@@ -139,7 +166,7 @@ def _write(options: argparse.Namespace, found: Review) -> None:
         except BadInput as error:
             problems.append(str(error))
         else:
-            print(f"oom-review replay {path} --variant {cell.variant}")
+            print(replaying(path, cell.variant))
     if options.json:
         try:
             write_over_ours(Path(options.json), as_json(found), MARKER)

@@ -6,7 +6,6 @@ import base64
 import hashlib
 import json
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import attrs
@@ -15,6 +14,7 @@ from markupsafe import Markup
 from oom_review.claims import BY_ID, REFUTED
 from oom_review.differences import DIFFERENCES, diverge
 from oom_review.errors import BadInput
+from oom_review.project import version
 from oom_review.report.drawing import LEGEND, title
 from oom_review.report.players import Player, players
 from oom_review.report.templates import environment, text_of
@@ -97,7 +97,7 @@ def _render(review: Review, made: Sequence[Player]) -> str:
             where=_where,
             differences=_differences(review),
             bounds=review.bounds,
-            version=_version(),
+            version=version(),
         )
     )
 
@@ -122,6 +122,7 @@ def _origin(review: Review) -> list[tuple[str, str, bool]]:
         ("Reviewed", review.made or NOT_RECORDED, False),
         ("Command", review.command or NOT_RECORDED, bool(review.command)),
         ("Versions", ", ".join(versions) or NOT_RECORDED, False),
+        ("Kernels", "; ".join(f"{v}: {f}" for v, f in review.files.items()) or NOT_RECORDED, False),
         ("Seeds", "; ".join(seeds) or NOT_RECORDED, False),
     ]
 
@@ -206,10 +207,3 @@ def _embedded(value: dict[str, Any]) -> Markup:
 
 def _download(text: str) -> str:
     return f"data:text/plain;charset=utf-8;base64,{base64.b64encode(text.encode()).decode()}"
-
-
-def _version() -> str:
-    try:
-        return version("oom-review")
-    except PackageNotFoundError:
-        return "unknown"

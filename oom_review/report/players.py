@@ -19,7 +19,7 @@ from oom_review.schedules.driver import TICK
 from oom_review.show.columns import in_source, lockstep_trace_columns, trace_columns
 from oom_review.show.remarks import Focus, marked_step, words
 from oom_review.show.replay import replay
-from oom_review.variants import VariantError, load
+from oom_review.variants import VariantError, known, replaying
 from oom_review.verdicts import Alternative, Cell, Review
 
 LEGACY, RFC = "legacy_tifmemdie", "patched"
@@ -66,8 +66,7 @@ class Player:
     @property
     def command(self) -> str:
         """How anybody replays it."""
-        variants = "".join(f" --variant {s.trace.variant}" for s in self.sides)
-        return f"oom-review replay {self.file_name}{variants} --claim {self.cell.id}"
+        return f"{replaying(self.file_name, *(s.trace.variant for s in self.sides))} --claim {self.cell.id}"
 
 
 def players(review: Review, name: str, most_steps: int) -> list[Player]:
@@ -142,7 +141,7 @@ def _place(variant: str) -> int:
 
 def _load(variant: str, where: str) -> Variant:
     try:
-        return load(variant)
+        return known(variant)
     except VariantError as error:
         raise BadInput(f"{where}: {error}") from None
 

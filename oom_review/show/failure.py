@@ -9,9 +9,10 @@ from kernel_model.variant import Variant
 from oom_review.errors import BadInput
 from oom_review.files import check_directory, write_beside
 from oom_review.scenario import file as scenario_file
-from oom_review.scenario.form import ScenarioFile, Settings
+from oom_review.scenario.form import Settings, counterexample
 from oom_review.scenario.items import Scenario
 from oom_review.show.columns import columns
+from oom_review.variants import replaying
 
 PLACE = "OOM_REVIEW_FAILURES"
 
@@ -28,12 +29,12 @@ def kept(scenario: Scenario, settings: Settings, name: str) -> str:
     """
     text = ""
     try:
-        text = scenario_file.dumps(ScenarioFile(scenario, settings))
+        text = scenario_file.dumps(counterexample(scenario, settings))
         check_directory(directory())
         path = write_beside(directory(), name, ".scenario", text)
     except BadInput as error:
         return f"not written to a file: {error}\n{text or scenario}"
-    return f"oom-review replay {path} --variant {settings.variant}"
+    return replaying(path, settings.variant)
 
 
 def account(scenario: Scenario, variant: Variant, claim_id: str, *, strategy: str = "") -> str:

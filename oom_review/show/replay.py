@@ -13,6 +13,7 @@ from kernel_model.variant import Variant
 from oom_review.play.trace import Request, Rest, Row, Seen, Step, Trace, record
 from oom_review.scenario.form import Expectation, ScenarioError, ScenarioFile, unstructure
 from oom_review.show.columns import WIDTH, lockstep_trace_columns, trace_columns
+from oom_review.variants import origin, origins
 
 JSON_VERSION = 1
 LABELS = 17
@@ -65,6 +66,8 @@ def unmet(trace: Trace, expected: Expectation | None, made_on: str = "") -> list
         for what, wanted, was in found
         if wanted not in (None, was)
     ]
+    broken = {v.claim for v in trace.violations}
+    problems += [f"holds: {claim} is broken" for claim in expected.holds or () if claim in broken]
     return problems
 
 
@@ -91,12 +94,20 @@ def text(file: ScenarioFile, replays: Sequence[Replay], claim: str | None = None
         side_by_side = lockstep_trace_columns(replays[0].trace, replays[1].trace)
         parts.append(f"Side by side\n------------\n\n{side_by_side}".rstrip("\n"))
     parts.append("\n".join(_observations([r.trace for r in replays])))
+    parts += ["\n".join(lines)] if (lines := origins(r.trace.variant for r in replays)) else []
+    parts += expectations(file, replays)
+    return "\n\n".join(parts) + "\n"
+
+
+def expectations(file: ScenarioFile, replays: Sequence[Replay]) -> list[str]:
+    """A sentence for each that is not met, or that all are."""
     expected = dict(file.expect)
+    parts = []
     for r in replays:
         parts += [f"{r.trace.variant}: NOT as expected: {problem}" for problem in r.unmet]
         if r.trace.variant in expected and not r.unmet:
             parts.append(f"{r.trace.variant}: as expected")
-    return "\n\n".join(parts) + "\n"
+    return parts
 
 
 def _observations(traces: Sequence[Trace]) -> list[str]:
@@ -175,6 +186,7 @@ def _replay_json(r: Replay) -> dict[str, Any]:
     observation = trace.observation
     return {
         "variant": trace.variant,
+        "files": origin(trace.variant),
         "stopped": trace.stopped,
         "unmet": list(r.unmet),
         "tasks": [{"task": n, "state": s, "marked": m} for n, s, m in observation.tasks],

@@ -14,7 +14,7 @@ from oom_review.scenario import file as scenario_file
 from oom_review.show import failure
 from oom_review.situations.job import Outcome
 from oom_review.situations.verdicts import Explored
-from oom_review.variants import TITLES, load
+from oom_review.variants import TITLES, known, replaying
 
 COLOURS = {HOLDS: "green", REFUTED: "red"}
 
@@ -49,7 +49,7 @@ def save_refutations(cells: Iterable[Explored], directory: Path) -> None:
             file = scenario_file.parse(cell.smallest.refuted[cell.claim.id].scenario)
             name = f"{cell.claim.id}--{cell.variant}"
             path = write_beside(directory, name, ".scenario", scenario_file.dumps(file))
-            print(f"oom-review replay {path} --variant {cell.variant}")
+            print(replaying(path, cell.variant))
 
 
 def print_unexpected(wrong: Iterable[tuple[Claim, Outcome, str]]) -> None:
@@ -60,7 +60,7 @@ def print_unexpected(wrong: Iterable[tuple[Claim, Outcome, str]]) -> None:
         if claim.id in outcome.refuted and (claim.id, variant) not in seen:
             seen.add((claim.id, variant))
             scenario = scenario_file.parse(outcome.refuted[claim.id].scenario).scenario
-            print(f"\n{failure.account(scenario, load(variant), claim.id, strategy='every interleaving')}")
+            print(f"\n{failure.account(scenario, known(variant), claim.id, strategy='every interleaving')}")
         verdict = outcome.verdict(claim.id)
         print(
             f"UNEXPECTED: {claim.id} on {variant} {verdict} in {outcome.job.situation}, expected {expected}"

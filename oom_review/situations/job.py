@@ -12,10 +12,10 @@ from oom_review.claims import HOLDS, REFUTED
 from oom_review.explore.explorer import BOUNDED, Bounds, explore
 from oom_review.explore.limits import Limits
 from oom_review.scenario import file as scenario_file
-from oom_review.scenario.form import ScenarioFile, Settings
+from oom_review.scenario.form import Settings, counterexample
 from oom_review.situations.families import SITUATIONS
 from oom_review.situations.script import scenario
-from oom_review.variants import load
+from oom_review.variants import known
 
 
 @attrs.define(frozen=True)
@@ -66,7 +66,7 @@ class Outcome:
 def run(job: Job) -> Outcome:
     """A worker's job."""
     situation = SITUATIONS[job.situation]
-    variant = load(job.variant)
+    variant = known(job.variant)
     started = time.monotonic()
     limits = Limits(job.states, job.seconds)
     bounds = Bounds(short_sleeps=not job.quick_look)
@@ -78,7 +78,7 @@ def run(job: Job) -> Outcome:
             made_by = Settings(
                 title=situation.name, claim=claim, variant=variant.name, strategy="every interleaving"
             )
-            text = scenario_file.dumps(ScenarioFile(verdict.witness, made_by))
+            text = scenario_file.dumps(counterexample(verdict.witness, made_by))
             refuted[claim] = Refutation(verdict.sentence, text)
     return Outcome(
         job,

@@ -12,7 +12,6 @@ import os
 import stat
 import sys
 from collections.abc import Iterable
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +23,9 @@ import oom_review
 from kernel_model.variant import Variant
 from oom_review.claims import BY_ID
 from oom_review.errors import BadInput
+from oom_review.project import version
 from oom_review.situations.job import Job, Outcome, as_data, from_data
-from oom_review.variants import load
+from oom_review.variants import known
 
 FORMAT = "oom-review exploration"
 VERSION = 1
@@ -53,20 +53,18 @@ class Header:
 
 def header() -> Header:
     """Of a file that is made now."""
-    try:
-        project = version("oom-review")
-    except PackageNotFoundError:
-        project = "unknown"
     ours = Path(oom_review.__file__).parent
     model = Path(kernel_model.__file__).parent
-    return Header(FORMAT, VERSION, project, _digest([model, *(ours / name for name in DECIDES)]))
+    return Header(FORMAT, VERSION, version(), _digest([model, *(ours / name for name in DECIDES)]))
 
 
 def variant_digest(variant: Variant) -> str:
-    """Of the packages that the variant's functions come from."""
-    modules = {getattr(getattr(variant, field.name), "__module__", None) for field in attrs.fields(Variant)}
-    files = [getattr(sys.modules.get(name or ""), "__file__", None) for name in modules]
-    return _digest(Path(file).parent for file in files if file is not None)
+    """Of the packages that the functions of the variant, and of what it stands on, come from."""
+    modules = {v.name for v in variant.lineage()} | {f.__module__ for f in variant.functions().values()}
+    files = {n: getattr(sys.modules.get(n), "__file__", None) for n in modules}
+    # A module of its own stands among who knows what.
+    packages = {n for n, file in files.items() if "." in n or Path(file or "").name == "__init__.py"}
+    return _digest(Path(f).parent if n in packages else Path(f) for n, f in files.items() if f is not None)
 
 
 def _digest(roots: Iterable[Path]) -> str:
@@ -86,7 +84,7 @@ class Results:
     def __init__(self, path: Path, variants: Iterable[str]) -> None:
         """Read what there is on these variants; begin a new file if there is none."""
         self.path = path
-        self._variants = {name: variant_digest(load(name)) for name in variants}
+        self._variants = {name: variant_digest(known(name)) for name in variants}
         self._finished: dict[tuple[str, str], Outcome] = {}
         try:
             self._file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o666)

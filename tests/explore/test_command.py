@@ -14,11 +14,12 @@ CORPUS = Path(__file__).parents[1] / "corpus"
 def test_explore_says_what_holds(capsys: pytest.CaptureFixture[str]) -> None:
     """Every interleaving of the smallest leak: the RFC leaks sometimes, legacy never, in the memory model's words."""
     file = str(CORPUS / "count-returns--patched.scenario")
-    assert main(["explore", file]) == 0
-    legacy, patched = capsys.readouterr().out.split("patched: ")
+    assert main(["explore", file, "--variant", "legacy", "--variant", "patched"]) == 0
+    legacy, patched, loaded = capsys.readouterr().out.split("patched: ")
     assert "Observation count-returns Never 0 " in legacy
     assert "Observation count-returns Sometimes " in patched
     assert "bounded" not in legacy + patched
+    assert loaded.startswith(("loaded from ", "installed"))
 
 
 def test_a_limit_never_counts_as_holds(capsys: pytest.CaptureFixture[str]) -> None:

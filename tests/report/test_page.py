@@ -189,6 +189,10 @@ def _headed(**changes: Any) -> str:
     return json.dumps(data() | changes)
 
 
+def _without(key: str) -> str:
+    return json.dumps({k: v for k, v in data().items() if k != key})
+
+
 def _other(**changes: Any) -> dict[str, Any]:
     return {"7": [{"task": "v", "outcome": "keeps", "end": ""} | changes]}
 
@@ -197,8 +201,11 @@ WRONG = {
     "no JSON": ("{", "not JSON"),
     "deep": ("[" * 100_000, "not JSON"),
     "a list": ("[]", "not the result of a review"),
-    "no claims": ("{}", "'claims' is a required property"),
-    "empty": ('{"claims": []}', "claims"),
+    "nothing": ("{}", "'format' is a required property"),
+    "no claims": (_without("claims"), "'claims' is a required property"),
+    "empty": (_headed(claims=[]), "claims"),
+    "version": (_headed(version=2), "version: 1 was expected"),
+    "no version": (_without("version"), "'version' is a required property"),
     "verdict": (_with(verdict="maybe"), "claims[0].verdict"),
     "examples": (_with(examples=-1), "claims[0].examples"),
     "format": (_headed(format="oom-review replay"), "format"),
@@ -214,8 +221,9 @@ WRONG = {
         _with(scenario="what?"),
         "review.json: the scenario of fridge-empties on legacy_tifmemdie:1:",
     ),
-    "variant": (_with(variant="no_such"), "can't be imported"),
-    "name": (_with(variant="../x"), "not a package's name"),
+    "variant": (_with(variant="no_such"), "variant 'no_such' does not come with the project"),
+    "name": (_with(variant="../x"), "variant '../x' does not come with the project"),
+    "files": (_headed(files={"patched": 3}), "files.patched"),
 }
 
 

@@ -86,7 +86,8 @@ def test_legacy_and_patched_side_by_side(fridge: str, capsys: pytest.CaptureFixt
     ):
         assert re.search(rf"^{label} +{left} +{right}$", table, re.MULTILINE)
     assert "device access    v: exit_files, running       v: exit_files, running" in table
-    assert out.endswith("legacy_tifmemdie: as expected\n\npatched: as expected\n")
+    assert out.endswith("\n\nlegacy_tifmemdie: as expected\n\npatched: as expected\n")
+    assert re.search(r"^patched: (installed|loaded from \S+)$", out, re.MULTILINE)
 
 
 @pytest.mark.parametrize(
@@ -151,7 +152,10 @@ def test_an_operation_that_no_variant_allows_is_bad_input(
         (["missing"], "missing: No such file or directory"),
         (["FILE", "--variant", "nowhere"], "variant 'nowhere' can't be imported: ModuleNotFoundError"),
         (["FILE", "--variant", "json"], "variant 'json': json has no VARIANT"),
-        (["FILE", "--variant", "../x"], "variant '../x': not a package's name"),
+        (
+            ["FILE", "--variant", "a-b"],
+            "variant 'a-b': not a package's name; a directory's path has a / in it",
+        ),
         (["FILE", "--claim", "x"], "no such claim: 'x'; there are: fridge-empties, "),
     ],
 )
@@ -165,19 +169,11 @@ def test_bad_input(
     assert (out.out, out.err.count("\n")) == ("", 1)
 
 
-def test_variants_by_any_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Names, aliases, and a package in the current directory."""
+def test_variants_by_any_name() -> None:
+    """Names and aliases."""
     assert variants.load("legacy") is variants.load("legacy_tifmemdie") is legacy_tifmemdie.VARIANT
     assert variants.load("rfc") is variants.load("patched") is patched.VARIANT
     assert variants.load("mainline") is variants.load("mainline_v6_18")
-    (tmp_path / "my_v2").mkdir()
-    (tmp_path / "my_v2" / "__init__.py").write_text("from patched import VARIANT\n", encoding="utf-8")
-    (tmp_path / "broken_v2.py").write_text("raise SystemExit('no')\n", encoding="utf-8")
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    monkeypatch.chdir(tmp_path)
-    assert variants.load("my_v2") is patched.VARIANT
-    with pytest.raises(variants.VariantError, match="SystemExit: no"):
-        variants.load("broken_v2")
 
 
 def test_json_says_what_the_text_says(fridge: str, capsys: pytest.CaptureFixture[str]) -> None:
