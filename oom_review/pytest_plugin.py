@@ -1,7 +1,10 @@
-"""``pytest --replay FILE``: a scenario file plays instead of the tests, on every variant that it expects something of.
+"""``pytest --oom-replay=FILE``: a scenario file plays instead of the tests, on every kernel that it names.
 
-A plugin of its own, because pytest must know the option before it reads any conftest.py.  Nothing is imported before it is needed:
+A plugin of its own, because pytest must know the options before it reads any conftest.py.  Nothing is imported before it is needed:
 coverage shall see the model being imported.
+
+With a blank instead of the ``=``, pytest takes FILE for a place to test, as it reads its settings before it knows our options: what
+stands there (pytest.ini, conftest.py, rootdir) is not the user's word, and that is refused.
 """
 
 from __future__ import annotations
@@ -11,10 +14,53 @@ from pathlib import Path
 
 import pytest
 
+REPLAY, VARIANT = "--oom-replay", "--oom-variant"
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """``--replay FILE``."""
-    parser.addoption("--replay", metavar="FILE", help="play this scenario file instead of the tests")
+    """``--oom-replay=FILE``, ``--oom-variant=NAME``."""
+    group = parser.getgroup("oom-review")
+    group.addoption(REPLAY, metavar="FILE", help="play this scenario file instead of the tests")
+    group.addoption(
+        VARIANT,
+        metavar="NAME",
+        action="append",
+        help="a kernel of your own, such as ./my_v2, which files may name; with --oom-replay the one to play it on",
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    """Before any conftest.py: settings that came from elsewhere than where the user stands came from the file's place."""
+    if early_config.known_args_namespace.oom_replay is None:
+        return
+    here = early_config.invocation_params.dir
+    settings = early_config.inipath
+    places = [early_config.rootpath, *([] if settings is None else [settings.parent])]
+    given = any(str(word).startswith(("--rootdir", "-c", "--config-file")) for word in _words(early_config))
+    if not given and not all(here.is_relative_to(place) for place in places):
+        raise pytest.UsageError(
+            f"write {REPLAY}=FILE in one word: pytest has taken its settings from {places[-1]}"
+        )
+
+
+def _words(config: pytest.Config) -> tuple[object, ...]:
+    return tuple(config.invocation_params.args)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Kernels that the user names may be named by files; nothing is collected beside a file that is to be played."""
+    if words := config.getoption(VARIANT):
+        from oom_review.errors import BadInput  # noqa: PLC0415
+        from oom_review.variants import load  # noqa: PLC0415
+
+        try:
+            for word in words:
+                load(word)
+        except BadInput as error:
+            pytest.exit(str(error), returncode=2)
+    if config.getoption(REPLAY) is not None:
+        config.args[:] = []
 
 
 class ReplayFailure(AssertionError):
@@ -35,18 +81,21 @@ class ReplayItem(pytest.Item):
         from oom_review.scenario import file as scenario_file  # noqa: PLC0415
         from oom_review.show.columns import columns  # noqa: PLC0415
         from oom_review.show.replay import replay  # noqa: PLC0415
-        from oom_review.variants import load  # noqa: PLC0415
+        from oom_review.variants import known, origins  # noqa: PLC0415
 
         file = scenario_file.read(self.file)
-        variant = load(self.variant)
+        variant = known(self.variant)
         for played in replay(file, [variant], self.file):
             if played.unmet:
-                raise ReplayFailure("\n".join([columns(file.scenario, variant), *played.unmet]))
+                shown = columns(file.scenario, variant)
+                raise ReplayFailure("\n".join([shown, *origins([variant.name]), *played.unmet]))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: object = None) -> str:
         """The columns, and the command that prints them again."""
+        from oom_review.variants import replaying  # noqa: PLC0415
+
         del style
-        return f"{excinfo.value}\noom-review replay {self.file} --variant {self.variant}"
+        return f"{excinfo.value}\n{replaying(self.file, self.variant)}"
 
     def reportinfo(self) -> tuple[str, int, str]:
         """Where it stands in the summary."""
@@ -58,22 +107,21 @@ def pytest_collection_modifyitems(
     session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
 ) -> None:
     """Only the replay, if one is asked for."""
-    file = config.getoption("--replay")
+    file = config.getoption(REPLAY)
     if file is not None:
-        items[:] = list(_replays(session, file))
+        items[:] = list(_replays(session, file, config.getoption(VARIANT)))
 
 
-def _replays(session: pytest.Session, name: str) -> Iterator[pytest.Item]:
+def _replays(session: pytest.Session, name: str, words: list[str] | None) -> Iterator[pytest.Item]:
     from oom_review.errors import BadInput  # noqa: PLC0415
     from oom_review.scenario import file as scenario_file  # noqa: PLC0415
-    from oom_review.variants import PAIR, load  # noqa: PLC0415
+    from oom_review.variants import chosen  # noqa: PLC0415
 
     try:
         file = scenario_file.read(name)
-        for variant in [v for v, _expected in file.expect] or PAIR:
-            load(variant)
+        for variant in chosen(words, file.variants):
             yield ReplayItem.from_parent(
-                session, name=f"{Path(name).name}[{variant}]", file=name, variant=variant
+                session, name=f"{Path(name).name}[{variant.name}]", file=name, variant=variant.name
             )
     except BadInput as error:
         pytest.exit(str(error), returncode=2)
