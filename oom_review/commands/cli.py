@@ -88,7 +88,7 @@ def _run(words: Sequence[str], bad_input: int) -> int:
     except OSError as error:
         print(f"oom-review: {error.filename or 'standard output'}: {error.strerror}", file=sys.stderr)
         _say_nothing_at_exit()
-        return BAD_INPUT
+        return bad_input
     return status
 
 
