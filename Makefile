@@ -50,7 +50,7 @@ $(DEV): $(RUN) requirements-dev.lock
 
 setup: $(DEV) ## create the whole environment
 
-review: $(RUN) ## compare the two semantics: make review [BUDGET=120]
+review: $(RUN) ## compare the two semantics: make review [BUDGET=seconds]
 	@"$(VENV)/bin/oom-review" review $(if $(BUDGET),--budget $(BUDGET)) $(ARGS)
 
 test: $(DEV) ## run the tests, what failed last first

@@ -1,163 +1,126 @@
 """The main job: for every claim and every variant, search for a counterexample, and say what was found.
 
-Claims that are expected to be refuted are searched for one by one.  Those that are expected to hold are watched together, in as many
-seeds as the budget allows: an example that breaks none of them counts for each.  In between every interleaving of small situations is
-tried: that gives the bounds within which a claim holds for certain.
+Claims that are expected to be refuted are searched for one by one.  Those that are expected to hold are watched together, over a fixed
+number of programs.  Besides, every interleaving of small situations is tried: that gives the bounds within which a claim holds for
+certain.
+
+A review is so much work, not so much time: the same seed gives the same verdicts on any machine.  Whatever ends it early (a budget in
+seconds, Ctrl-C, a worker that died, a limit) leaves verdicts of ``bounded`` where ``holds`` would rest on less.
 """
 
 from __future__ import annotations
 
-import itertools
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
-from typing import TypeVar
 
 import attrs
 
 from kernel_model.variant import Variant
 from oom_review.claims import BY_ID, CLAIMS, HOLDS, REFUTED, Claim
 from oom_review.explore.explorer import BOUNDED
+from oom_review.play.session import Violation
+from oom_review.review_jobs import (
+    BATCH,
+    NEVER,
+    REFUTE_EXAMPLES,
+    Answer,
+    Batch,
+    Compared,
+    Job,
+    Lockstep,
+    Search,
+    Shrink,
+    Watched,
+    answer,
+)
 from oom_review.scenario import file as scenario_file
 from oom_review.scenario.form import Settings, counterexample
-from oom_review.scenario.items import Scenario
-from oom_review.search.claim_machine import ClaimRefuted, claim_machine, expected
-from oom_review.search.lockstep import lockstep_machine
-from oom_review.search.minimize import minimize
-from oom_review.search.one_claim import Found, TimeIsUp, confirm, run_machine, run_quietly, search
+from oom_review.search.claim_machine import expected
+from oom_review.search.one_claim import Found
 from oom_review.situations import job as exploring
 from oom_review.situations.families import FAMILIES, QUICK, SITUATIONS
 from oom_review.situations.job import Outcome
 from oom_review.situations.progress import Progress
 from oom_review.situations.verdicts import Explored, bound_of, unexpected, verdicts
-from oom_review.variants import TITLES, VariantBroke, load
+from oom_review.variants import PAIR, TITLES, VariantBroke, load
 from oom_review.verdicts import Cell, Review
 from oom_review.workers import Broke, Lost, Pool, listed
 
-REFUTE_EXAMPLES = 4000
-RESTARTS = 4
-RESTART_EXAMPLES = 300
-FEW_PREEMPTIONS = 2
-BATCH = 150
-EXPLORING = 0.5
-LOCKSTEP_EXAMPLES = 200
+BATCHES = 8
+"""For each variant: with all else a review then takes about a minute on two cores."""
 STATES = 100_000
 """Far more than any quick situation has on the variants that come with the project: one of your own may have no end."""
 
 
-# What workers do
-
-
 @attrs.define(frozen=True)
-class Search:
-    """Look for runs that break one of these claims; ``until``, by the monotonic clock.
+class Work:
+    """How much a review tries: ``batches`` of programs for each variant, and all interleavings of all ``situations``.
 
-    ``beside``: all that are reviewed.  Hypothesis draws constants of the modules that are loaded, which must not depend on what the
-    worker did before.
+    No claim holds after fewer batches than the ``floor``.
     """
 
-    variant: str
-    claims: tuple[str, ...]
-    seed: int
-    beside: tuple[str, ...]
-    until: float = float("inf")
+    batches: int = BATCHES
+    floor: int = BATCHES
+    situations: tuple[str, ...] = QUICK
+    states: int = STATES
 
-    def load(self) -> Variant:
-        """The variant."""
-        return {name: load(name) for name in (*self.beside, self.variant)}[self.variant]
-
-
-@attrs.define(frozen=True)
-class Shrink:
-    """Make a refutation that was found by exploring as small as the others; ``text`` is a scenario file's."""
-
-    variant: str
-    claim: str
-    text: str
+    @classmethod
+    def of(cls, programs: int) -> Work:
+        """As many batches as it takes for so many programs."""
+        return cls(batches=-(-programs // BATCH))
 
 
-def refute(job: Search) -> Found:
-    """One claim that ought to be refuted."""
-    claim, loaded = BY_ID[job.claims[0]], job.load()
-    first = best = search(loaded, claim, max_examples=REFUTE_EXAMPLES, first_seed=job.seed)
-    # A counterexample that needs many preemptions reads badly: other seeds may find a plainer one.
-    for again in range(1, RESTARTS):
-        if best.scenario is None or best.scenario.preemptions <= FEW_PREEMPTIONS:
-            break
-        seed = job.seed + 1000 * again
-        other = search(loaded, claim, max_examples=RESTART_EXAMPLES, first_seed=seed)
-        if other.scenario is not None and _size(other.scenario) < _size(best.scenario):
-            best = attrs.evolve(other, examples=first.examples)
-    return best
+DEFAULT_WORK = Work()
 
 
-def _size(scenario: Scenario) -> tuple[int, int, int]:
-    return len(scenario.operations), scenario.preemptions, len(str(scenario))
-
-
-def shrink(job: Shrink) -> Found:
-    """The same refutation, smaller."""
-    started = time.monotonic()
-    loaded, claim = load(job.variant), BY_ID[job.claim]
-    scenario = minimize(scenario_file.parse(job.text).scenario, loaded, claim)
-    violation = confirm(scenario, loaded, claim)
-    seconds = time.monotonic() - started
-    return Found(job.claim, loaded.name, REFUTED, 0, 0, seconds, 0, violation, scenario)
-
-
-def watch(job: Search) -> list[Found]:
-    """A batch of examples under the eyes of all these claims."""
-    started = time.monotonic()
-    loaded = job.load()
-    machine = claim_machine(loaded, tuple(c for c in CLAIMS if c.id in job.claims))
-    broken: ClaimRefuted | None = None
-    try:
-        run_machine(machine, max_examples=BATCH, first_seed=job.seed, until=job.until)
-    except ClaimRefuted as refuted:
-        broken = refuted
-    except TimeIsUp:
-        pass
-    seconds = time.monotonic() - started
-    examples, interleavings = machine.tally.get("examples", 0), machine.tally.get("interleavings", 0)
-    held = Found("", loaded.name, HOLDS, examples, interleavings, seconds, job.seed)
-    found = []
-    for claim in machine.claims:
-        one = attrs.evolve(held, claim=claim.id)
-        if broken is not None and broken.violation.claim == claim.id:
-            scenario = minimize(broken.scenario, loaded, claim)
-            violation = confirm(scenario, loaded, claim)
-            one = attrs.evolve(
-                one, verdict=REFUTED, examples=examples + 1, violation=violation, scenario=scenario
-            )
-        found.append(one)
-    return found
-
-
-# What becomes of it
+# What was found
 
 
 @attrs.define
 class Board:
-    """What was found so far; a refutation is final, holds add up.  ``lost``: whose worker died, by variant and claim."""
+    """What was found so far; a refutation is final, what was tried adds up.
+
+    By variant and claim.  ``batches``: how many were finished in which the claim was watched; ``lost``: whose worker died of what.
+    """
 
     found: dict[tuple[str, str], Found] = attrs.Factory(dict)
+    batches: dict[tuple[str, str], int] = attrs.Factory(dict)
     lost: dict[tuple[str, str], str] = attrs.Factory(dict)
 
     def add(self, new: Found) -> None:
-        """One more answer."""
+        """One more answer, in an order that does not depend on who was faster: the first refutation stays."""
         key = (new.variant, new.claim)
         old = self.found.get(key)
-        if old is None or (new.verdict == REFUTED and old.verdict != REFUTED):
-            tried = 0 if old is None else old.examples
-            self.found[key] = attrs.evolve(new, examples=new.examples + tried)
+        if old is None:
+            self.found[key] = new
         elif old.verdict == HOLDS:
             self.found[key] = attrs.evolve(
-                old,
+                new,
                 examples=old.examples + new.examples,
                 interleavings=old.interleavings + new.interleavings,
                 seconds=old.seconds + new.seconds,
             )
+
+    def shrunk(self, new: Found) -> None:
+        """A refutation that is known by now, smaller."""
+        key = (new.variant, new.claim)
+        old = self.found[key]
+        self.found[key] = attrs.evolve(
+            new,
+            examples=old.examples,
+            interleavings=old.interleavings,
+            seed=old.seed,
+            seconds=old.seconds + new.seconds,
+        )
+
+    def watched(self, variant: str, seen: Watched) -> None:
+        """A batch."""
+        for one in seen.found:
+            key = (variant, one.claim)
+            self.add(one)
+            self.batches[key] = self.batches.get(key, 0) + seen.whole
 
     def refuted(self, variant: str, claim: str) -> bool:
         """The claim is."""
@@ -176,26 +139,35 @@ class Explorations:
         """By claim and variant, where anything was explored that bears on the claim."""
         found = {}
         for variant in variants:
-            mine = [o for o in self.outcomes if o.job.variant == variant]
+            mine = self._of(variant)
             for cell in verdicts([o.job.situation for o in mine], [variant], mine):
                 found[cell.claim.id, variant] = cell
         return found
 
+    def _of(self, variant: str) -> list[Outcome]:
+        return [o for o in self.outcomes if o.job.variant == variant]
+
     def bound(self, variant: str) -> str:
         """Of all that was explored to the end on the variant; empty for nothing."""
-        whole = [o for o in self.outcomes if o.job.variant == variant and not o.bounded]
+        whole = [o for o in self._of(variant) if not o.bounded]
         return bound_of(whole) if whole else ""
 
+    def answered(self, variant: str) -> int:
+        """How many situations came to an end, whatever it was."""
+        return len(self._of(variant)) + sum(job.variant == variant for job, _lost in self.lost)
+
+    def stopped(self, variant: str) -> list[str]:
+        """Where, and why.  The limit is one for all claims: each of them may be broken beyond it."""
+        stopped = [f"{o.bounded} in {o.job.situation}" for o in self._of(variant) if o.bounded]
+        return stopped + [
+            f"a worker died ({lost.reason}) in {job.situation}"
+            for job, lost in self.lost
+            if job.variant == variant
+        ]
+
     def surprises(self) -> dict[tuple[str, str], str]:
-        """By claim and variant: what nobody expected of an exploration, or where it stopped."""
-        stopped = [(o.job, o.bounded) for o in self.outcomes if o.bounded]
-        stopped += [(job, f"a worker died ({lost.reason})") for job, lost in self.lost]
-        # The limit is one for all claims: each of them may be broken beyond it.
-        found = {
-            (claim, job.variant): f"bounded: {why} in {job.situation}"
-            for job, why in stopped
-            for claim in BY_ID
-        }
+        """By claim and variant: what nobody expected of an exploration."""
+        found = {}
         for claim, outcome, wanted in unexpected(self.outcomes):
             verdict = outcome.verdict(claim.id)
             found[claim.id, outcome.job.variant] = (
@@ -204,170 +176,228 @@ class Explorations:
         return found
 
 
-J = TypeVar("J", Search, Shrink, exploring.Job)
-A = TypeVar("A")
+# The review
 
 
 @attrs.define
 class Reviewer:
-    """A review under way: who is reviewed, until when, and what is known by now."""
+    """A review under way: who is reviewed, how much of it is to be done, and what is known by now."""
 
     pool: Pool
     variants: list[Variant]
-    until: float
+    work: Work = DEFAULT_WORK
+    until: float = NEVER
     first_seed: int = 0
     claims: tuple[Claim, ...] = CLAIMS
     board: Board = attrs.Factory(Board)
+    explored: Explorations = attrs.Factory(Explorations)
+    compared: Compared = attrs.Factory(lambda: Compared({}))
     progress: Progress = attrs.Factory(lambda: Progress(0, "examples"))
     tell: Callable[[bool], None] = lambda _news: None
+    interrupted: bool = False
+    cut: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
         """Of all variants."""
         return tuple(v.name for v in self.variants)
 
-    def refute(self) -> None:
-        """Search for every refutation that is expected."""
-        jobs = [
-            Search(v.name, (claim.id,), self.first_seed, self.names)
+    @property
+    def situations(self) -> list[str]:
+        """Those that bear on the claims, the smallest first."""
+        bears = {name for claim in self.claims for name in FAMILIES[claim.id].names}
+        mine = [name for name in self.work.situations if self.claims == CLAIMS or name in bears]
+        return sorted(mine, key=lambda name: SITUATIONS[name].size)
+
+    def run(self) -> None:
+        """All of it; raises VariantBroke."""
+        first = self.searches() + self.lockstep() + self.explorations()
+        self.progress.total = len(first) + self.work.batches * len(self.variants)
+        self._know(self._stage(first))
+        batches = self.batches()
+        self.progress.total = len(first) + len(batches)
+        self._know(self._stage([*self._shrinks(), *batches]))
+        self._know(self._stage(self._shrinks()))
+
+    # What there is to do
+
+    def searches(self) -> list[Job]:
+        """For every refutation that is expected."""
+        return [
+            Search(v.name, claim.id, self.first_seed, self.names, self.until)
             for v in self.variants
             for claim in expected(v, REFUTED)
             if claim in self.claims
         ]
-        self.progress.total += len(jobs)
-        for job, found in self._answers(refute, listed(jobs)):
-            if isinstance(found, Lost):
-                self._lose(job, found)
-                continue
-            self.board.add(found)
-            self._done(f"{found.variant}: {found.claim} {found.verdict}", found.examples)
 
-    def bound(self) -> Explorations:
-        """Explore in a part of the time that is left; what that refutes and the search did not is refuted."""
-        now = time.monotonic()
-        explored = self.explore(now + EXPLORING * (self.until - now))
-        news = [
-            Shrink(variant, claim, cell.smallest.refuted[claim].scenario)
-            for (claim, variant), cell in explored.cells(self.names).items()
-            if BY_ID[claim] in self.claims
-            and cell.smallest is not None
-            and not self.board.refuted(variant, claim)
+    def lockstep(self) -> list[Job]:
+        """The two kernels of 2016, if both are reviewed, and with all claims."""
+        both = set(PAIR) <= set(self.names) and self.claims == CLAIMS
+        return [Lockstep(*PAIR, self.first_seed, self.names)] if both else []
+
+    def explorations(self) -> list[Job]:
+        """The smallest first, whatever the time is enough for."""
+        return [
+            exploring.Job(name, v.name, self.work.states) for name in self.situations for v in self.variants
         ]
-        for job, found in self._answers(shrink, listed(news)):
-            if isinstance(found, Lost):
-                self.board.lost[job.variant, job.claim] = found.reason
-            else:
-                self.board.add(found)
-        return explored
 
-    def explore(self, until: float) -> Explorations:
-        """Begin with the smallest, begin none when the time is up, and let every one that was begun come to its end."""
-        jobs = [
-            exploring.Job(name, v.name, STATES)
-            for name in sorted(QUICK, key=lambda name: SITUATIONS[name].size)
-            if any(name in FAMILIES[claim.id].names for claim in self.claims)
+    def batches(self) -> list[Job]:
+        """All that is watched, the variants in turn."""
+        watched = {
+            v.name: tuple(
+                c.id for c in expected(v, HOLDS) if c in self.claims and not self.board.refuted(v.name, c.id)
+            )
             for v in self.variants
+        }
+        return [
+            Batch(name, ids, self.first_seed, number, self.names, self.until)
+            for number in range(self.work.batches)
+            for name, ids in watched.items()
+            if ids
         ]
-        self.progress.total += len(jobs)
-        outcomes: list[Outcome] = []
-        lost: list[tuple[exploring.Job, Lost]] = []
-        for job, outcome in self._answers(exploring.run, listed(jobs, until)):
-            if isinstance(outcome, Lost):
-                lost.append((job, outcome))
-            else:
-                outcomes.append(outcome)
-            self._done(f"explored {job}", 0)
-        self.progress.total -= len(jobs) - len(outcomes) - len(lost)
-        return Explorations(tuple(outcomes), tuple(lost))
 
-    def watch(self) -> None:
-        """Batch after batch, the variants in turn, until the time is up; at least one batch for each, whatever the time."""
-        waiting = self._batches()
-        # Whole batches that are due whatever the time: one for each variant, and one for each refutation found here.
-        owed = len(self.variants)
+    def _shrinks(self) -> list[Job]:
+        """Refutations that came from elsewhere than a search, which shrinks its own."""
+        return [
+            Shrink(f.variant, f.claim, self._text(f))
+            for f in self.board.found.values()
+            if f.verdict == REFUTED and f.as_found
+        ]
 
-        def more() -> Search | None:
-            nonlocal owed
-            batch = next(waiting, None) if owed > 0 or time.monotonic() < self.until else None
-            if batch is None:
-                return None
-            batch = batch if owed > 0 else attrs.evolve(batch, until=self.until)
-            owed -= 1
-            self.progress.total += 1
-            return batch
+    # What becomes of it
 
-        for job, found in self._answers(watch, more):
-            if isinstance(found, Lost):
-                self._lose(job, found)
-                continue
-            for one in found:
-                self.board.add(one)
-                owed = max(owed, 0) + (one.verdict == REFUTED)
-            self._done("watching what ought to hold", sum(one.examples for one in found))
+    def _stage(self, jobs: Sequence[Job]) -> list[tuple[Job, Answer | Lost]]:
+        """The answers in the order of the jobs, whoever was faster; those that were not begun have none."""
+        got: dict[Job, Answer | Lost] = {}
+        try:
+            if not self.interrupted:
+                self._work(jobs, got)
+        except KeyboardInterrupt:
+            self.interrupted = True
+        self.cut = self.cut or len(got) < len(jobs)
+        return [(job, got[job]) for job in jobs if job in got]
 
-    def _batches(self) -> Iterator[Search]:
-        for seed in itertools.count(self.first_seed):
-            idle = True
-            for v in self.variants:
-                ids = tuple(
-                    c.id
-                    for c in expected(v, HOLDS)
-                    if c in self.claims and not self.board.refuted(v.name, c.id)
-                )
-                if ids:
-                    idle = False
-                    yield Search(v.name, ids, seed, self.names)
-            if idle:
-                return
-
-    def _answers(
-        self, answer: Callable[[J], A], more: Callable[[], J | None]
-    ) -> Iterator[tuple[J, A | Lost]]:
-        with closing(self.pool.run(answer, more)) as answers:
+    def _work(self, jobs: Sequence[Job], got: dict[Job, Answer | Lost]) -> None:
+        with closing(self.pool.run(answer, listed(jobs, self.until))) as answers:
             for one in answers:
-                if one is None:
-                    self.tell(False)
-                    continue
-                job, got = one
-                if isinstance(got, Broke):
-                    raise VariantBroke(job.variant, got.reason)
-                yield job, got
+                if one is not None:
+                    job, said = one
+                    if isinstance(said, Broke):
+                        raise VariantBroke(job.variant, said.reason)
+                    got[job] = said
+                    self.progress.finished(*_progress(job, said))
+                self.tell(one is not None)
 
-    def _done(self, last: str, examples: int) -> None:
-        self.progress.finished(last, examples)
-        self.tell(True)
+    def _know(self, answers: Sequence[tuple[Job, Answer | Lost]]) -> None:
+        outcomes, lost = [], []
+        for job, said in answers:
+            if isinstance(said, Outcome):
+                outcomes.append(said)
+            elif isinstance(said, Watched):
+                self.board.watched(job.variant, said)
+                self.cut = self.cut or not said.whole
+            elif isinstance(said, Compared):
+                self.compared = said
+            elif isinstance(said, Found):
+                self._found(job, said)
+            elif isinstance(job, exploring.Job):
+                lost.append((job, said))
+            else:
+                self._lose(job, said)
+        if outcomes or lost:
+            self.explored = Explorations(tuple(outcomes), tuple(lost))
+            self._refuted_by_exploring()
 
-    def _lose(self, job: Search, lost: Lost) -> None:
-        for claim in job.claims:
+    def _found(self, job: Job, found: Found) -> None:
+        self.cut = self.cut or found.cut
+        if isinstance(job, Shrink):
+            self.board.shrunk(found)
+        else:
+            self.board.add(found)
+
+    def _lose(self, job: Job, lost: Lost) -> None:
+        claims = job.claims if isinstance(job, Batch) else (job.claim,) if isinstance(job, Search) else ()
+        for claim in claims:
             self.board.lost[job.variant, claim] = lost.reason
-        self._done(f"{job.variant}: a worker died ({lost.reason})", 0)
+        if isinstance(job, Lockstep):
+            self.compared = Compared({}, f"lockstep: a worker died ({lost.reason}) over it")
 
-    def cell(self, claim: Claim, variant: str, explored: Explored | None, surprise: str) -> Cell:
-        """The verdict on that claim on that variant."""
-        wanted = claim.expected.get(variant, HOLDS)
-        died = self.board.lost.get((variant, claim.id))
-        said = surprise or (f"a worker died ({died}) over it" if died else "")
-        found = self.board.found.get((variant, claim.id))
-        if found is None:
-            return Cell(claim.id, variant, BOUNDED, wanted, 0, 0, None, surprise=said)
-        text = None
-        if found.scenario is not None:
-            made_by = Settings(claim=claim.id, variant=variant, strategy="portfolio", seed=found.seed)
-            text = scenario_file.dumps(counterexample(found.scenario, made_by))
+    def _refuted_by_exploring(self) -> None:
+        for (claim, variant), cell in self.explored.cells(self.names).items():
+            wanted = BY_ID[claim] in self.claims and not self.board.refuted(variant, claim)
+            if cell.smallest is not None and wanted:
+                shown = cell.smallest.refuted[claim]
+                violation = Violation(claim, shown.sentence, 0)
+                scenario = scenario_file.parse(shown.scenario).scenario
+                self.board.add(
+                    Found(claim, variant, REFUTED, 0, 0, 0.0, 0, violation, scenario, as_found=True)
+                )
+
+    def short(self, claim: Claim, variant: str) -> str:
+        """Why the claim can't be said to hold; empty if all was done that ``holds`` asks for."""
+        key = (variant, claim.id)
+        died = self.board.lost.get(key)
+        reasons = [f"a worker died ({died}) over it"] if died else []
+        reasons += self.explored.stopped(variant)[:1]
+        found = self.board.found.get(key)
+        tried = []
+        if claim.expected.get(variant, HOLDS) == REFUTED:
+            if found is None or found.cut:
+                tried.append(f"{found.examples if found else 0} of {REFUTE_EXAMPLES} programs")
+        elif (done := self.board.batches.get(key, 0)) < self.work.floor:
+            tried.append(f"{done * BATCH} of {self.work.floor * BATCH} programs")
+        explored, all_of_them = self.explored.answered(variant), len(self.situations)
+        if explored < all_of_them:
+            tried.append(f"{explored} of {all_of_them} situations")
+        if tried and not (reasons and not self.cut):
+            how = "interrupted after" if self.interrupted else "cut short after" if self.cut else "only"
+            reasons.append(f"{how} {', '.join(tried)}")
+        return f"bounded: {'; '.join(reasons)}" if reasons else ""
+
+    def cells(self) -> tuple[Cell, ...]:
+        """The verdict on each claim on each variant."""
+        bounds, surprises = self.explored.cells(self.names), self.explored.surprises()
+        keys = [(claim, name) for claim in self.claims for name in self.names]
+        return tuple(
+            self._cell(claim, name, bounds.get((claim.id, name)), surprises.get((claim.id, name), ""))
+            for claim, name in keys
+        )
+
+    def _cell(self, claim: Claim, variant: str, explored: Explored | None, surprise: str) -> Cell:
+        found = self.board.found.get((variant, claim.id)) or Found(claim.id, variant, HOLDS, 0, 0, 0.0)
+        short = "" if found.verdict == REFUTED else self.short(claim, variant)
         return Cell(
             claim.id,
             variant,
-            found.verdict,
-            wanted,
+            BOUNDED if short else found.verdict,
+            claim.expected.get(variant, HOLDS),
             found.examples,
             found.interleavings,
-            text,
+            None if found.scenario is None else self._text(found),
             found.seed,
             bound_beside(found, explored) or None,
             round(found.seconds, 3),
             found.violation.sentence if found.violation else claim.sentence,
-            said or None,
+            surprise or short or None,
         )
+
+    @staticmethod
+    def _text(found: Found) -> str:
+        """The refutation as a scenario file."""
+        assert found.scenario is not None
+        made_by = Settings(claim=found.claim, variant=found.variant, strategy="portfolio", seed=found.seed)
+        return scenario_file.dumps(counterexample(found.scenario, made_by))
+
+
+def _progress(job: Job, said: Answer | Lost) -> tuple[str, int]:
+    """What was done, and how many programs that took."""
+    if isinstance(said, Lost):
+        return f"{job.variant}: a worker died ({said.reason})", 0
+    if isinstance(said, Found):
+        return f"{said.variant}: {said.claim} {said.verdict}", said.examples
+    if isinstance(said, Watched):
+        return f"watching {job.variant}", max(one.examples for one in said.found)
+    return ("lockstep", 0) if isinstance(said, Compared) else (f"explored {job}", 0)
 
 
 def bound_beside(found: Found, explored: Explored | None) -> str:
@@ -377,46 +407,46 @@ def bound_beside(found: Found, explored: Explored | None) -> str:
     return explored.bound
 
 
+@attrs.define(frozen=True)
+class Reviewed:
+    """A review and how it went: ``unexplained`` is a difference without a name; ``interrupted`` by Ctrl-C."""
+
+    review: Review
+    unexplained: str = ""
+    interrupted: bool = False
+
+
 def review(
-    names: list[str],
+    names: Sequence[str],
     *,
     claims: Sequence[Claim] = CLAIMS,
-    budget: float,
+    work: Work = DEFAULT_WORK,
+    budget: float | None = None,
     jobs: int | None = None,
     first_seed: int = 0,
     progress: Progress | None = None,
     tell: Callable[[bool], None] = lambda _news: None,
-) -> Review:
-    """Review these variants for about ``budget`` seconds on ``jobs`` cores (all, by default).
+) -> Reviewed:
+    """Review these variants on ``jobs`` cores (all, by default); after ``budget`` seconds nothing is begun any more.
 
     ``tell`` is called after each job (True) and now and then in between.  Raises VariantBroke.
     """
     variants = [load(name) for name in names]
-    until = time.monotonic() + budget
+    until = NEVER if budget is None else time.monotonic() + budget
     with Pool(jobs or os.cpu_count() or 1) as pool:
-        reviewer = Reviewer(pool, variants, until, first_seed, tuple(claims), tell=tell)
+        reviewer = Reviewer(pool, variants, work, until, first_seed, tuple(claims), tell=tell)
         reviewer.progress = progress or reviewer.progress
-        reviewer.refute()
-        explored = reviewer.bound()
-        reviewer.watch()
-    bounds, surprises = explored.cells(names), explored.surprises()
-    keys = [(claim, v.name) for claim in claims for v in variants]
-    return Review(
-        tuple(
-            reviewer.cell(claim, name, bounds.get((claim.id, name)), surprises.get((claim.id, name), ""))
-            for claim, name in keys
+        reviewer.run()
+    return Reviewed(
+        Review(
+            reviewer.cells(),
+            reviewer.compared.differences,
+            tuple(
+                f"{TITLES.get(name, name)}: {bound}"
+                for name in reviewer.names
+                if (bound := reviewer.explored.bound(name))
+            ),
         ),
-        bounds=tuple(
-            f"{TITLES.get(name, name)}: {bound}" for name in names if (bound := explored.bound(name))
-        ),
+        reviewer.compared.unexplained,
+        reviewer.interrupted,
     )
-
-
-def lockstep(
-    left: str, right: str, *, examples: int = LOCKSTEP_EXAMPLES, first_seed: int = 0
-) -> dict[str, int]:
-    """How often each named difference was seen in lockstep.  Raises UnexplainedDifference for one without a name."""
-    machine = lockstep_machine(load(left), load(right))
-    run_quietly(machine, max_examples=examples, first_seed=first_seed)
-    prefix = "difference "
-    return {k.removeprefix(prefix): n for k, n in sorted(machine.tally.items()) if k.startswith(prefix)}

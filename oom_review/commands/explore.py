@@ -22,17 +22,23 @@ from oom_review.scenario import file as scenario_file
 from oom_review.scenario.items import Run
 from oom_review.show import ends
 from oom_review.show.replay import replay
-from oom_review.show.table import print_refutations, print_unexpected, save_refutations, table
+from oom_review.show.table import (
+    print_refutations,
+    print_unexpected,
+    save_refutations,
+    summary,
+    table,
+)
 from oom_review.situations.exploration import Exploration
 from oom_review.situations.families import FAMILIES, LARGE, QUICK
 from oom_review.situations.job import Job
 from oom_review.situations.results import Results
 from oom_review.situations.selection import select
 from oom_review.situations.situation import Situation
-from oom_review.situations.verdicts import unexpected, verdicts
+from oom_review.situations.verdicts import bound_of, unexpected, verdicts
 from oom_review.variants import DEFAULT_VARIANTS, TITLES, chosen, load_all, origins
 
-ONLY_WITHOUT_FILE = ("situation", "claim", "threads", "list", "resume", "jobs", "save")
+ONLY_WITHOUT_FILE = ("situation", "claim", "threads", "list", "resume", "jobs", "save", "verbose")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -84,6 +90,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--resume", metavar="FILE", help="keep what is finished in FILE, and go on from what is there already"
     )
     some.add_argument("--save", metavar="DIR", help="write a scenario file for each refutation to DIR")
+    some.add_argument("--verbose", action="store_true", help="say in the table what each verdict rests on")
     add_jobs(some)
 
 
@@ -188,7 +195,7 @@ def _words(options: argparse.Namespace) -> list[str]:
     for option in ("threads", "states", "seconds", "jobs", "save"):
         value = getattr(options, option)
         words += [] if value is None else [f"--{option}", str(value)]
-    return [*words, "--quick-look"] if options.quick_look else words
+    return words + [f"--{o}" for o in ("quick-look", "verbose") if getattr(options, o.replace("-", "_"))]
 
 
 def _report(
@@ -201,11 +208,19 @@ def _report(
     outcomes = list(exploration.outcomes.values())
     claims = [c for c in CLAIMS if not options.claim or c.id in options.claim]
     cells = verdicts([s.name for s in situations], variants, outcomes, claims)
-    rows = [(c.claim.id, c.variant, c.verdict, c.bound) for c in cells]
-    Console().print(table(rows, variants))
-    print_refutations(cells)
     wrong = unexpected(outcomes)
+    print_refutations(cells)
     print_unexpected(wrong)
+    marked = dict.fromkeys((claim.id, outcome.job.variant) for claim, outcome, _expected in wrong)
+    rows = [
+        (c.claim.id, c.variant, c.verdict, "!" if (c.claim.id, c.variant) in marked else "", c.bound)
+        for c in cells
+    ]
+    Console().print(table(rows, variants, verbose=options.verbose))
+    for variant in variants:
+        whole = [o for o in outcomes if o.job.variant == variant and not o.bounded]
+        if whole:
+            print(f"explored on {TITLES.get(variant, variant)}: {bound_of(whole)}")
     bounded = [c for c in cells if c.verdict == BOUNDED]
     stopped = [o for o in outcomes if o.bounded]
     if stopped or exploration.lost:
@@ -213,6 +228,7 @@ def _report(
             f"bounded: {len(stopped)} of {len(exploration.jobs)} jobs hit a limit, {len(exploration.lost)} were lost; "
             "what they did not explore counts as nothing"
         )
+    print(summary([c.verdict for c in cells], [f"{claim} on {variant}" for claim, variant in marked]))
     # Last, so that a full disk costs nothing of what is said.
     if options.save:
         save_refutations(cells, Path(options.save))

@@ -8,6 +8,7 @@ from collections.abc import Callable
 DAY = 86_400
 MOST_JOBS = 256
 MOST_STATES = 10**12
+MOST_PROGRAMS = 10**9
 
 
 def number(kind: type[int | float], most: int) -> Callable[[str], float]:
@@ -46,7 +47,16 @@ def add_variants(parser: argparse.ArgumentParser, what: str, default: str) -> No
 def add_search(parser: argparse.ArgumentParser) -> None:
     """What says how to search."""
     parser.add_argument(
-        "--budget", type=number(float, DAY), default=55.0, metavar="SECONDS", help="how long to search (55)"
+        "--budget",
+        type=number(float, DAY),
+        metavar="SECONDS",
+        help="begin nothing more after so long; what was not tried by then is bounded, not holds (no limit)",
+    )
+    parser.add_argument(
+        "--programs",
+        type=number(int, MOST_PROGRAMS),
+        metavar="N",
+        help="random programs for each variant, in whole batches; no claim holds after fewer than the default",
     )
     add_jobs(parser)
     parser.add_argument(

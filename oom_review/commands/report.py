@@ -47,7 +47,10 @@ def run(options: argparse.Namespace) -> int:
 
         # What is said of its progress must not stand in the page.
         console = Console(stderr=not to_file)
-        review = reviewed(console, [v.name for v in given or load_all(DEFAULT_VARIANTS)], options)
+        done = reviewed(console, [v.name for v in given or load_all(DEFAULT_VARIANTS)], options)
+        if done.interrupted:
+            raise KeyboardInterrupt
+        review = done.review
     text = page(review, options.review or "this review")
     if to_file:
         write_over_ours(Path(options.out), text, MARKER)

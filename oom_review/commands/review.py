@@ -1,25 +1,38 @@
-"""``oom-review review``: the review, its table and every counterexample; what is said comes first, what is written last."""
+"""``oom-review review``: the review, every counterexample, and the verdicts last, where a terminal still shows them."""
 
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import attrs
 from rich.console import Console
 
-from oom_review.claims import CLAIMS, HOLDS, REFUTED, find
+from oom_review.claims import CLAIMS, REFUTED, find
+from oom_review.commands import FAILED, INTERRUPTED, OK
 from oom_review.commands.options import add_search
 from oom_review.errors import BadInput
-from oom_review.files import STDOUT, check_directory, check_target, write_beside, write_over_ours
-from oom_review.review import lockstep, review
+from oom_review.explore.explorer import BOUNDED
+from oom_review.files import (
+    STDOUT,
+    check_directory,
+    check_target,
+    fresh_names,
+    write_beside,
+    write_over_ours,
+)
+from oom_review.review import DEFAULT_WORK, Reviewed, Work, review
+from oom_review.review_jobs import BATCH
 from oom_review.scenario import file as scenario_file
-from oom_review.search.lockstep import UnexplainedDifference
 from oom_review.show.columns import columns
-from oom_review.show.table import table
+from oom_review.show.table import summary, table
 from oom_review.situations.progress import Progress, shown
-from oom_review.variants import DEFAULT_VARIANTS, PAIR, TITLES, known, load_all, origins, replaying
+from oom_review.variants import DEFAULT_VARIANTS, TITLES, known, load_all, origins, replaying
 from oom_review.verdicts import MARKER, Cell, Review, as_json, made_by, only, read
+
+KEPT = "oom-review-interrupted"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,10 +49,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--quiet", action="store_true", help="print the verdicts only: no progress and no interleavings"
     )
+    parser.add_argument("--verbose", action="store_true", help="say in the table what each verdict rests on")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Exit status 0 when every verdict is as expected, 1 when one is not.  Raises BadInput."""
+    """Status 0 when every verdict is as expected, 1 when one is not, 130 if interrupted.  Raises BadInput."""
     given = load_all(options.variant or ())
     for claim in options.claim or ():
         find(claim)
@@ -51,79 +65,96 @@ def run(options: argparse.Namespace) -> int:
         check_directory(Path(options.save))
     console = Console()
     if options.source:
-        found = read(Path(options.source))
-        found = only(found, options.claim) if options.claim else found
-        for name in found.variants:
-            known(name)
-        return _said(console, options, found)
+        return _finish(console, options, Reviewed(_read(options)))
     names = [v.name for v in given or load_all(DEFAULT_VARIANTS)]
+    work = work_of(options)
+    limit = f", at most {options.budget:.0f} s" if options.budget else ""
     _say(
         console,
-        f"{len(options.claim or CLAIMS)} claims on {len(names)} variants, about {options.budget:.0f} s; "
-        "every counterexample below was played twice",
+        f"{len(options.claim or CLAIMS)} claims on {len(names)} variants: {work.batches * BATCH} random programs for each "
+        f"variant and all interleavings of the small situations{limit}",
     )
-    found = reviewed(console, names, options)
-    unexplained = ""
-    if set(PAIR) <= set(names) and not options.claim:
-        try:
-            found.differences.update(lockstep(*PAIR, first_seed=options.seed))
-        except UnexplainedDifference as difference:
-            unexplained = difference.account()
-    return _said(console, options, found, unexplained)
+    return _finish(console, options, reviewed(console, names, options))
 
 
-def _said(console: Console, options: argparse.Namespace, found: Review, unexplained: str = "") -> int:
-    names = found.variants
-    console.print(table([(c.id, c.variant, *_verdict(c)) for c in found.claims], names))
-    print(*origins(names), sep="\n")
-    if not options.quiet:
-        _print_counterexamples(console, found.claims)
-        _print_bounds(console, found, names)
-        _print_differences(console, found.differences)
-    wrong = [c for c in found.claims if not c.as_expected]
-    for cell in wrong:
-        verdict = f"{cell.verdict}, expected {cell.expected}"
-        print(f"UNEXPECTED: {cell.id} on {cell.variant} {cell.surprise or verdict}")
-    if unexplained:
-        print(unexplained)
-    _write(options, found)
-    return int(bool(wrong or unexplained))
+def _read(options: argparse.Namespace) -> Review:
+    """What an earlier review found; its variants have to be at hand.  Raises BadInput."""
+    found = read(Path(options.source))
+    for name in found.variants:
+        known(name)
+    return only(found, options.claim) if options.claim else found
 
 
-def reviewed(console: Console, names: list[str], options: argparse.Namespace) -> Review:
+def _finish(console: Console, options: argparse.Namespace, done: Reviewed) -> int:
+    """Say and write it; the exit status."""
+    try:
+        _print(console, done, done.review.variants, options)
+    finally:
+        # Whatever became of what is said.
+        kept = _write(options, done)
+    if done.interrupted:
+        sys.stderr.write(f"oom-review: interrupted; what was found is kept in {kept}\n")
+        return INTERRUPTED
+    return OK if not done.unexplained and all(c.as_expected for c in done.review.claims) else FAILED
+
+
+def work_of(options: argparse.Namespace) -> Work:
+    """How much these options ask for."""
+    return Work.of(options.programs) if options.programs else DEFAULT_WORK
+
+
+def reviewed(console: Console, names: list[str], options: argparse.Namespace) -> Reviewed:
     """The review that these options ask for, with its progress shown."""
-    progress = Progress(0, "examples")
+    progress = Progress(0, "programs")
     with shown(Console(quiet=True) if options.quiet else console, progress) as tell:
-        found = review(
+        done = review(
             names,
             claims=[c for c in CLAIMS if not options.claim or c.id in options.claim],
+            work=work_of(options),
             budget=options.budget,
             jobs=options.jobs,
             first_seed=options.seed,
             progress=progress,
             tell=tell,
         )
-    return made_by(found, options.words, options.seed)
+    return attrs.evolve(done, review=made_by(done.review, options.words, options.seed))
 
 
 def _say(console: Console, line: str) -> None:
     console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def _verdict(cell: Cell) -> tuple[str, str]:
-    """The verdict, and what it rests on."""
-    verdict = cell.verdict if cell.as_expected else f"{cell.verdict} (unexpected)"
+def _print(console: Console, done: Reviewed, names: list[str], options: argparse.Namespace) -> None:
+    found = done.review
+    if not options.quiet:
+        _print_counterexamples(console, found.claims)
+        _print_differences(console, found.differences)
+        console.print()
+    rows = [(c.id, c.variant, c.verdict, "" if c.as_expected else "!", _basis(c)) for c in found.claims]
+    console.print(table(rows, names, verbose=options.verbose))
+    print(*origins(names), sep="\n")
+    if not options.quiet:
+        _print_bounds(console, found, names)
+    for line in (*_unexpected(found.claims), *filter(None, (done.unexplained,))):
+        print(line)
+    wrong = [f"{c.id} on {c.variant}" for c in found.claims if not c.as_expected]
+    _say(console, summary([c.verdict for c in found.claims], wrong))
+    _say(console, _more(found, options))
+
+
+def _basis(cell: Cell) -> str:
+    """What the verdict rests on."""
     if cell.scenario is not None:
         scenario = scenario_file.parse(cell.scenario).scenario
         basis = f"{len(scenario.operations)} operations, {scenario.preemptions} preemptions"
-        basis += f"\nexample {cell.examples}" if cell.examples else "\nby exploring"
+        basis += f"\nprogram {cell.examples}" if cell.examples else "\nby exploring"
     else:
-        basis = f"{cell.examples} examples,\n{cell.examples + cell.interleavings} interleavings"
-    return verdict, f"{basis}\n{cell.bound}" if cell.bound else basis
+        basis = f"{cell.examples} programs,\n{cell.examples + cell.interleavings} interleavings"
+    return "\n".join(filter(None, (basis, cell.bound, cell.surprise)))
 
 
 def _print_counterexamples(console: Console, cells: Sequence[Cell]) -> None:
-    """Under each refuted claim, the interleaving."""
+    """For each refuted claim, the interleaving."""
     for cell in cells:
         if cell.scenario is not None:
             console.print()
@@ -133,18 +164,18 @@ def _print_counterexamples(console: Console, cells: Sequence[Cell]) -> None:
 
 def _print_bounds(console: Console, found: Review, names: list[str]) -> None:
     """What a verdict of ``holds`` means here."""
-    console.print()
     for name in names:
-        held = [c.examples for c in found.claims if c.variant == name and c.verdict == HOLDS]
+        held = [c for c in found.claims if c.variant == name and c.verdict != REFUTED]
         if held:
+            programs = min(c.examples for c in held)
+            interleavings = min(c.examples + c.interleavings for c in held)
             title = TITLES.get(name, name)
-            least = min(held)
             _say(
                 console,
-                f"{title}: where it says holds, no counterexample in {least} random programs or more",
+                f"{title}: where it is not refuted, {programs} random programs or more, {interleavings} interleavings",
             )
     for bound in found.bounds:
-        print(f"explored on {bound}")
+        _say(console, f"explored on {bound}")
 
 
 def _print_differences(console: Console, differences: dict[str, int]) -> None:
@@ -155,9 +186,40 @@ def _print_differences(console: Console, differences: dict[str, int]) -> None:
         _say(console, f"{times:8} {name}")
 
 
-def _write(options: argparse.Namespace, found: Review) -> None:
-    """The files that were asked for, each whatever became of the others.  Raises BadInput."""
+def _unexpected(cells: Sequence[Cell]) -> list[str]:
+    """A line for each; those that are bounded for one reason share a line, as they may be all."""
+    lines: list[str] = []
+    bounded: dict[tuple[str, str], list[str]] = {}
+    for cell in cells:
+        if cell.verdict == BOUNDED:
+            bounded.setdefault((cell.variant, cell.surprise or ""), []).append(cell.id)
+        elif not cell.as_expected:
+            verdict = "" if cell.verdict == cell.expected else f"{cell.verdict}, expected {cell.expected}"
+            reasons = "; ".join(filter(None, (verdict, cell.surprise)))
+            lines.append(f"UNEXPECTED: {cell.id} on {cell.variant} {reasons}")
+    for (variant, reason), ids in bounded.items():
+        what = ids[0] if len(ids) == 1 else f"{len(ids)} claims"
+        lines.append(f"{what} on {variant} {reason}")
+    return lines
+
+
+def _more(found: Review, options: argparse.Namespace) -> str:
+    """How to see more."""
+    ways = [] if options.verbose else ["--verbose says what each verdict rests on"]
+    if not options.json:
+        ways.append("--json FILE keeps the verdicts, for oom-review report --review FILE")
+    if not options.save and any(c.scenario for c in found.claims):
+        ways.append("--save DIR keeps each interleaving, to be replayed")
+    return "; ".join(ways)
+
+
+def _write(options: argparse.Namespace, done: Reviewed) -> str:
+    """The files that were asked for, each whatever became of the others; where the verdicts are kept.  Raises BadInput.
+
+    What was found when somebody interrupted is kept, too.
+    """
     problems = []
+    found = done.review
     refuted = [c for c in found.claims if c.verdict == REFUTED and c.scenario is not None]
     for cell in refuted if options.save else ():
         name = f"{cell.id}--{cell.variant}"
@@ -167,10 +229,14 @@ def _write(options: argparse.Namespace, found: Review) -> None:
             problems.append(str(error))
         else:
             print(replaying(path, cell.variant))
-    if options.json:
+    target = options.json or ""
+    if done.interrupted and not target:
+        target = str(next(fresh_names(Path(), KEPT, ".json")))
+    if target:
         try:
-            write_over_ours(Path(options.json), as_json(found), MARKER)
+            write_over_ours(Path(target), as_json(found), MARKER)
         except BadInput as error:
             problems.append(str(error))
     if problems:
         raise BadInput("; ".join(problems))
+    return target

@@ -24,7 +24,10 @@ STEPS = 22
 
 @attrs.define(frozen=True)
 class Found:
-    """What a search found.  ``holds`` is bounded by what was tried: examples, and interleavings beyond one of each."""
+    """What a search found.  ``holds`` is bounded by what was tried: examples, and interleavings beyond one of each.
+
+    ``cut``: the time was over before all was tried that was asked for; ``as_found``: the scenario is not yet made small.
+    """
 
     claim: str
     variant: str
@@ -35,6 +38,8 @@ class Found:
     seed: int = 0
     violation: Violation | None = None
     scenario: Scenario | None = None
+    cut: bool = False
+    as_found: bool = False
 
 
 class NotReproducible(Exception):
@@ -62,17 +67,18 @@ def search(
     started = time.monotonic()
     machine = claim_machine(variant, (claim,), mix)
     found: ClaimRefuted | None = None
+    cut = False
     try:
         run_machine(machine, max_examples=max_examples, first_seed=first_seed, until=until)
     except ClaimRefuted as refuted:
         found = refuted
     except TimeIsUp:
-        pass
+        cut = True
     tally = machine.tally
     examples, interleavings = tally.get("examples", 0), tally.get("interleavings", 0)
     if found is None:
         seconds = time.monotonic() - started
-        return Found(claim.id, variant.name, HOLDS, examples, interleavings, seconds, first_seed)
+        return Found(claim.id, variant.name, HOLDS, examples, interleavings, seconds, first_seed, cut=cut)
     scenario = minimize(found.scenario, variant, claim) if shrink else found.scenario
     violation = confirm(scenario, variant, claim)
     seconds = time.monotonic() - started

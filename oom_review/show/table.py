@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from rich.box import HEAVY_HEAD, SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
 from oom_review.claims import HOLDS, REFUTED, Claim
+from oom_review.explore.explorer import BOUNDED
 from oom_review.files import write_beside
 from oom_review.scenario import file as scenario_file
 from oom_review.show import failure
@@ -16,22 +18,41 @@ from oom_review.situations.job import Outcome
 from oom_review.situations.verdicts import Explored
 from oom_review.variants import TITLES, known, replaying
 
+FEW = 8
 COLOURS = {HOLDS: "green", REFUTED: "red"}
 
 
-def table(rows: Iterable[tuple[str, str, str, str]], variants: Sequence[str]) -> Table:
-    """Claims down, variants across.  ``rows``: claim, variant, verdict, and what it rests on, which stands under it."""
+def table(
+    rows: Iterable[tuple[str, str, str, str, str]], variants: Sequence[str], *, verbose: bool = False
+) -> Table:
+    """Claims down, variants across, a word in each cell.
+
+    ``rows``: claim, variant, verdict, a mark behind it or "", and what it rests on, which stands under it if ``verbose``.
+    """
     texts: dict[str, dict[str, Text]] = {}
-    for claim, variant, verdict, basis in rows:
-        style = COLOURS.get(verdict.split()[0], "yellow")
-        texts.setdefault(claim, {})[variant] = Text.assemble((verdict, style), f"\n{basis}")
-    made = Table(show_lines=True)
+    for claim, variant, verdict, mark, basis in rows:
+        style = COLOURS.get(verdict, "yellow")
+        words = ((verdict, style), (mark, "bold"), f"\n{basis}" if verbose and basis else "")
+        texts.setdefault(claim, {})[variant] = Text.assemble(*words)
+    made = Table(show_lines=verbose, box=HEAVY_HEAD if verbose else SIMPLE_HEAD, pad_edge=verbose)
     made.add_column("claim", no_wrap=True)
     for name in variants:
         made.add_column(TITLES.get(name, name))
     for claim, row in texts.items():
         made.add_row(claim, *(row.get(v, "") for v in variants))
     return made
+
+
+def summary(given: Sequence[str], wrong: Sequence[str]) -> str:
+    """The last line but one: how many verdicts there are of each kind, and which ones nobody expected."""
+    kinds = ((HOLDS, "hold"), (REFUTED, "refuted"), (BOUNDED, "bounded"))
+    counts = ", ".join(f"{list(given).count(verdict)} {words}" for verdict, words in kinds)
+    total = f"{len(given)} verdict{'' if len(given) == 1 else 's'}"
+    if wrong:
+        # They are few, or all.
+        named = f": {', '.join(wrong)}" if len(wrong) <= FEW else ""
+        return f"{total}: {counts}; {len(wrong)} not as expected (!){named}"
+    return f"{total}: {counts}" if BOUNDED in given else f"{total}: {counts}; all as expected"
 
 
 def print_refutations(cells: Iterable[Explored]) -> None:

@@ -1,4 +1,4 @@
-"""How far a search is: a bar on a terminal, plain lines elsewhere."""
+"""How far a search is: a bar on a terminal, a few plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as Bar
 
 MOST_WORDS = 48
+MOST_LINES = 10
+"""For a log: a line for each tenth of the jobs."""
 
 
 @attrs.define
@@ -66,9 +68,13 @@ def _duration(seconds: float) -> str:
 def shown(console: Console, progress: Progress) -> Iterator[Callable[[bool], None]]:
     """Gives the function to call after each job (True) and now and then in between (False)."""
     if not console.is_terminal:
+        said = progress.done * MOST_LINES // max(progress.total, 1)
 
         def line(news: bool) -> None:
-            if news:
+            nonlocal said
+            now = progress.done * MOST_LINES // max(progress.total, 1)
+            if news and now > said:
+                said = now
                 console.file.write(f"{progress.line()}: {progress.last}\n")
                 console.file.flush()
 

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator
+from io import StringIO
+from itertools import islice
 from typing import Any
 
 import attrs
-import pytest
 from rich.console import Console
 
-from oom_review import review
 from oom_review.claims import BY_ID, HOLDS, REFUTED
 from oom_review.explore.explorer import BOUNDED
 from oom_review.play.session import play
-from oom_review.review import Board, Explorations, Reviewer, Search, bound_beside
+from oom_review.review import Board, Explorations, Reviewer, Work, bound_beside
+from oom_review.review_jobs import NEVER, Watched
 from oom_review.scenario.file import parse
 from oom_review.search.one_claim import Found
 from oom_review.show.table import table
-from oom_review.situations.families import QUICK
-from oom_review.variants import load
+from oom_review.situations.families import SITUATIONS
+from oom_review.situations.job import Job
+from oom_review.situations.progress import Progress, shown
+from oom_review.variants import DEFAULT_VARIANTS, load
+from oom_review.verdicts import Cell
 from oom_review.workers import Lost, Pool
 
 ONE, GONE = "memcg-oom/threads=1", "memcg-oom/threads=2/leader=long-gone"
@@ -43,19 +47,28 @@ class Killed(Pool):
             yield job, Lost("Killed")
 
 
-@pytest.fixture(autouse=True)
-def _two_situations(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert {ONE, GONE} <= set(QUICK)
-    monkeypatch.setattr(review, "QUICK", (ONE, GONE))
+WORK = Work(batches=1, floor=1, situations=(ONE, GONE))
 
 
-def reviewer(pool: Pool | None = None) -> Reviewer:
-    return Reviewer(pool or Here(1), [load("patched")], time.monotonic() + 60)
+def reviewer(pool: Pool | None = None, work: Work = WORK, until: float = NEVER) -> Reviewer:
+    return Reviewer(pool or Here(1), [load("patched")], work, until)
 
 
-def explored(until: float = float("inf")) -> Explorations:
-    """Both situations, or as many as there is time for."""
-    return reviewer().explore(until)
+def asked(work: Work = WORK, until: float = NEVER) -> Reviewer:
+    """Both situations were explored, or as many as there was time for; nothing else was done."""
+    one = reviewer(work=work, until=until)
+    one._know(one._stage(one.explorations()))
+    return one
+
+
+def explored() -> Explorations:
+    """Both situations."""
+    return asked().explored
+
+
+def cell(one: Reviewer, claim: str) -> Cell:
+    """The verdict on the claim."""
+    return next(c for c in one.cells() if c.id == claim)
 
 
 def test_each_verdict_has_its_bound() -> None:
@@ -73,55 +86,68 @@ def test_each_verdict_has_its_bound() -> None:
 
 
 def test_what_there_was_no_time_for_is_not_counted() -> None:
-    """Nothing is begun after the time is up, and then there are no bounds."""
-    found = explored(until=time.monotonic())
-    assert found.outcomes == ()
-    assert found.cells(["patched"]) == {}
-    assert found.bound("patched") == ""
+    """Nothing is begun after the time is up; then there are no bounds, and nothing holds."""
+    one = asked(until=time.monotonic())
+    assert one.explored == Explorations()
+    assert one.explored.bound("patched") == ""
+    one.run()
+    assert {c.verdict for c in one.cells()} == {BOUNDED}
+    held, refuted = cell(one, "victim-dies"), cell(one, "count-returns")
+    assert held.surprise == "bounded: cut short after 0 of 150 programs, 0 of 2 situations"
+    assert refuted.surprise == "bounded: cut short after 0 of 4000 programs, 0 of 2 situations"
 
 
-def test_a_limit_is_no_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is said in every cell, and the review is not as expected."""
-    monkeypatch.setattr(review, "STATES", 10)
-    found = explored()
-    cells = found.cells(["patched"])
-    assert {cell.verdict for cell in cells.values()} == {"bounded"}
+def test_a_limit_is_no_bound() -> None:
+    """It is said in every cell, and nothing holds."""
+    one = asked(attrs.evolve(WORK, states=10))
+    cells = one.explored.cells(["patched"])
+    assert {c.verdict for c in cells.values()} == {BOUNDED}
     assert cells["victim-dies", "patched"].bound == "bounded: stopped at 10 states in 1 of 1 situation"
-    assert found.bound("patched") == ""
-    assert set(found.surprises()) == {(claim, "patched") for claim in BY_ID}
-    asked = reviewer()
-    asked.board.add(HELD)
-    cell = asked.cell(BY_ID["victim-dies"], "patched", None, found.surprises()["victim-dies", "patched"])
-    assert (cell.verdict, cell.as_expected) == (HOLDS, False)
+    assert one.explored.bound("patched") == ""
+    one.board.watched("patched", Watched((HELD,), whole=True))
+    held = cell(one, "victim-dies")
+    assert (held.verdict, held.as_expected) == (BOUNDED, False)
+    assert held.surprise == f"bounded: stopped at 10 states in {ONE}"
+
+
+def test_less_than_the_floor_is_bounded() -> None:
+    """Whoever asks for fewer programs gets no verdict of holds; a batch that was cut is none."""
+    one = asked(attrs.evolve(WORK, floor=2))
+    one.board.watched("patched", Watched((HELD,), whole=True))
+    assert cell(one, "victim-dies").surprise == "bounded: only 150 of 300 programs"
+    one._know([(one.batches()[0], Watched((HELD,), whole=False))])
+    assert cell(one, "victim-dies").surprise == "bounded: cut short after 150 of 300 programs"
+    one.interrupted = True
+    assert cell(one, "victim-dies").surprise == "bounded: interrupted after 150 of 300 programs"
+    one.board.watched("patched", Watched((HELD,), whole=True))
+    assert cell(one, "victim-dies").verdict == HOLDS
 
 
 def test_whose_worker_died_is_said_and_nothing_of_it_holds() -> None:
-    """In each of the three parts of a review."""
-    asked = reviewer(Killed(1))
-    asked.refute()
-    found = asked.bound()
-    asked.until = 0.0
-    asked.watch()
-    assert found.outcomes == ()
-    claim = BY_ID["count-returns"]
-    assert found.surprises()[claim.id, "patched"] == f"bounded: a worker died (Killed) in {GONE}"
-    for one in BY_ID.values():
-        cell = asked.cell(one, "patched", None, "")
-        assert (cell.verdict, cell.surprise) == (BOUNDED, "a worker died (Killed) over it")
-        assert not cell.as_expected
+    """In each part of a review."""
+    one = reviewer(Killed(1))
+    one.run()
+    assert one.explored.outcomes == ()
+    for found in one.cells():
+        assert (found.verdict, found.as_expected) == (BOUNDED, False)
+        assert found.surprise == (f"bounded: a worker died (Killed) over it; a worker died (Killed) in {ONE}")
 
 
 def test_what_exploring_refutes_is_refuted() -> None:
-    """Also if the search found nothing: with a small scenario that shows it; and it is a surprise if nobody expected it."""
-    asked = reviewer()
-    asked.board.add(attrs.evolve(HELD, claim="count-returns"))
-    found = asked.bound()
-    one = asked.board.found["patched", "count-returns"]
-    assert (one.verdict, one.examples) == (REFUTED, 3)
-    cell = asked.cell(BY_ID["count-returns"], "patched", None, "")
-    assert cell.scenario is not None
-    assert "count-returns" in play(parse(cell.scenario).scenario, load("patched")).violations
-    gone = next(o for o in found.outcomes if o.job.situation == GONE)
+    """Also if no search found anything: with a small scenario that shows it; and it is a surprise if nobody expected it."""
+    one = asked()
+    large = one.board.found["patched", "count-returns"]
+    one._know(one._stage(one._shrinks()))
+    small = one.board.found["patched", "count-returns"]
+    assert large.scenario is not None
+    assert small.scenario is not None
+    assert small.verdict == REFUTED
+    assert len(small.scenario.operations) < len(large.scenario.operations)
+    text = cell(one, "count-returns").scenario
+    assert text is not None
+    assert "count-returns" in play(parse(text).scenario, load("patched")).violations
+    assert one._shrinks() == []
+    gone = next(o for o in one.explored.outcomes if o.job.situation == GONE)
     more = attrs.evolve(gone, refuted=gone.refuted | {"victim-dies": gone.refuted["count-returns"]})
     assert Explorations((more,)).surprises() == {
         ("victim-dies", "patched"): f"exploring {GONE} says refuted, expected holds"
@@ -146,49 +172,90 @@ def test_what_is_refuted_has_no_bound_within_which_it_holds() -> None:
     assert bound_beside(HELD, cells["victim-dies", "patched"]).startswith("all interleavings of 1 situation")
 
 
-def test_a_refutation_is_final_and_what_holds_adds_up() -> None:
-    """Whatever comes first."""
+def test_a_refutation_is_final_and_what_was_tried_adds_up() -> None:
+    """The first refutation stays, with all that was tried until then."""
     refuted = attrs.evolve(HELD, verdict=REFUTED, examples=1)
-    for order in ([HELD, HELD, refuted], [HELD, refuted, HELD]):
-        board = Board()
-        for one in order:
-            board.add(one)
-        assert board.refuted("patched", "victim-dies")
     board = Board()
-    board.add(HELD)
-    board.add(HELD)
+    for one in (HELD, HELD, refuted, HELD, attrs.evolve(refuted, seed=7)):
+        board.add(one)
     assert board.found["patched", "victim-dies"] == attrs.evolve(
-        HELD, examples=6, interleavings=8, seconds=1.0
+        refuted, examples=7, interleavings=12, seconds=1.5
     )
 
 
-def test_each_variant_is_watched_whatever_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One batch each, and one more for a refutation that is found there."""
-    jobs: list[Search] = []
+def test_the_first_refutation_is_that_of_the_first_batch() -> None:
+    """Whichever comes first."""
 
-    def watched(job: Search) -> list[Found]:
-        jobs.append(job)
-        return [
-            attrs.evolve(HELD, claim=c, verdict=REFUTED if len(jobs) == 1 else HOLDS) for c in job.claims[:1]
-        ]
+    class Backwards(Here):
+        def run(self, answer: Callable[[Any], Any], more: Callable[[], Any]) -> Generator[tuple[Any, Any]]:
+            del answer
+            for job in reversed(list(iter(more, None))):
+                one = attrs.evolve(HELD, verdict=REFUTED, seed=job.number)
+                yield job, Watched((one,), whole=True)
 
-    monkeypatch.setattr(review, "watch", watched)
-    asked = reviewer()
-    asked.until = 0.0
-    asked.watch()
-    assert [job.until for job in jobs] == [float("inf")] * 2
-    assert jobs[1].claims == jobs[0].claims[1:]
+    one = reviewer(Backwards(1), Work(batches=3))
+    one._know(one._stage(one.batches()))
+    assert one.board.found["patched", "victim-dies"].seed == 0
 
 
-def test_the_table_has_what_a_verdict_rests_on() -> None:
+def test_interrupted_nothing_more_is_begun() -> None:
+    """What is known by then stays."""
+
+    class Interrupted(Here):
+        def run(self, answer: Callable[[Any], Any], more: Callable[[], Any]) -> Generator[tuple[Any, Any]]:
+            yield from islice(super().run(answer, more), 4)
+            raise KeyboardInterrupt
+
+    one = reviewer(Interrupted(1), attrs.evolve(WORK, situations=(ONE,)))
+    one.run()
+    assert one.interrupted
+    verdicts = {c.id: c.verdict for c in one.cells()}
+    assert {claim for claim, verdict in verdicts.items() if verdict == REFUTED} == {
+        "count-returns",
+        "no-spurious-ebusy",
+        "sharers-leave",
+    }
+    assert set(verdicts.values()) == {REFUTED, BOUNDED}
+    assert cell(one, "victim-dies").surprise == "bounded: interrupted after 0 of 150 programs"
+
+
+def test_the_table_has_what_a_verdict_rests_on_if_that_is_asked_for() -> None:
     """Under the verdict; a variant without one has an empty cell."""
     console = Console(width=100)
+    rows = [("victim-dies", "patched", HOLDS, "!", "all of [it]")]
+    for verbose in (False, True):
+        with console.capture() as shown:
+            console.print(table(rows, ["patched", "my_v2"], verbose=verbose))
+        assert "holds!" in shown.get()
+        assert ("all of [it]" in shown.get()) is verbose
+
+
+def test_the_table_of_a_review_fits_a_screen() -> None:
+    """At 80 columns: a line for each claim."""
+    console = Console(width=80)
+    rows = [(claim, v, REFUTED, "!", "") for claim in BY_ID for v in DEFAULT_VARIANTS]
     with console.capture() as shown:
-        console.print(table([("victim-dies", "patched", HOLDS, "all of [it]")], ["patched", "my_v2"]))
-    assert "all of [it]" in shown.get()
+        console.print(table(rows, DEFAULT_VARIANTS))
+    assert len(shown.get().splitlines()) <= len(BY_ID) + 4
 
 
 def test_the_smallest_situation_comes_first() -> None:
     """Whatever the time is enough for."""
-    lost = reviewer(Killed(1)).explore(float("inf")).lost
-    assert [job.situation for job, _lost in lost] == [ONE, GONE]
+    jobs = reviewer(work=Work()).explorations()
+    sizes = [SITUATIONS[job.situation].size for job in jobs if isinstance(job, Job)]
+    assert sizes == sorted(sizes)
+    assert sizes[0] < sizes[-1]
+
+
+def test_a_log_has_a_few_lines_of_progress() -> None:
+    """Not one for each job."""
+    stream = StringIO()
+    progress = Progress(1000, "states")
+    with shown(Console(file=stream), progress) as tell:
+        for number in range(1000):
+            progress.finished(f"job {number}", 1)
+            tell(True)
+            tell(False)
+    assert [line.split(" ")[0] for line in stream.getvalue().splitlines()] == [
+        f"{n}/1000" for n in range(100, 1001, 100)
+    ]
