@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, is_hypothesis_test, settings
 from hypothesis.database import DirectoryBasedExampleDatabase, ExampleDatabase
+from hypothesis.statistics import collector, describe_statistics
 
 ROOT = Path(__file__).parent
+LONGEST = 120
 NO_BROWSER = "not tried in a browser"
 
 
@@ -46,6 +49,27 @@ settings.load_profile(os.environ.get("OOM_REVIEW_PROFILE") or ("ci" if os.enviro
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The kept regressions first."""
     items.sort(key=lambda item: "test_corpus" not in item.nodeid)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """``--hypothesis-show-statistics`` also for tests that run their machines themselves, of which its plugin knows nothing."""
+    if is_hypothesis_test(getattr(item, "obj", None)):
+        return (yield)
+    told: list[str] = []
+
+    def note(statistics: dict[str, object]) -> None:
+        lines = describe_statistics({**statistics, "nodeid": item.nodeid}).splitlines()
+        # One of them is the machine with all its rules.
+        told.append("\n".join(line if len(line) <= LONGEST else f"{line[:LONGEST]} ..." for line in lines))
+
+    with collector.with_value(note):
+        try:
+            return (yield)
+        finally:
+            if told:
+                # Where Hypothesis's plugin looks for them.
+                item.hypothesis_statistics = "\n\n".join(told)  # type: ignore[attr-defined]
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

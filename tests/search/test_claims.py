@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from hypothesis.stateful import run_state_machine_as_test
-from settings_of_tests import profile
+from settings_of_tests import again, profile
 
 import legacy_tifmemdie
 import mainline_v6_18
@@ -45,7 +45,8 @@ def test_what_ought_to_hold_holds(variant: Variant) -> None:
     except ClaimRefuted as refuted:
         claim = BY_ID[refuted.violation.claim]
         scenario = minimize(refuted.scenario, variant, claim)
-        pytest.fail(f"{refuted}\n{failure.account(scenario, variant, claim.id)}", pytrace=False)
+        told = failure.account(scenario, variant, claim.id)
+        pytest.fail(f"{refuted}\n{told}\n{again(refuted)}", pytrace=False)
 
 
 @pytest.mark.parametrize(("variant", "claim"), REFUTED_CELLS, ids=lambda x: getattr(x, "name", "") or x.id)

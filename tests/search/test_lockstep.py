@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
-from settings_of_tests import profile
+from settings_of_tests import again, profile
 
 import legacy_tifmemdie
 import patched
@@ -40,7 +40,7 @@ def test_every_difference_is_explained(capsys: pytest.CaptureFixture[str]) -> No
             if set(POINTS.values()) - machine.points:
                 run_quietly(machine, max_examples=MORE_EXAMPLES, first_seed=first_seed)
     except UnexplainedDifference as difference:
-        pytest.fail(difference.account(), pytrace=False)
+        pytest.fail(f"{difference.account()}\n{again(difference)}", pytrace=False)
     if machine.tally["examples"] < THOROUGH:
         return
     counts = [f"{times:9} {what}" for what, times in sorted(machine.tally.items())]
