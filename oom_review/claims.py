@@ -6,7 +6,7 @@ broken.  What it remembers between two events is in ``state``, a hashable value,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import attrs
@@ -15,15 +15,11 @@ from kernel_model.core import frozen
 from kernel_model.entry import USER_MODE
 from kernel_model.events import (
     QUIET_PHASES,
-    Born,
-    Dead,
     DisableFailed,
     Event,
-    Froze,
     Io,
     IoContextGone,
     Marked,
-    Memdie,
     OomVictims,
     Pinned,
     Thawed,
@@ -51,7 +47,6 @@ from oom_review.errors import BadInput
 # Of one of the claim's kinds.
 OnEvent = Callable[[Kernel, Hashable, Any], tuple[Hashable, str]]
 AtRest = Callable[[Kernel, Hashable], str]
-Undone = Callable[[Sequence[str], int], str]
 
 HOLDS = "holds"
 REFUTED = "refuted"
@@ -63,9 +58,8 @@ class Claim:
 
     ``expected`` maps variant names to the verdict that the suite asserts; ``kinds``: the events that it looks at.
 
-    What a reader of a run that breaks it is shown: if no step broke it by itself, then the last event that is among ``blames`` is to
-    blame, and ``undone`` says what was not done there, given who is left in the fridge and the value of oom_victims.  ``shows`` are
-    events that matter to nobody who asks about other claims; with ``sharers`` whoever is left in the fridge matters, marked or not.
+    What a reader of a run that breaks it is shown: ``shows`` are events that matter to nobody who asks about other claims; with
+    ``sharers`` whoever is left in the fridge matters, marked or not.
     """
 
     id: str
@@ -76,9 +70,7 @@ class Claim:
     on_event: OnEvent
     at_rest: AtRest
     start: Hashable = None
-    blames: frozenset[type[Event]] = frozenset()
     shows: frozenset[type[Event]] = frozenset()
-    undone: Undone = lambda _left, _count: ""
     sharers: bool = False
 
 
@@ -267,18 +259,6 @@ def _sharers_leave(k: Kernel, _state: Hashable) -> str:
     return f"{_names(left)} shares the victim's mm and stays in the fridge" if left else ""
 
 
-def _not_thawed(left: Sequence[str], _count: int) -> str:
-    return f"{', '.join(left)} not thawed" if left else ""
-
-
-def _stays(_left: Sequence[str], count: int) -> str:
-    return f"oom_victims stays {count}"
-
-
-# Who was to see to it that a victim leaves the fridge.
-_MARKING = frozenset({Thawed, Memdie, Marked, Froze})
-
-
 def _expected(legacy: str, rfc: str, mainline: str) -> dict[str, str]:
     return {"legacy_tifmemdie": legacy, "patched": rfc, "mainline_v6_18": mainline}
 
@@ -292,8 +272,6 @@ CLAIMS: tuple[Claim, ...] = (
         frozenset(),
         _no_event,
         _fridge_empties,
-        blames=_MARKING,
-        undone=_not_thawed,
     ),
     Claim(
         "counted-once-per-group",
@@ -304,7 +282,6 @@ CLAIMS: tuple[Claim, ...] = (
         _counted_once,
         _counted_once_at_rest,
         (0, 0),
-        blames=frozenset({OomVictims, Marked}),
     ),
     Claim(
         "count-returns",
@@ -314,8 +291,6 @@ CLAIMS: tuple[Claim, ...] = (
         frozenset(),
         _no_event,
         _count_returns,
-        blames=frozenset({Dead}),
-        undone=_stays,
     ),
     Claim(
         "count-never-negative",
@@ -361,8 +336,6 @@ CLAIMS: tuple[Claim, ...] = (
         frozenset(),
         _no_event,
         _victim_dies,
-        blames=_MARKING,
-        undone=_not_thawed,
     ),
     Claim(
         "never-marked-while-disabled",
@@ -381,7 +354,6 @@ CLAIMS: tuple[Claim, ...] = (
         frozenset(),
         _no_event,
         _fork_cannot_escape,
-        blames=frozenset({Born}),
     ),
     Claim(
         "no-io-after-io-context",
@@ -412,7 +384,6 @@ CLAIMS: tuple[Claim, ...] = (
         _pin_balanced,
         _pin_balanced_at_rest,
         frozenset(),
-        blames=frozenset({Pinned, Unpinned, Dead}),
         shows=frozenset({Pinned, Unpinned}),
     ),
     Claim(
@@ -423,8 +394,6 @@ CLAIMS: tuple[Claim, ...] = (
         frozenset(),
         _no_event,
         _sharers_leave,
-        blames=_MARKING,
-        undone=_not_thawed,
         sharers=True,
     ),
 )

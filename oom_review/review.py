@@ -25,11 +25,13 @@ from oom_review.review_jobs import (
     BATCH,
     NEVER,
     REFUTE_EXAMPLES,
+    Alternatives,
     Answer,
     Batch,
     Compared,
     Job,
     Lockstep,
+    Others,
     Search,
     Shrink,
     Watched,
@@ -45,7 +47,7 @@ from oom_review.situations.job import Outcome
 from oom_review.situations.progress import Progress
 from oom_review.situations.verdicts import Explored, bound_of, unexpected, verdicts
 from oom_review.variants import PAIR, TITLES, VariantBroke, load
-from oom_review.verdicts import Cell, Review
+from oom_review.verdicts import Alternative, Cell, Review
 from oom_review.workers import Broke, Lost, Pool, listed
 
 BATCHES = 8
@@ -196,6 +198,7 @@ class Reviewer:
     tell: Callable[[bool], None] = lambda _news: None
     interrupted: bool = False
     cut: bool = False
+    others: dict[tuple[str, str], dict[str, list[Alternative]]] = attrs.Factory(dict)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -264,6 +267,16 @@ class Reviewer:
             if f.verdict == REFUTED and f.as_found
         ]
 
+    def explore_others(self) -> None:
+        """Who else could have gone at the steps of each refutation."""
+        jobs: list[Job] = [
+            Others(f.variant, f.claim, self._text(f))
+            for f in self.board.found.values()
+            if f.scenario is not None
+        ]
+        self.progress.total += len(jobs)
+        self._know(self._stage(jobs))
+
     # What becomes of it
 
     def _stage(self, jobs: Sequence[Job]) -> list[tuple[Job, Answer | Lost]]:
@@ -298,6 +311,9 @@ class Reviewer:
                 self.cut = self.cut or not said.whole
             elif isinstance(said, Compared):
                 self.compared = said
+            elif isinstance(said, Alternatives):
+                assert isinstance(job, Others)
+                self.others[job.claim, job.variant] = said.by_step
             elif isinstance(said, Found):
                 self._found(job, said)
             elif isinstance(job, exploring.Job):
@@ -379,6 +395,7 @@ class Reviewer:
             round(found.seconds, 3),
             found.violation.sentence if found.violation else claim.sentence,
             surprise or short or None,
+            self.others.get((claim.id, variant), {}),
         )
 
     @staticmethod
@@ -397,6 +414,8 @@ def _progress(job: Job, said: Answer | Lost) -> tuple[str, int]:
         return f"{said.variant}: {said.claim} {said.verdict}", said.examples
     if isinstance(said, Watched):
         return f"watching {job.variant}", max(one.examples for one in said.found)
+    if isinstance(said, Alternatives):
+        return f"{job.variant}: explored from the steps of a refutation", 0
     return ("lockstep", 0) if isinstance(said, Compared) else (f"explored {job}", 0)
 
 
@@ -426,10 +445,12 @@ def review(
     first_seed: int = 0,
     progress: Progress | None = None,
     tell: Callable[[bool], None] = lambda _news: None,
+    whole: bool = False,
 ) -> Reviewed:
     """Review these variants on ``jobs`` cores (all, by default); after ``budget`` seconds nothing is begun any more.
 
-    ``tell`` is called after each job (True) and now and then in between.  Raises VariantBroke.
+    ``whole``: with the alternatives at the steps of each refutation, which takes some seconds for each.
+    ``whole``: with the alternatives of each refutation, which takes some seconds for each.  ``tell`` is called after each job (True) and now and then in between.  Raises VariantBroke.
     """
     variants = [load(name) for name in names]
     until = NEVER if budget is None else time.monotonic() + budget
@@ -437,6 +458,8 @@ def review(
         reviewer = Reviewer(pool, variants, work, until, first_seed, tuple(claims), tell=tell)
         reviewer.progress = progress or reviewer.progress
         reviewer.run()
+        if whole:
+            reviewer.explore_others()
     return Reviewed(
         Review(
             reviewer.cells(),

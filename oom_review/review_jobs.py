@@ -16,6 +16,7 @@ from itertools import count
 import attrs
 
 from kernel_model.variant import Variant, link
+from oom_review.alternatives import alternatives
 from oom_review.claims import BY_ID, HOLDS, REFUTED
 from oom_review.scenario import file as scenario_file
 from oom_review.scenario.items import Scenario
@@ -25,6 +26,7 @@ from oom_review.search.minimize import minimize
 from oom_review.search.one_claim import Found, TimeIsUp, confirm, run_machine, run_quietly, search
 from oom_review.situations import job as exploring
 from oom_review.variants import load
+from oom_review.verdicts import Alternative
 
 REFUTE_EXAMPLES = 4000
 RESTARTS = 4
@@ -77,6 +79,15 @@ class Shrink:
 
 
 @attrs.define(frozen=True)
+class Others:
+    """Explore who else could have gone at the steps of a refutation; ``text`` is a scenario file's."""
+
+    variant: str
+    claim: str
+    text: str
+
+
+@attrs.define(frozen=True)
 class Lockstep:
     """Play random programs on both, step by step, and compare."""
 
@@ -87,6 +98,13 @@ class Lockstep:
 
 
 @attrs.define(frozen=True)
+class Alternatives:
+    """Who else could have gone, by the number of the step."""
+
+    by_step: dict[str, list[Alternative]]
+
+
+@attrs.define(frozen=True)
 class Compared:
     """How often each named difference was seen; ``unexplained`` is the account of one without a name."""
 
@@ -94,8 +112,8 @@ class Compared:
     unexplained: str = ""
 
 
-Job = Search | Batch | Shrink | Lockstep | exploring.Job
-Answer = Found | Watched | Compared | exploring.Outcome
+Job = Search | Batch | Shrink | Others | Lockstep | exploring.Job
+Answer = Found | Watched | Compared | exploring.Outcome | Alternatives
 
 
 def answer(job: Job) -> Answer:
@@ -106,9 +124,17 @@ def answer(job: Job) -> Answer:
         return watch(job)
     if isinstance(job, Shrink):
         return shrink(job)
+    if isinstance(job, Others):
+        return others(job)
     if isinstance(job, Lockstep):
         return lockstep(job)
     return exploring.run(job)
+
+
+def others(job: Others) -> Alternatives:
+    """Who else could have gone, and what would have come of it."""
+    scenario = scenario_file.parse(job.text).scenario
+    return Alternatives(alternatives(scenario, load(job.variant), BY_ID[job.claim]))
 
 
 def _loaded(job: Search | Batch | Lockstep) -> Variant:

@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
 
         # What is said of its progress must not stand in the page.
         console = Console(stderr=not to_file)
-        done = reviewed(console, [v.name for v in given or load_all(DEFAULT_VARIANTS)], options)
+        done = reviewed(console, [v.name for v in given or load_all(DEFAULT_VARIANTS)], options, whole=True)
         if done.interrupted:
             raise KeyboardInterrupt
         review = done.review

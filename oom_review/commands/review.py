@@ -74,7 +74,7 @@ def run(options: argparse.Namespace) -> int:
         f"{len(options.claim or CLAIMS)} claims on {len(names)} variants: {work.batches * BATCH} random programs for each "
         f"variant and all interleavings of the small situations{limit}",
     )
-    return _finish(console, options, reviewed(console, names, options))
+    return _finish(console, options, reviewed(console, names, options, whole=bool(options.json)))
 
 
 def _read(options: argparse.Namespace) -> Review:
@@ -103,8 +103,8 @@ def work_of(options: argparse.Namespace) -> Work:
     return Work.of(options.programs) if options.programs else DEFAULT_WORK
 
 
-def reviewed(console: Console, names: list[str], options: argparse.Namespace) -> Reviewed:
-    """The review that these options ask for, with its progress shown."""
+def reviewed(console: Console, names: list[str], options: argparse.Namespace, *, whole: bool) -> Reviewed:
+    """The review that these options ask for, with its progress shown; ``whole``: with all that a file or a page holds."""
     progress = Progress(0, "programs")
     with shown(Console(quiet=True) if options.quiet else console, progress) as tell:
         done = review(
@@ -116,6 +116,7 @@ def reviewed(console: Console, names: list[str], options: argparse.Namespace) ->
             first_seed=options.seed,
             progress=progress,
             tell=tell,
+            whole=whole,
         )
     return attrs.evolve(done, review=made_by(done.review, options.words, options.seed))
 

@@ -7,7 +7,7 @@ import attrs
 from kernel_model.machine import Machine
 from kernel_model.preempt import PreemptionPoint
 from kernel_model.variant import Variant
-from oom_review.claims import CLAIMS, HOLDS, REFUTED
+from oom_review.claims import CLAIMS, HOLDS, REFUTED, Claim
 from oom_review.explore.final import Final
 from oom_review.explore.limits import MOVE_ON, Counts, Cycle, LimitReached, Limits
 from oom_review.explore.model import RecordedKernel
@@ -25,6 +25,7 @@ from oom_review.schedules.driver import TICK
 from oom_review.schedules.gaps import Gaps, from_choices
 
 BOUNDED = "bounded"
+BREAKS, KEEPS, UNKNOWN = "breaks", "keeps", "unknown"
 QUICK_LOOK = "a quick look, sleeps ended only at rest"
 SLEEPS = "sleeps of up to 200 ms ended at any time, longer ones at rest"
 NO_LIMITS = Limits()
@@ -93,22 +94,49 @@ def explore(
         return Exploration(scenario, variant, attrs.evolve(bounds, por=False)).result(limits)
 
 
+@attrs.define(frozen=True)
+class Keeping:
+    """Can a claim be kept?  ``outcome``: KEEPS, with an ``end`` that it is kept in, BREAKS, or UNKNOWN: a limit was hit."""
+
+    outcome: str
+    end: Final | None = None
+    states: int = 0
+
+
+def can_keep(
+    scenario: Scenario,
+    variant: Variant,
+    claim: Claim,
+    *,
+    limits: Limits = NO_LIMITS,
+    bounds: Bounds = Bounds(),  # noqa: B008 - frozen
+) -> Keeping:
+    """Is there an interleaving of the scenario's last run that does not break the claim?  Raises as explore() does."""
+    try:
+        return Exploration(scenario, variant, bounds, (claim,)).keeping(limits)
+    except Cycle:
+        return Exploration(scenario, variant, attrs.evolve(bounds, por=False), (claim,)).keeping(limits)
+
+
 class Exploration:
     """What a search met: broken claims and ends, each with the choices that led there first."""
 
-    def __init__(self, scenario: Scenario, variant: Variant, bounds: Bounds) -> None:
+    def __init__(
+        self, scenario: Scenario, variant: Variant, bounds: Bounds, claims: tuple[Claim, ...] = CLAIMS
+    ) -> None:
         """Play what comes before the last run."""
         runs = [i for i, item in enumerate(scenario.items) if isinstance(item, Run)]
         if not runs:
             raise ValueError("there is no run to explore")
         self._scenario = scenario
         self._variant = variant
+        self._claims = claims
         self._bounds = bounds
         self._last = runs[-1]
         self._walks = WALKS if bounds.whole_walks else frozenset[PreemptionPoint]()
         self._broken: dict[str, tuple[str, list[int]]] = {}
         self._ends: dict[Final, list[int]] = {}
-        session, setup = played(scenario.items[: self._last], variant)
+        session, setup = played(scenario.items[: self._last], variant, claims)
         for violation in session.violations.values():
             self._found(violation.claim, violation.sentence, [])
         like = interchangeable(session.machine.k, scenario)
@@ -122,18 +150,36 @@ class Exploration:
     def _ended(self, final: Final, choices: list[int]) -> None:
         self._ends.setdefault(final, choices)
 
-    def result(self, limits: Limits) -> Result:
-        """Run the search to its end, or to a limit."""
-        bounds = self._bounds
-        sleepers = Sleepers(self._steps, short_sleeps=bounds.short_sleeps)
-        search = Search(
+    def _search(self, limits: Limits, keep: str = "") -> Search:
+        sleepers = Sleepers(self._steps, short_sleeps=self._bounds.short_sleeps)
+        return Search(
             RecordedKernel(self._steps, sleepers),
             self._orbits,
-            por=bounds.por,
+            por=self._bounds.por,
             limits=limits,
             found=self._found,
             ended=self._ended,
+            keep=keep,
         )
+
+    def keeping(self, limits: Limits) -> Keeping:
+        """Run the search to the first end in which the one claim holds."""
+        claim = self._claims[0].id
+        if claim in self._broken:
+            return Keeping(BREAKS)
+        search = self._search(limits, claim)
+        try:
+            search.run()
+        except LimitReached:
+            return Keeping(UNKNOWN, states=search.counts.states)
+        if search.kept is None:
+            return Keeping(BREAKS, states=search.counts.states)
+        return Keeping(KEEPS, search.kept, search.counts.states)
+
+    def result(self, limits: Limits) -> Result:
+        """Run the search to its end, or to a limit."""
+        bounds = self._bounds
+        search = self._search(limits)
         stopped = ""
         try:
             search.run()
@@ -141,7 +187,7 @@ class Exploration:
             stopped = f"stopped at {limit}"
         finals = {final: self._witness(choices) for final, choices in self._ends.items()}
         whole = Verdict(HOLDS) if not stopped and bounds.short_sleeps else Verdict(BOUNDED)
-        verdicts = {claim.id: whole for claim in CLAIMS} | {
+        verdicts = {claim.id: whole for claim in self._claims} | {
             claim: Verdict(REFUTED, sentence, self._witness(choices))
             for claim, (sentence, choices) in self._broken.items()
         }

@@ -7,7 +7,7 @@ from typing import Any
 
 from kernel_model.events import QUIET_PHASES, Event, Io
 from kernel_model.sched import Kernel
-from oom_review.claims import CLAIMS, Claim
+from oom_review.claims import Claim
 from oom_review.explore.commuting import WRITE
 from oom_review.explore.fields import RAW, Name
 from oom_review.explore.final import Final, final
@@ -24,6 +24,7 @@ class Observer:
         self.common_names = common_names
         self.new_memory: Callable[[], None] = lambda: None
         self.start: dict[Name, Hashable] = {}
+        self._claims = session.claims
         self._listeners: dict[type[Event], list[Claim]] = {}
         for claim, state in zip(session.claims, session.monitor_states(), strict=True):
             for kind in claim.kinds:
@@ -42,7 +43,7 @@ class Observer:
         for field, _item in ADDED.values():
             self.start["history", field] = getattr(history, field)
         self.start.update({("io", pid): phases for pid, phases in history.io.items()})
-        self._groups: dict[str, set[Name]] = {c.id: set() for c in CLAIMS}
+        self._groups: dict[str, set[Name]] = {c.id: set() for c in session.claims}
         for name in self.start:
             match name:
                 case ("claim", str(claim_id), _whose):
@@ -97,7 +98,7 @@ class Observer:
         if k.panicked:
             return []
         broken = []
-        for claim in CLAIMS:
+        for claim in self._claims:
             sentence = claim.at_rest(k, self._whole(claim, r))
             if sentence:
                 broken.append((claim.id, sentence))

@@ -5,6 +5,11 @@ The races of a part that was visited before are found from its summary (summarie
 
 When nobody can run, time passes: nothing commutes with that, so that a summary ends there.  A cycle of states within one such stretch
 would let a summary miss something: then the search says so.
+
+Can a claim still be kept?  Then a step that breaks it counts as one that can't be taken, and its task as one that waits until what the
+step touches is changed, as for a lock: whoever changes that races with it, so that no order in which it may be taken, or may be put off,
+is missed, and all others are tried in its place.  What a claim remembers counts as touched.  So the reductions leave out no run that
+keeps it which is not equivalent to one that is tried.
 """
 
 from __future__ import annotations
@@ -22,6 +27,7 @@ from oom_review.explore.model import Model, Symmetry
 from oom_review.explore.numbering import State
 from oom_review.explore.orbits import Renaming
 from oom_review.explore.summaries import Kept, Summary, join, leave_out_implied, step_above
+from oom_review.explore.table import Leaf
 
 # A summary is looked through for what is implied when it is larger than this, and so much larger than when it was last.
 SMALL, GROWN = 30, 1.2
@@ -77,14 +83,21 @@ class Search:
         limits: Limits,
         found: Found,
         ended: Ended,
+        keep: str = "",
     ) -> None:
-        """``found`` is told of each broken claim, ``ended`` of each end, with the choices that lead there."""
+        """``found`` is told of each broken claim, ``ended`` of each end, with the choices that lead there.
+
+        ``keep``: the id of a claim; what breaks it is not gone on from, and the search is over at the first end that it holds in.
+        A panic is no such end: nobody keeps anything then.
+        """
         self._model = model
         self._orbits = orbits
         self._like: dict[State, tuple[Kept, Renaming]] = {}
         self._por = por
         self._found = found
         self._ended = ended
+        self._keep = keep
+        self.kept: Final | None = None
         self.counts = Counts(executions=1)
         self._visited: dict[State, Kept | None] = {}
         self._path: list[Node] = []
@@ -100,7 +113,7 @@ class Search:
         self._size = self._model.size()
         self._enter(self._model.start(), MOVE_ON, None, ())
         with few_collections():
-            while path:
+            while path and self.kept is None:
                 node = path[-1]
                 choice = self._next(node)
                 if choice is None:
@@ -140,9 +153,12 @@ class Search:
         if leaf.broken:
             for claim, sentence in leaf.broken:
                 self._found(claim, sentence, [*choices, choice])
+        lost = self._loses(leaf)
         if not leaf.moves:
             if leaf.final is not None:
                 self._ended(leaf.final, list(choices))
+                if self._keep and not lost and not leaf.final.panicked:
+                    self.kept = leaf.final
             return
         node.own, node.enemy = leaf.own, leaf.enemy
         node.ordered = node.ordered or leaf.ordered
@@ -151,6 +167,9 @@ class Search:
             if guard:
                 node.own |= guard
                 node.enemy |= guard * (UPDATE | WRITE) // READ
+        if lost:
+            self._cut(node)
+            return
         state = model.after(node.state, leaf)
         choices.append(choice)
         if state in self._visited:
@@ -178,6 +197,17 @@ class Search:
         self._enter(state, choice, canonical, renaming)
         if self._por and choice != MOVE_ON:
             self._disabled(node, self._path[-1].enabled)
+
+    def _loses(self, leaf: Leaf) -> bool:
+        """The step breaks the claim that is to be kept."""
+        return bool(self._keep) and any(claim == self._keep for claim, _sentence in leaf.broken)
+
+    def _cut(self, node: Node) -> None:
+        """The node's last choice breaks the claim to keep, and goes no further: as if it waited for what it touches to change."""
+        if self._por:
+            for pid in node.enabled:
+                node.add(pid)
+            absorb(node, None, {})
 
     @staticmethod
     def _disabled(node: Node, now: tuple[int, ...] | list[int]) -> None:

@@ -8,6 +8,7 @@ from kernel_model.machine import Machine
 from kernel_model.preempt import PreemptionPoint, Yield
 from kernel_model.sched import TaskStruct
 from kernel_model.variant import Variant
+from oom_review.claims import CLAIMS, Claim
 from oom_review.explore.limits import MOVE_ON
 from oom_review.play.session import Session
 from oom_review.scenario.items import Op, Run
@@ -18,9 +19,11 @@ Setup = list[Op | int]
 """Operations, and choices by pid."""
 
 
-def played(items: Iterable[Op | Run], variant: Variant) -> tuple[Session, Setup]:
+def played(
+    items: Iterable[Op | Run], variant: Variant, claims: tuple[Claim, ...] = CLAIMS
+) -> tuple[Session, Setup]:
     """Each run after its schedule.  Raises IllegalOperation for an operation that is not possible."""
-    session = Session(Machine(variant))
+    session = Session(Machine(variant), claims)
     setup: Setup = []
     for item in items:
         if isinstance(item, Run):

@@ -15,7 +15,7 @@ from oom_review.play.happens_before import SIGNALS, STARTS, UNLOCKS, WAKES
 from oom_review.report.lanes import Arrow, Frame, Lane, Lanes, Span, frames, layout, notable, shown_tasks
 from oom_review.report.templates import environment, text_of
 from oom_review.scenario.form import ScenarioFile
-from oom_review.show.remarks import marked_step
+from oom_review.show.remarks import focus_on
 from oom_review.show.replay import replay
 from oom_review.variants import TITLES
 
@@ -236,7 +236,8 @@ def still(file: ScenarioFile, variant: Variant, claim: str = "", name: str = "th
     order: list[Frame] = frames([trace])
     broken = {v.claim: v for v in trace.violations}
     chosen = claim or (file.settings.claim if file.settings.claim in broken else next(iter(broken), ""))
-    lanes = layout(trace, order, 0, shown_tasks([trace]), marked_step(trace, chosen))
+    focus = focus_on(trace, variant, chosen or None)
+    lanes = layout(trace, order, 0, shown_tasks([trace]), focus.blamed)
     places = edges(notable([trace], order), STILL_WIDTH)
     drawn = drawing(lanes, places, STILL_WIDTH, chosen, highest(lanes))
     violation = broken.get(chosen)

@@ -16,8 +16,8 @@ from oom_review.report.lanes import Frame, frames, layout, notable, shown_tasks
 from oom_review.scenario import file as scenario_file
 from oom_review.scenario.form import ScenarioFile
 from oom_review.schedules.driver import TICK
-from oom_review.show.columns import in_source, lockstep_trace_columns, trace_columns
-from oom_review.show.remarks import Focus, marked_step, words
+from oom_review.show.columns import focus_columns, in_source, lockstep_trace_columns
+from oom_review.show.remarks import Focus, focus_on, words
 from oom_review.show.replay import replay
 from oom_review.variants import VariantError, known, replaying
 from oom_review.verdicts import Alternative, Cell, Review
@@ -103,7 +103,8 @@ def _player(review: Review, cell: Cell, key: str, name: str, most_steps: int) ->
     order = frames(traces)
     stops = notable(traces, order)
     tasks = shown_tasks(traces)
-    marked = [marked_step(t, cell.id) for t in traces]
+    focuses = [focus_on(r.trace, r.variant, cell.id) for r in replays]
+    marked = [f.blamed for f in focuses]
     lanes = [layout(t, order, i, tasks, marked[i]) for i, t in enumerate(traces)]
     places = draw.edges(stops, draw.PLAYER_WIDTH)
     most = max(draw.highest(one) for one in lanes)
@@ -121,7 +122,7 @@ def _player(review: Review, cell: Cell, key: str, name: str, most_steps: int) ->
             for t, drawing, number in zip(traces, drawings, marked, strict=True)
         ),
         tuple(map(str, file.scenario.operations)),
-        trace_columns(mine, cell.id),
+        focus_columns(focuses[side], cell.id),
         lockstep_trace_columns(traces[0], traces[1]),
         tuple(draw.signs(drawings)),
         tuple(tasks),
@@ -129,7 +130,7 @@ def _player(review: Review, cell: Cell, key: str, name: str, most_steps: int) ->
         _opening(mine, side, order, step),
         len(mine.steps),
         step,
-        _blame(mine, cell.id, step),
+        _blame(focuses[side]),
         playable,
         _data(traces, order, stops, places, side, marked, cell) if playable else {},
     )
@@ -160,16 +161,13 @@ def _opening(trace: Trace, side: int, order: Sequence[Frame], step: int | None) 
     return len(order)
 
 
-def _blame(trace: Trace, claim: str, number: int | None) -> str:
+def _blame(focus: Focus) -> str:
     """The step to blame in words."""
-    step = next((s for s in trace.steps if s.number == number), None)
+    step = focus.blamed_step
     if step is None:
         return ""
-    focus = Focus(trace, next(v for v in trace.violations if v.claim == claim))
-    remarks = "; ".join(focus.remarks(step))
-    return f"{step.task} in {step.point[0]}() on {draw.title(trace.variant)}" + (
-        f", {remarks}" if remarks else ""
-    )
+    remarks = "".join(f", {remark}" for remark in focus.remarks(step))
+    return f"{step.task} in {step.point[0]}() on {draw.title(focus.trace.variant)}{remarks}. {focus.why()}"
 
 
 # For the page's program: short keys and numbers for strings, as there is one of these for every step

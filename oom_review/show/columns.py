@@ -13,13 +13,11 @@ from itertools import zip_longest
 import attrs
 
 from kernel_model.variant import Variant
-from oom_review.claims import BY_ID
 from oom_review.play.observation import IN_FRIDGE
-from oom_review.play.session import Violation
 from oom_review.play.trace import Request, Rest, Step, Trace, record
 from oom_review.scenario.items import Scenario
 from oom_review.schedules.driver import TICK
-from oom_review.show.remarks import TURNING, Focus, final_line
+from oom_review.show.remarks import TURNING, Focus, final_line, focus_on
 
 WIDTH = 75
 COLUMN = 32
@@ -53,12 +51,12 @@ class Note:
 
 def columns(scenario: Scenario, variant: Variant, claim_id: str | None = None) -> str:
     """The scenario on that variant, up to the step that breaks the claim; without an id, the first one broken."""
-    return trace_columns(record(scenario, variant), claim_id)
+    return focus_columns(focus_on(record(scenario, variant), variant, claim_id), claim_id)
 
 
-def trace_columns(trace: Trace, claim_id: str | None = None) -> str:
+def focus_columns(focus: Focus, claim_id: str | None = None) -> str:
     """See columns()."""
-    focus = Focus(trace, _violation(trace, claim_id))
+    trace = focus.trace
     story = _needed(list(_story(trace, focus)))
     first = next((i for i, item in enumerate(story) if isinstance(item, Shown)), len(story))
     names = list(dict.fromkeys(item.step.task for item in story if isinstance(item, Shown)))
@@ -106,7 +104,7 @@ def _side_by_side(left: str, right: str) -> str:
 
 def _cells(trace: Trace) -> list[list[str]]:
     cells = []
-    for item in _story(trace, Focus(trace, None)):
+    for item in _story(trace, Focus(trace)):
         if isinstance(item, Note):
             cells.append(_wrap(item.text, HALF - 2, subsequent_indent="#   "))
         elif item.remarks != PREEMPT:
@@ -152,18 +150,13 @@ def _needed(story: list[Shown | Note]) -> list[Shown | Note]:
     return out
 
 
-def _violation(trace: Trace, claim_id: str | None) -> Violation | None:
-    if claim_id is None:
-        return min(trace.violations, key=lambda v: v.step, default=None)
-    return next((v for v in trace.violations if v.claim == claim_id), None)
-
-
 def _verdict(trace: Trace, focus: Focus, claim_id: str | None) -> list[str]:
-    if focus.violation is None:
+    if focus.violation is None or focus.asked is None:
         return [f"{claim_id} is not broken." if claim_id else "No claim is broken."]
-    lines = _wrap(f"Broken promise: {BY_ID[focus.claim].sentence} ({focus.claim}).")
+    lines = _wrap(f"Broken promise: {focus.asked.sentence} ({focus.asked.id}).")
     lines += _wrap(f"Here: {focus.violation.sentence}.")
-    others = [v.claim for v in trace.violations if v.claim != focus.claim]
+    lines += _wrap(f"{focus.why()}.")
+    others = [v.claim for v in trace.violations if v.claim != focus.asked.id]
     return lines + (_wrap(f"Also broken: {', '.join(others)}.") if others and claim_id is None else [])
 
 

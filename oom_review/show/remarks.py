@@ -1,4 +1,4 @@
-"""What a step changed, in the words of a diagram's remarks, and which step is to blame for a broken claim."""
+"""What a step changed, in the words of a diagram's remarks, and which step is to blame for a broken claim, and why."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from collections.abc import Callable
 import attrs
 
 from kernel_model import events
+from kernel_model.variant import Variant
 from oom_review.claims import BY_ID, CLAIMS, Claim
+from oom_review.explore.blame import Blame, blame
+from oom_review.explore.explorer import BREAKS, KEEPS
 from oom_review.play.observation import DEAD, IN_FRIDGE
 from oom_review.play.session import Violation
 from oom_review.play.trace import Seen, Step, Trace
@@ -25,6 +28,7 @@ TURNING = frozenset(
         events.Panic,
     }
 )
+RETURN = "Point of no return"
 # Events that only matter to a reader who asks about a certain claim.
 _RARE = frozenset({e for claim in CLAIMS for e in claim.shows}) - {events.Io}
 
@@ -52,12 +56,6 @@ _WORDS: dict[type[events.Event], Callable[[Seen], str]] = {
 }
 
 
-def marked_step(trace: Trace, claim: str) -> int | None:
-    """The number of the step under which ``^^^^`` stands for a reader who asks about that claim; None if it is not broken."""
-    violation = next((v for v in trace.violations if v.claim == claim), None)
-    return Focus(trace, violation).blamed if violation is not None else None
-
-
 def words(event: Seen) -> str:
     """The event in the words of a remark."""
     return _WORDS[event.event](event)
@@ -68,13 +66,14 @@ class Focus:
     """What the reader asks about: a violation or none, the step to blame, and the tasks whose fate matters."""
 
     trace: Trace
-    violation: Violation | None
+    violation: Violation | None = None
+    asked: Claim | None = None
+    blame: Blame | None = None
     tasks: frozenset[str] = attrs.field(init=False)
     first_mark: int = attrs.field(init=False)
-    blamed: int = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        """Find the first mark and the step to blame."""
+        """Find the first mark."""
         marks = (events.Marked, events.Memdie)
         steps = self.trace.steps
         self.first_mark = next(
@@ -83,33 +82,28 @@ class Focus:
         self.tasks = frozenset(name for name, _state, marked in self.trace.observation.tasks if marked)
         if self.asked is not None and self.asked.sharers:
             self.tasks |= frozenset(self.trace.observation.fridge)
-        self.blamed = self._blamed() if self.violation is not None else -1
 
     @property
-    def claim(self) -> str:
-        """The claim's id, or ""."""
-        return self.violation.claim if self.violation is not None else ""
+    def blamed(self) -> int | None:
+        """The number of the step under which ``^^^^`` stands; None if nothing is broken."""
+        return None if self.blame is None else self.blame.step
 
     @property
-    def asked(self) -> Claim | None:
-        """The claim itself, if there is one."""
-        return BY_ID.get(self.claim)
+    def blamed_step(self) -> Step | None:
+        """That step; None if the claim was broken before the first."""
+        return next((s for s in self.trace.steps if s.number == self.blamed), None)
 
-    @property
-    def at_rest(self) -> bool:
-        """The claim speaks about the machine at rest: no step broke it by itself."""
-        return self.violation is not None and not any(self.claim in s.broken for s in self.trace.steps)
-
-    def _blamed(self) -> int:
-        assert self.violation is not None
-        if not self.at_rest:
-            return self.violation.step
-        blames = self.asked.blames if self.asked is not None else ()
-        last = self.violation.step
-        first = self.first_mark if self.first_mark <= last else 0
-        steps = [s for s in self.trace.steps if first <= s.number <= last]
-        found = [s.number for s in steps if any(e.event in blames and self.matters(e) for e in s.seen)]
-        return found[-1] if found else last
+    def why(self) -> str:
+        """Why ``^^^^`` stands where it does, in words."""
+        if self.blame is None:
+            return ""
+        if self.blame.before == KEEPS:
+            return f"{RETURN} is step {self.blame.lost}: before it some interleaving keeps the promise, after it none does"
+        seen = "^^^^ is where it was seen to be broken"
+        if self.blame.before == BREAKS:
+            return f"Every interleaving of this run breaks it; {seen}"
+        known = f"none keeps it after step {self.blame.lost}, and before there are more than {self.blame.limit} states"
+        return f"{RETURN} was not found: {known}; {seen}"
 
     def matters(self, e: Seen) -> bool:
         """The event belongs into the picture."""
@@ -137,13 +131,22 @@ class Focus:
         said += [
             "EXIT_ZOMBIE" for r in step.rows if r.zombie and r.task == step.task and self._new_zombie(step)
         ]
-        if step.number == self.blamed and self.at_rest and self.asked is not None:
-            left = [name for name in self.trace.observation.fridge if name in self.tasks]
-            said.append(self.asked.undone(left, self.trace.observation.count))
+        if step.number == self.blamed and self.blame is not None and self.blame.before == KEEPS:
+            said.append(RETURN.lower())
         return [s for s in said if s]
 
     def _new_zombie(self, step: Step) -> bool:
         return step.task in self.tasks and step.point[0] == "exit_notify"
+
+
+def focus_on(trace: Trace, variant: Variant, claim_id: str | None = None) -> Focus:
+    """What there is to say to who asks about that claim, or about the first that is broken; ``variant``: what the trace was recorded on."""
+    found = (v for v in trace.violations if claim_id in (None, v.claim))
+    violation = min(found, key=lambda v: v.step, default=None)
+    if violation is None:
+        return Focus(trace)
+    claim = BY_ID[violation.claim]
+    return Focus(trace, violation, claim, blame(trace, variant, claim, violation))
 
 
 def final_line(trace: Trace) -> str:

@@ -12,7 +12,8 @@ import attrs
 from kernel_model.variant import Variant
 from oom_review.play.trace import Request, Rest, Row, Seen, Step, Trace, record
 from oom_review.scenario.form import Expectation, ScenarioError, ScenarioFile, unstructure
-from oom_review.show.columns import WIDTH, lockstep_trace_columns, trace_columns
+from oom_review.show.columns import WIDTH, focus_columns, lockstep_trace_columns
+from oom_review.show.remarks import focus_on
 from oom_review.variants import origin, origins
 
 JSON_VERSION = 1
@@ -23,6 +24,7 @@ LABELS = 17
 class Replay:
     """One variant's run, and in what it differs from the file's expectation for it."""
 
+    variant: Variant
     trace: Trace
     unmet: tuple[str, ...]
 
@@ -33,9 +35,9 @@ def replay(file: ScenarioFile, variants: Iterable[Variant], name: str = "the sce
     Raises ScenarioError for an operation that none of them allows, where it stands.
     """
     expect = dict(file.expect)
-    traces = [record(file.scenario, v) for v in variants]
-    _check_operations(file, traces, name)
-    return [Replay(t, tuple(unmet(t, expect.get(t.variant), file.settings.variant))) for t in traces]
+    played = [(v, record(file.scenario, v)) for v in variants]
+    _check_operations(file, [t for _v, t in played], name)
+    return [Replay(v, t, tuple(unmet(t, expect.get(t.variant), file.settings.variant))) for v, t in played]
 
 
 def _check_operations(file: ScenarioFile, traces: Sequence[Trace], name: str) -> None:
@@ -89,7 +91,8 @@ def text(file: ScenarioFile, replays: Sequence[Replay], claim: str | None = None
         heading = f"{r.trace.variant}\n{'-' * len(r.trace.variant)}"
         broken = {v.claim for v in r.trace.violations}
         chosen = claim or (file.settings.claim if file.settings.claim in broken else None)
-        parts.append(f"{heading}\n\n{trace_columns(r.trace, chosen)}".rstrip("\n"))
+        shown = focus_columns(focus_on(r.trace, r.variant, chosen), chosen)
+        parts.append(f"{heading}\n\n{shown}".rstrip("\n"))
     if len(replays) == 2:  # noqa: PLR2004 - left and right
         side_by_side = lockstep_trace_columns(replays[0].trace, replays[1].trace)
         parts.append(f"Side by side\n------------\n\n{side_by_side}".rstrip("\n"))

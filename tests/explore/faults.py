@@ -7,6 +7,7 @@ from typing import Any
 import attrs
 import pytest
 
+from kernel_model.machine import Machine
 from kernel_model.preempt import Kind
 from kernel_model.sched import Jiffies, Kernel
 from oom_review.explore import commuting
@@ -15,9 +16,10 @@ from oom_review.explore.commuting import READ, UPDATE, WRITE
 from oom_review.explore.fields import FIELDS
 from oom_review.explore.numbering import State
 from oom_review.explore.recorder import Entry, Part, Recorder
-from oom_review.explore.search import Search
+from oom_review.explore.search import Node, Search, absorb
 from oom_review.explore.sleepers import Row, Sleepers
 from oom_review.explore.steps import Steps
+from oom_review.explore.table import Leaf
 
 
 def a_pending_signal_ends_no_sleep(patch: pytest.MonkeyPatch) -> None:
@@ -92,3 +94,36 @@ def the_end_of_a_wait_is_not_relative(patch: pytest.MonkeyPatch) -> None:
         return int(v) if kind is Jiffies else rare(self, v, kind)
 
     patch.setattr(Coder, "_rare", absolute)
+
+
+def a_broken_claim_is_gone_on_from(patch: pytest.MonkeyPatch) -> None:
+    """An end counts as one that keeps the claim if it is not broken at rest, whatever was before."""
+    loses = Search._loses
+    patch.setattr(Search, "_loses", lambda self, leaf: not leaf.moves and loses(self, leaf))
+
+
+def nobody_else_is_tried_where_a_claim_breaks(patch: pytest.MonkeyPatch) -> None:
+    """As if the step that breaks the claim had been taken."""
+    patch.setattr(Search, "_cut", lambda _self, node: absorb(node, None, {}))
+
+
+def what_a_breaking_step_touches_is_no_race(patch: pytest.MonkeyPatch) -> None:
+    """As if it had never wanted to be taken."""
+
+    def cut(_self: Search, node: Node) -> None:
+        for pid in node.enabled:
+            node.add(pid)
+
+    patch.setattr(Search, "_cut", cut)
+
+
+def a_panic_keeps_what_it_did_not_break(patch: pytest.MonkeyPatch) -> None:
+    """Any end at which the claim is not broken will do."""
+    rest = Steps._pass_time
+
+    def pass_time(self: Steps, machine: Machine, r: Recorder, leaf: Leaf) -> None:
+        rest(self, machine, r, leaf)
+        if leaf.final is not None:
+            leaf.final = attrs.evolve(leaf.final, panicked="")
+
+    patch.setattr(Steps, "_pass_time", pass_time)

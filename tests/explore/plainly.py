@@ -20,6 +20,7 @@ from kernel_model.machine import Machine
 from kernel_model.preempt import PreemptionPoint
 from kernel_model.sched import TASK_WAKEKILL, Jiffies, Kernel, TaskStruct
 from kernel_model.variant import Variant
+from oom_review.claims import CLAIMS, Claim
 from oom_review.explore.final import Final, final
 from oom_review.explore.symmetry import interchangeable
 from oom_review.play.past import History
@@ -40,11 +41,12 @@ class TooLarge(Exception):
 
 @attrs.define
 class Explored:
-    """All that there is."""
+    """All that there is.  ``kept``: there is an end, no panic, in which no claim is broken."""
 
     ends: set[Final] = attrs.Factory(set)
     broken: set[str] = attrs.Factory(set)
     states: set[Hashable] = attrs.Factory(set)
+    kept: bool = False
 
 
 class Writer:
@@ -119,13 +121,17 @@ def names(kind: type) -> tuple[str, ...]:
 
 @attrs.define
 class Plainly:
-    """``short_sleeps``: sleeps of up to 200 ms, and those of who looks again and again, end at any time."""
+    """``short_sleeps``: sleeps of up to 200 ms, and those of who looks again and again, end at any time.
+
+    ``keep``: of a run that breaks this claim, the only one then, nothing more is looked at; one that keeps it is enough.
+    """
 
     scenario: Scenario
     variant: Variant
     short_sleeps: bool
     limit: int
     found: Explored = attrs.Factory(Explored)
+    keep: Claim | None = None
 
     def explore(self) -> Explored:
         """Raises TooLarge."""
@@ -134,7 +140,7 @@ class Plainly:
         path: list[int] = []
         todo = [self._enter(start)]
         here: Session | None = start
-        while todo:
+        while todo and not (self.keep and self.found.kept):
             if not todo[-1]:
                 todo.pop()
                 del path[-1:]
@@ -147,7 +153,9 @@ class Plainly:
             if not moved:
                 session.check_rest()
                 self.found.ends.add(final(session.machine.k, past(session), common))
-            todo.append(self._enter(session) if moved else [])
+                self.found.kept |= not session.violations and not session.machine.k.panicked
+            lost = self.keep is not None and bool(session.violations)
+            todo.append(self._enter(session) if moved and not lost else [])
             self.found.broken |= set(session.violations)
             here = session
         return self.found
@@ -182,7 +190,7 @@ class Plainly:
         return due_soon or (t.polling and not t.state & TASK_WAKEKILL)
 
     def _fresh(self, path: list[int]) -> Session:
-        session = Session(Machine(self.variant))
+        session = Session(Machine(self.variant), CLAIMS if self.keep is None else (self.keep,))
         for item in self.scenario.items[:-1]:
             if isinstance(item, Run):
                 session.run(follow(item.schedule))

@@ -26,7 +26,7 @@ from oom_review.report.lanes import frames
 from oom_review.scenario.file import parse
 from oom_review.schedules.driver import TICK
 from oom_review.show.columns import in_source
-from oom_review.show.remarks import marked_step, words
+from oom_review.show.remarks import focus_on, words
 from oom_review.variants import load
 
 AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
@@ -207,7 +207,7 @@ def all_expected(value: dict[str, Any], text: str) -> tuple[list[list[dict[str, 
         expected(
             r,
             [frame[i] for frame in order],
-            marked_step(traces[i], file.settings.claim),
+            focus_on(traces[i], load(r["variant"]), file.settings.claim).blamed,
             explored if r["variant"] == file.settings.variant else {},
         )
         for i, r in enumerate(value["replays"])

@@ -14,8 +14,6 @@ import patched
 from kernel_model.events import KINDS
 from kernel_model.preempt import POINTS
 from kernel_model.variant import Variant
-from oom_review import claims
-from oom_review.claims import CLAIMS
 from oom_review.play.trace import record
 from oom_review.scenario.items import Op, Run, Scenario
 from oom_review.schedules.choices import Choices
@@ -259,11 +257,6 @@ def test_a_refused_operation_is_noted_and_left_out() -> None:
     """Who is in the fridge can't ask for anything."""
     scenario = Scenario((*FRIDGE.items[:-2], Op("exit", "t1"), *FRIDGE.items[-2:]))
     assert "# t1: exit    refused: the task is in the fridge" in columns(scenario, LEGACY)
-
-
-def test_a_claim_about_the_machine_at_rest_says_which_event_is_to_blame() -> None:
-    """Otherwise the mark stands at the last step, whatever that was."""
-    assert [c.id for c in CLAIMS if c.at_rest is not claims._no_rest and not c.blames] == []
 
 
 def test_there_are_words_for_every_kind_of_event() -> None:
