@@ -39,13 +39,13 @@ class Blame:
     """``step``: the number of the step under which ``^^^^`` stands; ``lost``: of one after which the claim is lost, 0 for none.
 
     ``before``: what is known of the claim before that one: KEEPS, then both are the point of no return; BREAKS, as every interleaving
-    of the run does; or UNKNOWN, as there are more than ``limit`` states.
+    of the run does; or UNKNOWN, as to know it takes more than ``limit``, in words.
     """
 
     step: int
     lost: int
     before: str
-    limit: int
+    limit: str
 
 
 @attrs.define
@@ -137,8 +137,9 @@ def blame(
 ) -> Blame:
     """The step to blame for that violation in the trace, which was recorded on that variant."""
     broken = Broken(trace, variant, claim, violation, per_step, in_all)
+    limit = f"{per_step} states from a step or {in_all} in all"
     if not broken.steps:
-        return Blame(violation.step, 0, BREAKS, per_step)
+        return Blame(violation.step, 0, BREAKS, limit)
     lost, before = broken.lost()
     number = broken.steps[lost - 1].number if lost else 0
-    return Blame(number if before == KEEPS else broken.seen(), number, before, per_step)
+    return Blame(number if before == KEEPS else broken.seen(), number, before, limit)

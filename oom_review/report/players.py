@@ -17,7 +17,7 @@ from oom_review.scenario import file as scenario_file
 from oom_review.scenario.form import ScenarioFile
 from oom_review.schedules.driver import TICK
 from oom_review.show.columns import focus_columns, in_source, lockstep_trace_columns
-from oom_review.show.remarks import Focus, focus_on, words
+from oom_review.show.remarks import POINT, Focus, focus_on, words
 from oom_review.show.replay import replay
 from oom_review.variants import VariantError, known, replaying
 from oom_review.verdicts import Alternative, Cell, Review
@@ -166,7 +166,7 @@ def _blame(focus: Focus) -> str:
     step = focus.blamed_step
     if step is None:
         return ""
-    remarks = "".join(f", {remark}" for remark in focus.remarks(step))
+    remarks = "".join(f", {remark}" for remark in focus.remarks(step) if remark != POINT)
     return f"{step.task} in {step.point[0]}() on {draw.title(focus.trace.variant)}{remarks}. {focus.why()}"
 
 

@@ -28,7 +28,7 @@ TURNING = frozenset(
         events.Panic,
     }
 )
-RETURN = "Point of no return"
+POINT = "point of no return"
 # Events that only matter to a reader who asks about a certain claim.
 _RARE = frozenset({e for claim in CLAIMS for e in claim.shows}) - {events.Io}
 
@@ -98,12 +98,12 @@ class Focus:
         if self.blame is None:
             return ""
         if self.blame.before == KEEPS:
-            return f"{RETURN} is step {self.blame.lost}: before it some interleaving keeps the promise, after it none does"
+            return f"{POINT.capitalize()} is step {self.blame.lost}: before it some interleaving keeps the promise, after it none does"
         seen = "^^^^ is where it was seen to be broken"
         if self.blame.before == BREAKS:
             return f"Every interleaving of this run breaks it; {seen}"
-        known = f"none keeps it after step {self.blame.lost}, and before there are more than {self.blame.limit} states"
-        return f"{RETURN} was not found: {known}; {seen}"
+        known = f"none keeps it after step {self.blame.lost}, and to know more takes over {self.blame.limit}"
+        return f"{POINT.capitalize()} was not found: {known}; {seen}"
 
     def matters(self, e: Seen) -> bool:
         """The event belongs into the picture."""
@@ -132,7 +132,7 @@ class Focus:
             "EXIT_ZOMBIE" for r in step.rows if r.zombie and r.task == step.task and self._new_zombie(step)
         ]
         if step.number == self.blamed and self.blame is not None and self.blame.before == KEEPS:
-            said.append(RETURN.lower())
+            said.append(POINT)
         return [s for s in said if s]
 
     def _new_zombie(self, step: Step) -> bool:

@@ -66,9 +66,8 @@ alloc_pages_slowpath()
       do_send_sig_info() // v: SIGNAL_GROUP_EXIT
       mark_oom_victim() // v: TIF_MEMDIE
         // v: oom_mm set
+        ^^^^^^^^^^^^^^^^
         thaw_task() // wakes v
-          // t1 not thawed
-          ^^^^^^^^^^^^^^^^
         // oom_victims 0 -> 1
                                 get_signal()
                                   try_to_freeze()
@@ -87,6 +86,8 @@ At the end: v zombie; t1 in the fridge; oom_victims 0.
 Broken promise: every thread of a marked group leaves the fridge although
 nobody thaws it (fridge-empties).
 Here: t1 of a marked group left behind in the fridge.
+Every interleaving of this run breaks it; ^^^^ is where it was seen to be
+broken.
 """
 
 LEADER_GONE_RFC = """\
@@ -109,13 +110,14 @@ alloc_pages_slowpath()
                                       exit_notify()
                                         release_task() // is unhashed
                                       do_task_dead() // TASK_DEAD
-                                        // oom_victims stays 1
-                                        ^^^^^^^^^^^^^^^^^^^^^^
+                                      ^^^^^^^^^^^^^^^^^^^^^^^^^^^
 
 At the end: v zombie; t1 reaped; oom_victims 1.
 Broken promise: when all threads of all marked groups are dead, oom_victims
 is 0 (count-returns).
 Here: all threads of all marked groups are dead, and oom_victims is 1.
+Every interleaving of this run breaks it; ^^^^ is where it was seen to be
+broken.
 """
 
 
@@ -135,13 +137,18 @@ def blamed(text: str) -> str:
     return lines[next(i for i, line in enumerate(lines) if line.strip() and not line.strip(" ^")) - 1].strip()
 
 
-def test_io_after_disable_is_marked_where_it_happens() -> None:
-    """An event's own step is blamed, with three contexts at 0, 32 and 64."""
+def test_io_after_disable_is_decided_before_it_happens() -> None:
+    """The OOM killer is disabled while a victim still has files to close, with three contexts at 0, 32 and 64."""
     text = columns(LATE_MARK, LEGACY, "disabled-means-quiet")
-    assert blamed(text) == "// device access, disabled"
+    assert blamed(text) == "// point of no return"
+    assert "oom_killer_disable() // phase: disabled\n      // point of no return\n      ^^^^" in text
     header = next(line for line in text.splitlines() if line.startswith("CPU0"))
     assert [header.index(f"CPU{i}") for i in range(3)] == [0, COLUMN, 2 * COLUMN]
     assert text.index("oom_victims 1 -> 0") < text.index("phase: disabled") < text.index("device access")
+    assert (
+        "Point of no return is step 89: before it some interleaving keeps the\npromise, after it none does."
+        in text
+    )
 
 
 def test_model_helpers_are_no_calls_of_the_c_source() -> None:
@@ -159,8 +166,10 @@ def test_only_preemptions_that_matter_are_shown() -> None:
 
 
 def test_a_sharer_left_in_the_fridge_is_named() -> None:
-    """The mark that thaws nobody else is to blame."""
-    assert blamed(columns(SHARERS, RFC, "sharers-leave")) == "// p not thawed"
+    """It has been left behind since the victim was marked."""
+    text = columns(SHARERS, RFC, "sharers-leave")
+    assert blamed(text) == "mark_oom_victim() // v: oom_mm set"
+    assert "Here: p shares the victim's mm and stays in the fridge." in text
 
 
 def test_a_failed_suspend_tells_the_time_that_passed() -> None:
