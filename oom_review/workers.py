@@ -6,7 +6,6 @@ import multiprocessing
 import os
 import signal
 import time
-import traceback
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import suppress
 from multiprocessing import resource_tracker
@@ -18,11 +17,12 @@ from typing import Any, Self, TypeVar
 
 import attrs
 
+from oom_review.broken import reason
+from oom_review.endless import watched
 from oom_review.variants import given, load_all
 
 LOOK = 0.25
 """So often whoever waits gets to say how far it is, in seconds."""
-MOST_WORDS = 300
 
 J = TypeVar("J")
 A = TypeVar("A")
@@ -147,7 +147,7 @@ def _serve(connection: Connection[Any, tuple[Callable[[Any], Any], Any]], words:
     # Jobs hold names, and what a name stands for is the user's to say.
     load_all(words)
     # The end of the pipe is the end of whoever gave the jobs.
-    with suppress(EOFError, BrokenPipeError):
+    with suppress(EOFError, BrokenPipeError), watched():
         while True:
             answer, job = connection.recv()
             connection.send(_answered(answer, job))
@@ -164,7 +164,5 @@ def _leave_with_the_parent() -> None:
 def _answered(answer: Callable[[Any], Any], job: Any) -> Any:
     try:
         return answer(job)
-    except Exception as error:  # noqa: BLE001 - a stranger's variant may raise anything
-        last = traceback.extract_tb(error.__traceback__)[-1]
-        what = " ".join(f"{type(error).__name__}: {error}".split())[:MOST_WORDS]
-        return Broke(f"{last.filename}:{last.lineno}: {what}")
+    except BaseException as error:  # noqa: BLE001 - a stranger's variant may raise anything, and leave in any way
+        return Broke(reason(error))

@@ -23,11 +23,11 @@ def square(number: int) -> int:
 
 
 def square_or_die(number: int) -> int:
-    """Whoever gets 2 is killed, whoever gets 4 leaves."""
+    """Whoever gets 2 is killed, whoever gets 4 is gone."""
     if number == 2:
         os.kill(os.getpid(), signal.SIGKILL)
     if number == 4:
-        sys.exit(3)
+        os._exit(3)
     return number * number
 
 
@@ -37,7 +37,9 @@ def pid(_number: int) -> int:
 
 def square_or_raise(number: int) -> int:
     if number == 2:
-        raise ValueError("two\nlines")
+        raise ValueError("two\nlines\x1b[2J")
+    if number == 4:
+        sys.exit(0)
     return number * number
 
 
@@ -77,7 +79,8 @@ def test_a_job_that_raises_says_so_in_one_line() -> None:
         broke = found[2]
         assert isinstance(broke, Broke)
         assert broke.reason.startswith(f"{__file__}:")
-        assert broke.reason.endswith(": ValueError: two lines")
+        assert broke.reason.endswith(": ValueError: two lines?[2J")
+        assert str(found[4]).endswith(": SystemExit: 0')")
         before = {a[1] for a in pool.run(pid, listed(JOBS)) if a is not None}
         after = {a[1] for a in pool.run(pid, listed(JOBS)) if a is not None}
     assert len(before) == 1

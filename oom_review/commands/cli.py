@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import NoReturn
 
-from oom_review.commands import BAD_INPUT, FAILED, INTERRUPTED, UNTESTABLE
+from oom_review.broken import by_a_variant
+from oom_review.commands import BAD_INPUT, INTERRUPTED, READER_GONE, UNTESTABLE
+from oom_review.endless import StepNeverEnds, watched
 from oom_review.errors import BadInput
 from oom_review.project import version
 
@@ -73,23 +75,34 @@ def _run(words: Sequence[str], bad_input: int) -> int:
         # A title may have letters that the terminal has not.
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        status = int(options.run(options))
+        with watched():
+            status = int(options.run(options))
         sys.stdout.flush()
-    except BadInput as error:
-        print(f"oom-review: {error}", file=sys.stderr)
-        return bad_input
     except KeyboardInterrupt:
         print("oom-review: interrupted", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
         # The reader went away: nothing more to say.
         _say_nothing_at_exit()
-        return FAILED
-    except OSError as error:
-        print(f"oom-review: {error.filename or 'standard output'}: {error.strerror}", file=sys.stderr)
-        _say_nothing_at_exit()
+        return READER_GONE
+    except (Exception, SystemExit, StepNeverEnds) as error:
+        bad = _bad_input(error)
+        if bad is None:
+            raise
+        print(f"oom-review: {bad}", file=sys.stderr)
         return bad_input
     return status
+
+
+def _bad_input(error: BaseException) -> BadInput | None:
+    """What the user can do something about; None for a mistake of ours."""
+    if isinstance(error, BadInput):
+        return error
+    broke = by_a_variant(error)
+    if broke is None and isinstance(error, OSError):
+        _say_nothing_at_exit()
+        return BadInput(f"{error.filename or 'standard output'}: {error.strerror}")
+    return broke
 
 
 def _say_nothing_at_exit() -> None:
