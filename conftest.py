@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
+import sys
+from collections.abc import Callable, Generator, Iterable
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from hypothesis import HealthCheck, is_hypothesis_test, settings
@@ -13,18 +15,57 @@ from hypothesis.statistics import collector, describe_statistics
 
 ROOT = Path(__file__).parent
 LONGEST = 120
+HERE = ROOT / ".hypothesis" / "examples"
+T = TypeVar("T")
 NO_BROWSER = "not tried in a browser"
 
 
-def _database() -> ExampleDatabase:
-    """Where failing examples are kept: a directory, or Redis if OOM_REVIEW_DATABASE is a redis:// address."""
-    place = os.environ.get("OOM_REVIEW_DATABASE", str(ROOT / ".hypothesis" / "examples"))
-    if place.startswith("redis://"):
+class SharedDatabase(ExampleDatabase):
+    """Redis; what it can't be asked, or told, is kept here instead: a server that is down must not cost a counterexample."""
+
+    def __init__(self, address: str) -> None:
+        """Nobody is connected to yet."""
         from hypothesis.extra.redis import RedisExampleDatabase  # noqa: PLC0415 - an extra
         from redis import Redis  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415 - the extra
 
-        return RedisExampleDatabase(Redis.from_url(place))
-    return DirectoryBasedExampleDatabase(place)
+        super().__init__()
+        self._here = DirectoryBasedExampleDatabase(HERE)
+        self._now: ExampleDatabase = RedisExampleDatabase(Redis.from_url(address))
+
+    def fetch(self, key: bytes) -> Iterable[bytes]:
+        """See ExampleDatabase."""
+        return self._ask(lambda database: list(database.fetch(key)))
+
+    def save(self, key: bytes, value: bytes) -> None:
+        """See ExampleDatabase."""
+        self._ask(lambda database: database.save(key, value))
+
+    def delete(self, key: bytes, value: bytes) -> None:
+        """See ExampleDatabase."""
+        self._ask(lambda database: database.delete(key, value))
+
+    def _ask(self, what: Callable[[ExampleDatabase], T]) -> T:
+        try:
+            return what(self._now)
+        except Exception as error:
+            if self._now is self._here:
+                raise
+            sys.stderr.write(f"OOM_REVIEW_DATABASE: {error}; from here on examples are kept in {HERE}\n")
+            self._now = self._here
+            return what(self._now)
+
+
+def _database() -> ExampleDatabase:
+    """Where failing examples are kept: a directory, or Redis if OOM_REVIEW_DATABASE is its address."""
+    place = os.environ.get("OOM_REVIEW_DATABASE") or str(HERE)
+    if not place.startswith(("redis://", "rediss://")):
+        return DirectoryBasedExampleDatabase(place)
+    try:
+        return SharedDatabase(place)
+    except (ImportError, ValueError) as error:
+        raise pytest.UsageError(
+            f"OOM_REVIEW_DATABASE: {error} (the extra redis has to be installed)"
+        ) from None
 
 
 _CHECKS = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much)
