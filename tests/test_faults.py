@@ -20,8 +20,8 @@ from oom_review.commands import review as review_command
 from oom_review.endless import StepNeverEnds, watched
 from oom_review.explore.explorer import BOUNDED
 from oom_review.review import Reviewed, Work, review
-from oom_review.scenario import Op, Run, Scenario
-from oom_review.scenario_form import ScenarioFile, Settings
+from oom_review.scenario.form import ScenarioFile, Settings
+from oom_review.scenario.items import Op, Run, Scenario
 from oom_review.situations.families import QUICK
 from oom_review.verdicts import Cell, Review, read
 
