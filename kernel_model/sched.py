@@ -161,7 +161,11 @@ class SighandStruct:
 @structure("SignalStruct", "number")
 @attrs.define(eq=False, slots=True, repr=False)
 class SignalStruct:
-    """A thread group.  ``threads`` is the list of hashed threads; it is replaced, never shortened, as RCU readers need."""
+    """A thread group.  ``threads`` is the list of hashed threads; it is replaced, never shortened, as RCU readers need.
+
+    Only kernels of oom_kernels use ``io_live``, ``quick_threads``, ``core_state``, and of the files that the group shares
+    ``files_count`` (their users), ``fuse_file`` (a server has to answer its flush) and ``tty_files`` (each close is I/O).
+    """
 
     number: Beside[int]
     threads: list[TaskStruct] = attrs.Factory(list)
@@ -170,6 +174,12 @@ class SignalStruct:
     group_exit_task: TaskStruct | None = None
     notify_count: int = 0
     live: LastOne = 1
+    io_live: LastOne = 1
+    quick_threads: LastOne = 1
+    core_state: CoreState | None = None
+    files_count: LastOne = 1
+    fuse_file: bool = False
+    tty_files: int = 0
     nr_threads: Count = 1
     sigcnt: Count = 1
     curr_target: TaskStruct | None = None
@@ -230,7 +240,10 @@ class MemCgroup:
 @structure("task", "pid")
 @attrs.define(eq=False, slots=True, repr=False)
 class TaskStruct:
-    """A thread.  ``context`` is its suspended kernel code and ``at`` what that yielded last; both are ours, the rest is C's."""
+    """A thread.  ``context`` is its suspended kernel code and ``at`` what that yielded last; both are ours, the rest is C's.
+
+    ``saved_state`` and ``on_cpu`` are for the kernels of oom_kernels; on_cpu is kept only where a state is set before the sleep.
+    """
 
     pid: Beside[int]
     name: Beside[str]
@@ -241,6 +254,8 @@ class TaskStruct:
     flags: Flags = 0
     thread_flags: Flags = 0
     state: Flags = TASK_RUNNING
+    saved_state: Flags = TASK_RUNNING
+    on_cpu: bool = True
     exit_state: int = 0
     exit_signal: int = SIGCHLD
     exit_code: int = 0

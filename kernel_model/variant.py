@@ -54,17 +54,23 @@ def replaces(old: Callable[P, R], new: Callable[P, R]) -> Replacement:
 class Variant:
     """One kernel: what it replaces of its base, which is another variant or (None) kernel_model itself.
 
-    ``operations``: what user space can ask of it beyond its base (kernel_model.operations.Operation).
+    ``operations``: what user space can ask of it beyond its base (kernel_model.operations.Operation).  ``added``: functions
+    that its base has not, by whose names a variant on top of it can replace them.
     """
 
     name: str
     replaced: tuple[Replacement, ...] = ()
     base: Variant | None = None
     operations: tuple[Any, ...] = ()
+    added: tuple[Callable[..., Any], ...] = ()
 
     def lineage(self) -> tuple[Variant, ...]:
         """From the variant that stands on kernel_model up to this one."""
         return (*(self.base.lineage() if self.base is not None else ()), self)
+
+    def additions(self) -> dict[str, FunctionType]:
+        """What the kernels down to kernel_model added to it, by name."""
+        return {f.__name__: cast("FunctionType", f) for v in self.lineage() for f in v.added}
 
     def functions(self) -> dict[str, FunctionType]:
         """All replacements down to kernel_model, by name; the nearest wins."""
@@ -107,7 +113,7 @@ def _modules() -> list[ModuleType]:
 @lru_cache(maxsize=64)
 def link(variant: Variant) -> Image:
     """The kernel of this variant, ready to boot.  Raises LinkError for a replacement that does not fit."""
-    base, final = _all_functions(), variant.functions()
+    base, final = _all_functions() | variant.additions(), variant.functions()
     for name, new in final.items():
         _check(name, new, base)
     missing = [n for n, f in base.items() if f.__module__ == PROTOTYPES and n not in final]
@@ -175,6 +181,7 @@ class _Linker:
         # Whoever stood under that name anywhere down to kernel_model is replaced by who stands there now.
         self._standing = {id(base[name]): new for name, new in final.items()}
         mine = [f for v in variant.lineage() for f in (*dict(v.replaced).values(), *map(_does, v.operations))]
+        mine += variant.additions().values()
         self._packages = {BASE, *(f.__module__.partition(".")[0] for f in mine)}
         for v in variant.lineage():
             self._standing |= {id(new): final[name] for name, new in v.replaced}

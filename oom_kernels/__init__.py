@@ -1,0 +1,1 @@
+"""Further kernels: each package has a VARIANT and C files that hold what it replaces."""

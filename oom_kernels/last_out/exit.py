@@ -1,0 +1,53 @@
+"""do_exit() (kernel/exit.c): the count falls with the last thread that is past its I/O; exit_notify() and release_task() say nothing."""
+
+from __future__ import annotations
+
+from kernel_model.cgroup_freezer import cgroup_exit
+from kernel_model.exit import (
+    _exit_accounting,
+    _exit_files_and_namespaces,
+    do_task_dead,
+    exit_io_context,
+    exit_signals,
+)
+from kernel_model.oom import tsk_is_oom_victim
+from kernel_model.preempt import Steps, point
+from kernel_model.prototypes import exit_mm, exit_oom_victim
+from kernel_model.ptrace_stop import ptrace_event_exit
+from kernel_model.sched import Kernel, TaskStruct
+from legacy_tifmemdie.exit import CONNECTOR, LIVE, exit_notify, release_task
+
+__all__ = ["do_exit", "exit_notify", "release_task"]
+
+IO_LIVE = point("do_exit", "atomic_dec_and_test(signal->io_live)")
+
+
+def do_exit(k: Kernel, tsk: TaskStruct, code: int) -> Steps[None]:
+    """The way of a thread from its last signal to TASK_DEAD."""
+    tsk.exit_code = code
+    yield from ptrace_event_exit(k, tsk)
+
+    yield from exit_signals(k, tsk)
+    yield LIVE
+    tsk.signal.live -= 1
+    group_dead = tsk.signal.live == 0
+    yield from _exit_accounting(k, tsk)
+
+    yield from exit_mm(k, tsk)
+
+    yield from _exit_files_and_namespaces(k, tsk, group_dead=group_dead)
+    # Marking needs a thread with an mm, which is before this: who finds 0 finds the mark, too, if there will ever be one.
+    yield IO_LIVE
+    tsk.signal.io_live -= 1
+    last = tsk.signal.io_live == 0
+    if last and tsk_is_oom_victim(tsk):
+        yield from exit_oom_victim(k, tsk)
+    yield from cgroup_exit(k, tsk)
+
+    yield from exit_notify(k, tsk, group_dead)
+    yield CONNECTOR
+
+    if tsk.io_context:
+        exit_io_context(k, tsk)
+
+    yield from do_task_dead(k, tsk)

@@ -1,0 +1,179 @@
+"""What the kernels of 2024 to 2026 have in common, a file per C file, and in ``switches`` what sets them apart.
+
+It stands on kernel_model, the kernel of 2016: TODAY names the functions that are not that kernel's any more, ADDED those that it had
+not.  docs/today.md has the whole table.
+
+Tried and dropped: v6.18's patch on the kernel of 2016 (the dump waits elsewhere, sleepers go to the fridge on their own feet, the
+OOM killer chooses otherwise); a copy of kernel_model (nobody would see what changed).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kernel_model import (
+    cgroup_freezer as base_cgroup_freezer,
+)
+from kernel_model import (
+    core,
+    prototypes,
+)
+from kernel_model import (
+    coredump as base_coredump,
+)
+from kernel_model import (
+    exit as base_exit,
+)
+from kernel_model import (
+    fork as base_fork,
+)
+from kernel_model import (
+    freezer as base_freezer,
+)
+from kernel_model import (
+    get_signal as base_get_signal,
+)
+from kernel_model import (
+    oom_kill as base_oom_kill,
+)
+from kernel_model import (
+    oom_reaper as base_oom_reaper,
+)
+from kernel_model import (
+    page_alloc as base_page_alloc,
+)
+from kernel_model import (
+    pid_namespace as base_pid_namespace,
+)
+from kernel_model import (
+    ptrace as base_ptrace,
+)
+from kernel_model import (
+    ptrace_stop as base_ptrace_stop,
+)
+from kernel_model import (
+    signal as base_signal,
+)
+from kernel_model import (
+    wait as base_wait,
+)
+from kernel_model.operations import Arg, Operation
+from kernel_model.power import main as base_power
+from kernel_model.power import process as base_process
+from kernel_model.variant import Replacement, replaces
+from legacy_tifmemdie.exit import exit_notify, release_task
+from legacy_tifmemdie.oom_kill import exit_oom_victim
+from patched.freezer import freezing_slow_path
+
+from . import (
+    cgroup_freezer,
+    coredump,
+    exit,  # noqa: A004 - the kernel's file name
+    file,
+    fork,
+    freezer,
+    get_signal,
+    memcontrol,
+    oom_kill,
+    oom_reaper,
+    pid_namespace,
+    power,
+    ptrace,
+    ptrace_stop,
+    sched,
+    signal,
+    sleepers,
+    switches,
+    wait,
+)
+
+TODAY: tuple[Replacement, ...] = (
+    replaces(core.wake_up_state, sched.wake_up_state),
+    replaces(core.wake_up_process, sched.wake_up_process),
+    replaces(base_freezer.refrigerator, freezer.refrigerator),
+    replaces(base_freezer.freeze_task, freezer.freeze_task),
+    replaces(base_freezer.thaw_task, freezer.thaw_task),
+    replaces(prototypes.freezing_slow_path, freezing_slow_path),
+    replaces(base_signal.prepare_signal, signal.prepare_signal),
+    replaces(base_signal.send_signal, signal.send_signal),
+    replaces(base_signal.wants_signal, signal.wants_signal),
+    replaces(base_signal.complete_signal, signal.complete_signal),
+    replaces(base_signal.zap_other_threads, signal.zap_other_threads),
+    replaces(base_get_signal.get_signal, get_signal.get_signal),
+    replaces(base_get_signal.start_group_stop, get_signal.start_group_stop),
+    replaces(base_get_signal.do_signal_stop, get_signal.do_signal_stop),
+    replaces(base_get_signal.do_group_exit, get_signal.do_group_exit),
+    replaces(base_ptrace_stop.ptrace_stop, ptrace_stop.ptrace_stop),
+    replaces(base_ptrace.ptrace_unlink, ptrace.ptrace_unlink),
+    replaces(base_ptrace.trap_if_stopped, ptrace.trap_if_stopped),
+    replaces(base_ptrace.ptrace_resume, ptrace.ptrace_resume),
+    replaces(base_ptrace.ptrace_detach, ptrace.ptrace_detach),
+    replaces(base_coredump.zap_threads, coredump.zap_threads),
+    replaces(base_coredump.do_coredump, coredump.do_coredump),
+    replaces(base_coredump.coredump_finish, coredump.coredump_finish),
+    replaces(base_exit.exit_signals, exit.exit_signals),
+    replaces(prototypes.exit_mm, exit.exit_mm),
+    replaces(base_exit._exit_files_and_namespaces, exit._exit_files_and_namespaces),
+    replaces(prototypes.exit_notify, exit_notify),
+    replaces(prototypes.release_task, release_task),
+    replaces(base_exit.do_task_dead, exit.do_task_dead),
+    replaces(prototypes.do_exit, exit.do_exit),
+    replaces(base_fork.copy_process, fork.copy_process),
+    replaces(base_fork.hash_task, fork.hash_task),
+    replaces(base_fork.wait_for_vfork_done, fork.wait_for_vfork_done),
+    replaces(base_oom_kill.group_will_free_mem, oom_kill.group_will_free_mem),
+    replaces(base_oom_kill.oom_unkillable_task, oom_kill.oom_unkillable_task),
+    replaces(base_oom_kill.oom_badness, oom_kill.oom_badness),
+    replaces(base_oom_kill.oom_evaluate_task, oom_kill.oom_evaluate_task),
+    replaces(base_oom_kill.select_bad_process, oom_kill.select_bad_process),
+    replaces(base_oom_kill.oom_kill_process, oom_kill.oom_kill_process),
+    replaces(base_oom_kill.out_of_memory, oom_kill.out_of_memory),
+    replaces(prototypes.mark_oom_victim, oom_kill.mark_oom_victim),
+    replaces(prototypes.exit_oom_victim, exit_oom_victim),
+    replaces(base_oom_reaper.wake_oom_reaper, oom_reaper.queue_oom_reaper),
+    replaces(base_oom_reaper.oom_reaper, oom_reaper.oom_reaper),
+    replaces(base_oom_reaper.oom_reap_task, oom_reaper.oom_reap_task),
+    replaces(base_oom_reaper.oom_reap_task_mm, oom_reaper.oom_reap_task_mm),
+    replaces(base_page_alloc.mem_cgroup_oom, memcontrol.mem_cgroup_oom),
+    replaces(base_page_alloc.mem_cgroup_oom_synchronize, memcontrol.mem_cgroup_oom_synchronize),
+    replaces(base_page_alloc._handle_fault, memcontrol._handle_fault),
+    replaces(base_cgroup_freezer._tell_tasks, cgroup_freezer._tell_tasks),
+    replaces(base_cgroup_freezer.update_if_frozen, cgroup_freezer.update_if_frozen),
+    replaces(base_wait.do_wait, wait.do_wait),
+    replaces(base_pid_namespace.zap_pid_ns_processes, pid_namespace.zap_pid_ns_processes),
+    replaces(base_process._freeze_pass, power._freeze_pass),
+    replaces(base_power.lock_system_sleep, power.lock_system_sleep),
+    replaces(base_power.unlock_system_sleep, power.unlock_system_sleep),
+)
+
+ADDED = (
+    freezer.set_task_frozen,
+    freezer.thaw_process,
+    coredump.synchronize_group_exit,
+    coredump.coredump_task_exit,
+    file.exit_files,
+    file.close_files,
+    memcontrol.mem_cgroup_scan,
+    memcontrol.mem_cgroup_sees,
+    memcontrol.mem_cgroup_out_of_memory,
+    memcontrol.task_is_dying,
+    cgroup_freezer.css_task_iter_hides,
+    exit.cgroup_task_dead,
+    switches.waits_are_freezable,
+    switches.dump_is_refused_while_freezing,
+    switches.listed_until_dead,
+    switches.exit_signals_takes_siglock,
+    switches.tty_before_files,
+    switches.dying_charge_bypasses_oom,
+)
+
+
+OPERATIONS: tuple[Any, ...] = (
+    Operation("open_fuse", "user", {}, file.open_fuse, "open a file of a FUSE server, which answers late"),
+    Operation("open_ttys", "user", {}, file.open_ttys, "open terminals, whose close is I/O"),
+    Operation("fuse_answer", "event", {}, file.fuse_answer, "the FUSE server answers who waits for it"),
+    Operation("futex_wait", "user", {}, sleepers.futex_wait, "wait on a futex"),
+    Operation("futex_wake", "user", {"target": Arg.TASK}, sleepers.futex_wake, "wake who waits on a futex"),
+    Operation("nanosleep", "user", {}, sleepers.nanosleep, "sleep for 100 ms"),
+    Operation("s2idle", "user", {}, power.s2idle, "write freeze to /sys/power/state"),
+)

@@ -1,0 +1,185 @@
+"""Choosing, killing and marking (mm/oom_kill.c): no child dies instead of its parent, and a whole group is thawed."""
+
+from __future__ import annotations
+
+from kernel_model import events
+from kernel_model.core import (
+    atomic_inc_mm_count,
+    atomic_inc_oom_victims,
+    cmpxchg_oom_mm,
+    test_and_set_tsk_thread_flag,
+    warn_on,
+)
+from kernel_model.locking import acquire, release
+from kernel_model.oom import OomControl, tsk_is_oom_victim
+from kernel_model.oom_kill import (
+    CHOSEN_LOCK,
+    DISABLED,
+    EVALUATE,
+    WILL_FREE,
+    _kill_sharers,
+    find_lock_task_mm,
+    may_kill_allocating,
+    task_will_free_mem,
+)
+from kernel_model.oom_reaper import wake_oom_reaper
+from kernel_model.preempt import Steps
+from kernel_model.sched import (
+    MMF_OOM_SKIP,
+    OOM_SCORE_ADJ_MIN,
+    PF_EXITING,
+    PF_KTHREAD,
+    SIGKILL,
+    SIGNAL_GROUP_EXIT,
+    TIF_MEMDIE,
+    Kernel,
+    TaskStruct,
+    first_with_mm,
+    next_process,
+    thread_group_empty,
+)
+from kernel_model.signal import do_send_sig_info
+from legacy_tifmemdie.oom_kill import INC, SET_MEMDIE, SET_OOM_MM, WARN
+
+from .freezer import thaw_process
+from .memcontrol import mem_cgroup_scan, mem_cgroup_sees
+
+LONG_MIN = -(1 << 63)
+"""The badness of what must not be killed; any other number may be the worst."""
+
+
+def group_will_free_mem(t: TaskStruct) -> bool:
+    """The group is on its way out, and nobody dumps it (mm/oom_kill.c, __task_will_free_mem)."""
+    if t.signal.core_state is not None:
+        return False
+    if t.signal.flags & SIGNAL_GROUP_EXIT:
+        return True
+    return thread_group_empty(t) and bool(t.flags & PF_EXITING)
+
+
+def oom_unkillable_task(k: Kernel, p: TaskStruct, oc: OomControl) -> bool:
+    """Source: mm/oom_kill.c, oom_unkillable_task(); whose memory it is, is a matter of the walk."""
+    del oc
+    return p.signal is k.init.signal or bool(p.flags & PF_KTHREAD)
+
+
+def oom_badness(k: Kernel, p: TaskStruct, oc: OomControl) -> int:
+    """The more, the sooner it dies; LONG_MIN for never (mm/oom_kill.c, oom_badness, for 1000 pages in all)."""
+    if oom_unkillable_task(k, p, oc):
+        return LONG_MIN
+    t = first_with_mm(p)
+    if t is None or t.mm is None:
+        return LONG_MIN
+    adj = p.signal.oom_score_adj
+    in_vfork = t.vfork_done is not None and t.real_parent.mm is t.mm
+    if adj == OOM_SCORE_ADJ_MIN or t.mm.flags & MMF_OOM_SKIP or in_vfork:
+        return LONG_MIN
+    return t.mm.pages + adj
+
+
+def oom_evaluate_task(k: Kernel, p: TaskStruct, oc: OomControl) -> None:
+    """Keep the worst so far, the last of equals; an unskipped victim ends the search (mm/oom_kill.c)."""
+    if oom_unkillable_task(k, p, oc):
+        return
+    if oc.order != -1 and tsk_is_oom_victim(p):
+        assert p.signal.oom_mm is not None
+        if not p.signal.oom_mm.flags & MMF_OOM_SKIP:
+            oc.aborted = True
+        return
+    points = oom_badness(k, p, oc)
+    if points == LONG_MIN or points < oc.chosen_points:
+        return
+    oc.chosen = p
+    oc.chosen_points = points
+
+
+def select_bad_process(k: Kernel, oc: OomControl) -> Steps[None]:
+    """Look at every process, or at every one of the memory cgroup, one by one under RCU (mm/oom_kill.c)."""
+    oc.chosen_points = LONG_MIN
+    p: TaskStruct | None = None
+    if oc.memcg is not None:
+        candidates = mem_cgroup_scan(k, oc.memcg)
+        for _i, p in enumerate(candidates):
+            yield EVALUATE
+            if mem_cgroup_sees(p):
+                oom_evaluate_task(k, p, oc)
+            if oc.aborted:
+                return
+        return
+    while (p := next_process(k, p)) is not None:
+        yield EVALUATE
+        oom_evaluate_task(k, p, oc)
+        if oc.aborted:
+            return
+
+
+def oom_kill_process(k: Kernel, cur: TaskStruct, oc: OomControl) -> Steps[None]:
+    """Kill the chosen one and whoever shares the mm (mm/oom_kill.c, with __oom_kill_process)."""
+    p = oc.chosen
+    assert p is not None
+    yield CHOSEN_LOCK, p.alloc_lock
+    acquire(cur, p.alloc_lock)
+    if task_will_free_mem(k, p):
+        yield from mark_oom_victim(k, cur, p)
+        yield from wake_oom_reaper(k, cur, p)
+        release(cur, p.alloc_lock)
+        return
+    release(cur, p.alloc_lock)
+    victim = yield from find_lock_task_mm(cur, p)
+    if victim is None:
+        return
+    mm = victim.mm
+    assert mm is not None
+    mm.mm_count += 1
+    yield from do_send_sig_info(k, cur, victim, SIGKILL, group=True, force=True)
+    yield from mark_oom_victim(k, cur, victim)
+    release(cur, victim.alloc_lock)
+    can_reap = yield from _kill_sharers(k, cur, victim, mm)
+    if can_reap:
+        yield from wake_oom_reaper(k, cur, victim)
+    mm.mm_count -= 1
+
+
+def out_of_memory(k: Kernel, cur: TaskStruct, oc: OomControl) -> Steps[bool]:
+    """oom_lock held.  Kill something, without a nap; False if there is no help (mm/oom_kill.c)."""
+    yield DISABLED
+    if k.oom_killer_disabled:
+        return False
+    yield WILL_FREE
+    if task_will_free_mem(k, cur):
+        yield from mark_oom_victim(k, cur, cur)
+        yield from wake_oom_reaper(k, cur, cur)
+        return True
+    if oc.memcg is None and k.sysctl_oom_kill_allocating_task and may_kill_allocating(k, cur, oc):
+        oc.chosen = cur
+        yield from oom_kill_process(k, cur, oc)
+        return True
+    yield from select_bad_process(k, oc)
+    if oc.aborted:
+        return True
+    if oc.chosen is None:
+        if oc.order != -1 and oc.memcg is None:
+            events.panic(k, "Out of memory and no killable processes")
+        return False
+    yield from oom_kill_process(k, cur, oc)
+    return True
+
+
+def mark_oom_victim(k: Kernel, cur: TaskStruct, tsk: TaskStruct) -> Steps[None]:
+    """oom_lock held, and tsk's alloc_lock unless tsk is current: one thread is marked and counted, all are thawed."""
+    mm = tsk.mm
+    assert mm is not None
+
+    yield WARN
+    warn_on(k, cur, k.oom_killer_disabled, "oom_killer_disabled")
+    yield SET_MEMDIE, tsk
+    if test_and_set_tsk_thread_flag(k, tsk, TIF_MEMDIE):
+        return
+
+    yield SET_OOM_MM, tsk
+    if not cmpxchg_oom_mm(k, tsk.signal, mm):
+        atomic_inc_mm_count(k, tsk.signal)
+
+    yield from thaw_process(k, cur, tsk)
+    yield INC
+    atomic_inc_oom_victims(k, cur)

@@ -1,0 +1,50 @@
+"""The kernels of oom_kernels by short names, and a victim in a box."""
+
+from __future__ import annotations
+
+import pytest
+from boot import Box
+
+from kernel_model.core import frozen
+from kernel_model.events import Io
+from kernel_model.variant import Variant
+from oom_kernels import v6_12, v6_18, v7_2_12, v7_3
+from oom_kernels.today.sched import TASK_FROZEN
+
+BEFORE, AFTER = v6_12.VARIANT, v7_3.VARIANT
+V6_18, V7_2 = v6_18.VARIANT, v7_2_12.VARIANT
+
+
+def short(value: object) -> str | None:
+    """For the names of tests."""
+    return value.name.rpartition(".")[2] if isinstance(value, Variant) else None
+
+
+each = pytest.mark.parametrize("variant", [BEFORE, V6_18, V7_2, AFTER], ids=short)
+
+
+def victim(variant: Variant, *threads: str, memcg: bool = False) -> Box:
+    """Process ``v`` of these threads, first choice of the OOM killer; in memory cgroup M with ``hog``, which can't be killed."""
+    box = Box(variant)
+    box.fork("v")
+    box.clone("v", *threads)
+    box.do("oom_score_adj", "init", "v", 1000)
+    if memcg:
+        box.do("memcg_attach", "init", "v", "M")
+        box.fork("hog")
+        box.do("memcg_attach", "init", "hog", "M")
+        box.do("oom_score_adj", "init", "hog", -1000)
+    return box
+
+
+def in_fridge(box: Box, *names: str) -> bool:
+    """All of them are TASK_FROZEN, and say so."""
+    states = {bool(box[n].state & TASK_FROZEN) for n in names}
+    assert states == {frozen(box[n]) for n in names}
+    return states == {True}
+
+
+def io_in(box: Box, phase: str) -> list[str]:
+    """What was accessed by whom in a phase of power management."""
+    names = {p.pid: p.name for p in box.k.tasks.values()}
+    return [f"{names[e.task]} {e.what}" for e in box.events(Io) if e.phase == phase]
