@@ -172,10 +172,13 @@ def _imported(word: str, package: str) -> ModuleType:
 
 def _not_imported(word: str, error: BaseException) -> VariantError:
     names = ", ".join(sorted(ALIASES))
-    said = " ".join(f"{type(error).__name__}: {error}".split())[:300]
     return VariantError(
-        f"variant {word!r} can't be imported: {said} (known: {names}; or the path of a directory)"
+        f"variant {word!r} can't be imported: {_said(error)} (known: {names}; or the path of a directory)"
     )
+
+
+def _said(error: BaseException) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())[:300]
 
 
 def _loaded_from(word: str) -> ModuleType:
@@ -244,4 +247,6 @@ def _variant_of(module: ModuleType, word: str) -> Variant:
         link(variant)
     except LinkError as error:
         raise VariantError(f"variant {word!r}: {error}") from None
+    except Exception as error:  # noqa: BLE001 - a stranger's package may hold anything
+        raise VariantError(f"variant {word!r}: its VARIANT can't be linked: {_said(error)}") from None
     return variant

@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from oom_review.broken import by_a_variant
 from oom_review.commands import BAD_INPUT, INTERRUPTED, READER_GONE, UNTESTABLE
@@ -24,11 +24,25 @@ COMMANDS = {
     "replay": "play a scenario file and show what happens",
     "report": "write one page with all verdicts and counterexamples",
     "draw": "draw a scenario file as a picture",
+    "functions": "list the functions of the kernel that a patch can replace",
+    "new": "begin a variant: a package with these functions, ready to edit",
 }
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose errors are one line."""
+    """An argument parser whose errors are one line; a command's options may stand anywhere among its words."""
+
+    _mixing = False
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """See ArgumentParser; parse_known_intermixed_args() calls it, too."""
+        if self._mixing or self._subparsers is not None:
+            return super().parse_known_args(args, namespace)
+        self._mixing = True
+        try:
+            return super().parse_known_intermixed_args(args, namespace)
+        finally:
+            self._mixing = False
 
     def error(self, message: str) -> NoReturn:
         """Say it and leave with status 2."""
