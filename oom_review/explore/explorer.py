@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import attrs
 
 from kernel_model.machine import Machine
@@ -16,7 +18,7 @@ from oom_review.explore.orbits import Orbits
 from oom_review.explore.search import Search
 from oom_review.explore.setup import played, take
 from oom_review.explore.sleepers import Sleepers
-from oom_review.explore.steps import WALKS, Steps
+from oom_review.explore.steps import WALKS, Around, Steps
 from oom_review.explore.symmetry import interchangeable
 from oom_review.play.session import play
 from oom_review.scenario.items import Run, Scenario
@@ -82,16 +84,17 @@ def explore(
     *,
     limits: Limits = NO_LIMITS,
     bounds: Bounds = Bounds(),  # noqa: B008 - frozen
+    around: Around = nullcontext,
 ) -> Result:
-    """Try all interleavings of the scenario's last run, up to quiescence.
+    """Try all interleavings of the scenario's last run, up to quiescence; steps are recorded within what ``around`` makes.
 
     The schedule of the explored run is not looked at; earlier runs follow theirs.  Raises IllegalOperation for an operation that is
     not possible before the explored run, and ValueError for a scenario without a run.
     """
     try:
-        return Exploration(scenario, variant, bounds).result(limits)
+        return Exploration(scenario, variant, bounds, around=around).result(limits)
     except Cycle:
-        return Exploration(scenario, variant, attrs.evolve(bounds, por=False)).result(limits)
+        return Exploration(scenario, variant, attrs.evolve(bounds, por=False), around=around).result(limits)
 
 
 @attrs.define(frozen=True)
@@ -122,7 +125,12 @@ class Exploration:
     """What a search met: broken claims and ends, each with the choices that led there first."""
 
     def __init__(
-        self, scenario: Scenario, variant: Variant, bounds: Bounds, claims: tuple[Claim, ...] = CLAIMS
+        self,
+        scenario: Scenario,
+        variant: Variant,
+        bounds: Bounds,
+        claims: tuple[Claim, ...] = CLAIMS,
+        around: Around = nullcontext,
     ) -> None:
         """Play what comes before the last run."""
         runs = [i for i, item in enumerate(scenario.items) if isinstance(item, Run)]
@@ -140,7 +148,7 @@ class Exploration:
         for violation in session.violations.values():
             self._found(violation.claim, violation.sentence, [])
         like = interchangeable(session.machine.k, scenario)
-        self._steps = Steps(variant, setup, Observer(session, like), walks=self._walks)
+        self._steps = Steps(variant, setup, Observer(session, like), walks=self._walks, around=around)
         names = {t.pid: t.name for t in session.machine.k.tasks.values()}
         self._orbits = Orbits(self._steps, like if bounds.symmetry else {}, names)
 

@@ -6,7 +6,8 @@ number of a code.  Steps that are not in the table are taken by the real machine
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from kernel_model.fields import Kind
@@ -25,6 +26,8 @@ from oom_review.explore.observer import Observer
 from oom_review.explore.recorder import Entry, Recorder, declare
 from oom_review.explore.setup import Led, Setup, take
 from oom_review.explore.table import Key, Leaf, Place, Table, Test
+
+Around = Callable[[], AbstractContextManager[object]]
 
 # A walk of the freezer over all tasks, or over a group, with the lock held that keeps its tasks: taken as one step.
 WALKS = frozenset(
@@ -62,9 +65,16 @@ class Steps:
     """All steps of one variant after one set-up."""
 
     def __init__(
-        self, variant: Variant, setup: Setup, observer: Observer, *, walks: frozenset[PreemptionPoint]
+        self,
+        variant: Variant,
+        setup: Setup,
+        observer: Observer,
+        *,
+        walks: frozenset[PreemptionPoint],
+        around: Around = nullcontext,
     ) -> None:
-        """``setup`` is replayed on each fresh machine."""
+        """``setup`` is replayed on each fresh machine; each step is recorded within a context that ``around`` makes."""
+        self._around = around
         self.observer = observer
         self._walks = walks
         self._led = Led(setup, variant, walks)
@@ -181,7 +191,8 @@ class Steps:
                 for value in locals_of(t):
                     r.adopt(value)
                 r.adopt(t)
-                take(machine, t, self._walks)
+                with self._around():
+                    take(machine, t, self._walks)
                 leaf.broken = tuple(self.observer.see(k, r))
                 r.started.append(t)
             self._led.path.append(pid)

@@ -87,7 +87,7 @@ def _drop_operations(scenario: Scenario, variant: Variant, claim: Claim, tries: 
     index = len(scenario.items) - 1
     while index >= 0:
         if index < len(scenario.items) and isinstance(scenario.items[index], Op):
-            for shorter in (_depends(scenario, index), _by_parent(scenario, index)):
+            for shorter in (without_operation(scenario, index), by_the_parent(scenario, index)):
                 found = None if shorter is None else find_schedule(shorter, variant, claim, tries)
                 if found is not None:
                     scenario = found
@@ -103,13 +103,13 @@ def droppable(scenario: Scenario, variant: Variant, claim: Claim) -> list[Op]:
     for index, item in enumerate(scenario.items):
         if (
             isinstance(item, Op)
-            and find_schedule(_depends(scenario, index), variant, claim, TRIES) is not None
+            and find_schedule(without_operation(scenario, index), variant, claim, TRIES) is not None
         ):
             found.append(item)
     return found
 
 
-def _depends(scenario: Scenario, index: int) -> Scenario:
+def without_operation(scenario: Scenario, index: int) -> Scenario:
     """The scenario without one operation, and without what names the task that it would have made."""
     gone = scenario.items[index]
     assert isinstance(gone, Op)
@@ -126,7 +126,7 @@ def _depends(scenario: Scenario, index: int) -> Scenario:
     return Scenario(tuple(items))
 
 
-def _by_parent(scenario: Scenario, index: int) -> Scenario | None:
+def by_the_parent(scenario: Scenario, index: int) -> Scenario | None:
     """The scenario without a birth, the parent doing itself what the child would have done."""
     gone = scenario.items[index]
     assert isinstance(gone, Op)

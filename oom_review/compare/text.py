@@ -1,0 +1,174 @@
+"""A comparison as text, for a terminal or a mail: each kind of difference with its smallest script and both runs; a summary last."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Sequence
+from pathlib import PurePath
+from typing import Any
+
+from oom_review.compare.comparison import FILE, PROGRAM, SITUATION, Comparison, Reach
+from oom_review.compare.groups import Group
+from oom_review.compare.job import BASE
+from oom_review.compare.shrink import RUNS
+from oom_review.play.trace import record
+from oom_review.scenario import file as scenario_file
+from oom_review.scenario.form import ScenarioFile, Settings
+from oom_review.scenario.items import Run
+from oom_review.show.columns import lockstep_trace_columns
+from oom_review.variants import load
+
+WIDTH, TITLE = 75, 60
+MOST_SHOWN = 12
+"""Lines that never ran are listed up to so many."""
+
+
+def text(c: Comparison, saved: Sequence[str] = (), *, mail: bool = False) -> str:
+    """All of it.  ``saved``: the files of the groups' runs.  In a mail the runs that replay it are written out."""
+    lines = [f"{c.variants[0]} -> {c.variants[1]}: what only one of them can do", ""]
+    for number, group in enumerate(c.groups, 1):
+        lines += [*_group(c, number, group), ""]
+        if saved:
+            lines += [f"to replay: {_command(c, group, saved[number - 1])}", ""]
+        elif mail:
+            lines += [f"to replay: save this as difference-{number}.scenario, and", ""]
+            lines += [f"  {_command(c, group, f'difference-{number}.scenario')}", ""]
+            lines += [*dumped(c, group).splitlines(), ""]
+    return "\n".join([*lines, *_functions(c), *_promises(c), *_summary(c), ""])
+
+
+def dumped(c: Comparison, group: Group) -> str:
+    """The scenario file of the group's run on its side."""
+    settings = Settings(
+        title=textwrap.shorten(_headline(c, group), TITLE, placeholder=" ..."),
+        variant=c.variants[group.side],
+        strategy="every interleaving",
+    )
+    return scenario_file.dumps(ScenarioFile(group.found.here, settings))
+
+
+def _command(c: Comparison, group: Group, file: str) -> str:
+    return f"oom-review replay {file} --variant {c.variants[group.side]}"
+
+
+def _wrap(said: str, indent: str = "") -> list[str]:
+    return textwrap.wrap(
+        said, WIDTH, initial_indent=indent, subsequent_indent=f"{indent}  ", break_on_hyphens=False
+    )
+
+
+def _headline(c: Comparison, group: Group) -> str:
+    where = (
+        f"only on {c.variants[group.side]}"
+        if group.sure
+        else f"not seen on {c.variants[1 - group.side]} (bounded)"
+    )
+    only, instead = group.difference.only, group.difference.instead
+    if not only:
+        return f"{where}: no {'; no '.join(instead)}"
+    return f"{where}: {'; '.join(only)}" + (f" (instead of: {'; '.join(instead)})" if instead else "")
+
+
+def _group(c: Comparison, number: int, group: Group) -> Iterator[str]:
+    yield from _wrap(f"{number}. {_headline(c, group)}")
+    shown = [f"{n} of {c.tried[kind]} {kind}s" for kind, n in group.shown.items()]
+    yield from _wrap(f"   shown by {' and '.join(shown)}", "")
+    if group.likely is not None:
+        yield f"   {group.likely} of {RUNS} runs of this script under uniform scheduling end so:"
+    yield ""
+    for item in group.script.items:
+        if isinstance(item, Run):
+            yield "     run" if item is group.script.items[-1] else "     run to quiescence"
+        else:
+            yield f"     {item}"
+    yield ""
+    runs = (group.found.here, group.found.there)
+    left, right = runs if group.side == BASE else runs[::-1]
+    traces = [record(run, load(v)) for run, v in zip((left, right), c.variants, strict=True)]
+    yield from lockstep_trace_columns(*traces).splitlines()
+
+
+def _functions(c: Comparison) -> Iterator[str]:
+    if c.reach:
+        yield "Functions that differ, and what of them ran:"
+    for r in c.reach:
+        yield from _wrap(f"{r.function.name}() in {PurePath(r.function.file).name}: {_ran(r)}", "  ")
+    yield ""
+
+
+def _ran(r: Reach) -> str:
+    if not r.explorations:
+        return "never ran"
+    said = f"ran in {r.explorations} explorations, {len(r.lines & r.function.lines)} of {len(r.function.lines)} lines"
+    if not r.missed:
+        return f"{said}, all that changed"
+    more = ", ..." if len(r.missed) > MOST_SHOWN else ""
+    return f"{said}; changed and never run: {', '.join(map(str, r.missed[:MOST_SHOWN]))}{more}"
+
+
+def _promises(c: Comparison) -> Iterator[str]:
+    if c.promises:
+        yield "Promises that come out otherwise:"
+    for claim, before, after, scripts in c.promises:
+        yield from _wrap(f"{claim}: {before} -> {after} in {scripts} scripts", "  ")
+    yield ""
+
+
+def _summary(c: Comparison) -> Iterator[str]:
+    tried = [f"{c.tried[kind]} {kind}s" for kind in (SITUATION, FILE, PROGRAM) if c.tried[kind]]
+    yield from _wrap(
+        f"Tried: {', '.join(tried)}, every interleaving on both; sleeps of up to 200 ms end at any time, longer ones at rest."
+    )
+    if c.too_large:
+        yield from _wrap(f"Left out: {c.too_large} programs that are too large; they count as nothing.")
+    for said in c.impossible:
+        yield from _wrap(f"Not possible: {said}")
+    for why in c.bounded:
+        yield from _wrap(f"bounded: {why}")
+    for side in (0, 1):
+        sure = sum(g.side == side and g.sure for g in c.groups)
+        if sure:
+            yield f"{sure} kinds of ends only on {c.variants[side]}"
+    unsure = sum(not g.sure for g in c.groups)
+    if unsure:
+        yield f"{unsure} kinds of ends not seen on the other kernel (bounded)"
+    if not c.groups:
+        yield "no difference (bounded)" if c.bounded else "no difference"
+
+
+def as_data(c: Comparison) -> dict[str, Any]:
+    """For a JSON file."""
+    return {
+        "format": "oom-review comparison",
+        "version": 1,
+        "base": c.variants[0],
+        "patch": c.variants[1],
+        "tried": c.tried,
+        "too large": c.too_large,
+        "impossible": list(c.impossible),
+        "bounded": list(c.bounded),
+        "differences": [
+            {
+                "only on": c.variants[g.side],
+                "sure": g.sure,
+                "has": list(g.difference.only),
+                "instead of": list(g.difference.instead),
+                "shown": g.shown,
+                "uniform runs": None if g.likely is None else {"end so": g.likely, "of": RUNS},
+                "script": [str(item) for item in g.script.items],
+                "scenario": dumped(c, g),
+            }
+            for g in c.groups
+        ],
+        "functions": [
+            {
+                "name": r.function.name,
+                "explorations": r.explorations,
+                "lines": sorted(r.lines),
+                "changed": sorted(r.function.changed),
+                "never run": r.missed,
+            }
+            for r in c.reach
+        ],
+        "promises": [dict(zip(("claim", "base", "patch", "scripts"), p, strict=True)) for p in c.promises],
+    }
