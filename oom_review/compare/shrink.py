@@ -17,8 +17,9 @@ from kernel_model.variant import Variant
 from oom_review.compare.job import Found, common_names, differences, ends
 from oom_review.compare.statements import Difference, difference, nearest, renamed
 from oom_review.explore.explorer import Result, explore
-from oom_review.explore.final import Final, History, final
+from oom_review.explore.final import Final, final
 from oom_review.explore.limits import Limits
+from oom_review.play.past import History
 from oom_review.play.session import Session
 from oom_review.scenario.items import Op, Run, Scenario
 from oom_review.schedules.choices import follow
