@@ -87,10 +87,10 @@ class Image:
 
 def base_functions() -> dict[str, FunctionType]:
     """Every function of the C source that a variant may replace, by name, in the order of files and lines."""
-    return {name: f for name, f in _all_functions().items() if not name.startswith("_")}
+    return {name: f for name, f in all_functions().items() if not name.startswith("_")}
 
 
-def _all_functions() -> dict[str, FunctionType]:
+def all_functions() -> dict[str, FunctionType]:
     """Those that only the model has, too: they have an underscore, and a base of its own may replace them."""
     return {f.__name__: f for module in _modules() for f in _defined_in(module)}
 
@@ -113,7 +113,7 @@ def _modules() -> list[ModuleType]:
 @lru_cache(maxsize=64)
 def link(variant: Variant) -> Image:
     """The kernel of this variant, ready to boot.  Raises LinkError for a replacement that does not fit."""
-    base, final = _all_functions() | variant.additions(), variant.functions()
+    base, final = all_functions() | variant.additions(), variant.functions()
     for name, new in final.items():
         _check(name, new, base)
     missing = [n for n, f in base.items() if f.__module__ == PROTOTYPES and n not in final]

@@ -185,7 +185,7 @@ TABLE = "VARIANT = Variant(__name__, (('{name}', {function}),), base=patched.VAR
         ("def f(p):\n    yield\n" + TABLE.format(name="thread_group_leader", function="f"), "must not yield"),
         ("def f(p):\n    return 0\n" + TABLE.format(name="frozen", function="f"), "can't be replaced"),
         (TABLE.format(name="freeze_task", function="3"), "can't be linked: AttributeError"),
-        ("VARIANT = Variant('patched', base=patched.VARIANT)\n", "its VARIANT is called 'patched'"),
+        ("VARIANT = Variant('patched', base=patched.VARIANT)\n", "has the name 'patched'"),
         ("VARIANT = Variant(__name__)\n", "does not define release_task()"),
     ],
 )

@@ -15,7 +15,7 @@ from typing import Any
 
 import attrs
 
-from kernel_model.variant import Variant, base_functions
+from kernel_model.variant import Variant, all_functions
 
 TraceFunction = Callable[[FrameType, str, Any], Any]
 
@@ -32,14 +32,14 @@ class Changed:
 
 def changed(base: Variant, patch: Variant) -> dict[str, FunctionType]:
     """What stands under a name on the patch's kernel and not on the base's."""
-    functions = base_functions()
+    functions = all_functions()
     mine, theirs = functions | patch.functions(), functions | base.functions()
     return {name: f for name, f in mine.items() if f is not theirs[name]}
 
 
 def described(base: Variant, patch: Variant) -> list[Changed]:
     """Each of these, with its lines."""
-    old = base_functions() | base.functions()
+    old = all_functions() | base.functions()
     return [_described(name, old[name], new) for name, new in changed(base, patch).items()]
 
 

@@ -10,8 +10,8 @@ from kernel_model.oom import OomControl
 from kernel_model.oom_kill import (
     CHOSEN_LOCK,
     WORST_CHILD,
+    _kill_sharers,
     find_lock_task_mm,
-    kill_sharers,
     task_will_free_mem,
     worst_child,
 )
@@ -51,7 +51,7 @@ def oom_kill_process(k: Kernel, cur: TaskStruct, oc: OomControl) -> Steps[None]:
     yield from do_send_sig_info(k, cur, victim, SIGKILL, group=True, force=True)
     release(cur, victim.alloc_lock)
     yield from _mark(k, cur, victim, mm)
-    can_reap = yield from kill_sharers(k, cur, victim, mm)
+    can_reap = yield from _kill_sharers(k, cur, victim, mm)
     if can_reap:
         yield from wake_oom_reaper(k, cur, victim)
     mm.mm_count -= 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from kernel_model import events
 from kernel_model.locking import release, trylock
 from kernel_model.power import main
-from kernel_model.power.main import DEVICES_UP, PM_TRYLOCK, device_phase, finish
+from kernel_model.power.main import DEVICES_UP, PM_TRYLOCK, _device_phase, finish
 from kernel_model.power.process import freeze_kernel_threads, freeze_processes, thaw_processes
 from kernel_model.preempt import Steps
 from kernel_model.sched import Kernel, TaskStruct
@@ -23,7 +23,7 @@ def pm_suspend(k: Kernel, cur: TaskStruct) -> Steps[str]:
     if not error:
         error = yield from freeze_kernel_threads(k, cur)
         if not error:
-            yield from device_phase(k, cur)
+            yield from _device_phase(k, cur)
             yield DEVICES_UP
             events.pm_phase(k, "disabled")
             yield from thaw_processes(k, cur)
