@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Generator, Iterable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
 import pytest
 from hypothesis import HealthCheck, is_hypothesis_test, settings
@@ -99,12 +99,13 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
         return (yield)
     told: list[str] = []
 
-    def note(statistics: dict[str, object]) -> None:
-        lines = describe_statistics({**statistics, "nodeid": item.nodeid}).splitlines()
+    def note(statistics: Any) -> None:
+        statistics["nodeid"] = item.nodeid
+        lines = describe_statistics(statistics).splitlines()
         # One of them is the machine with all its rules.
         told.append("\n".join(line if len(line) <= LONGEST else f"{line[:LONGEST]} ..." for line in lines))
 
-    with collector.with_value(note):
+    with collector.with_value(cast("Any", note)):
         try:
             return (yield)
         finally:

@@ -155,6 +155,7 @@ def test_a_counterexample_that_can_t_be_kept_is_printed_whole(
     text = said[said.index("oom-review scenario 1") :]
     assert scenario_file.parse(text).scenario == scenario
     monkeypatch.setenv(failure.PLACE, str(tmp_path / "made"))
-    assert failure.account(scenario, load("rfc"), "count-returns").endswith(
-        f"oom-review replay {tmp_path}/made/count-returns--patched.scenario --variant patched"
-    )
+    path = tmp_path / "made" / "count-returns--patched.scenario"
+    said = failure.account(scenario, load("rfc"), "count-returns")
+    assert said.endswith(f"oom-review replay {path} --variant patched")
+    assert dict(scenario_file.read(path).expect)["patched"].holds == ("count-returns",)

@@ -204,7 +204,6 @@ def _report(
     variants: Sequence[str],
     exploration: Exploration,
 ) -> int:
-    print(*origins(variants), sep="\n")
     outcomes = list(exploration.outcomes.values())
     claims = [c for c in CLAIMS if not options.claim or c.id in options.claim]
     cells = verdicts([s.name for s in situations], variants, outcomes, claims)
@@ -217,6 +216,7 @@ def _report(
         for c in cells
     ]
     Console().print(table(rows, variants, verbose=options.verbose))
+    print(*origins(variants), sep="\n")
     for variant in variants:
         whole = [o for o in outcomes if o.job.variant == variant and not o.bounded]
         if whole:

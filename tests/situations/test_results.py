@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import attrs
 import pytest
 
+from oom_review import variants
 from oom_review.errors import BadInput
 from oom_review.situations import results
 from oom_review.situations.job import Job, Outcome, Refutation
@@ -143,3 +145,20 @@ def test_a_full_disk_leaves_whole_lines(tmp_path: Path, monkeypatch: pytest.Monk
         file.add(OUTCOME)
     file.close()
     assert (tmp_path / "r").read_bytes() == before
+
+
+def test_an_edited_variant_is_another_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was explored with its old functions, or those of what it stands on, is not taken for its own."""
+    (tmp_path / "edited_v2").mkdir()
+    source = tmp_path / "edited_v2" / "__init__.py"
+    source.write_text(
+        "import attrs, patched\nVARIANT = attrs.evolve(patched.VARIANT, name=__name__, base=patched.VARIANT)\n",
+        encoding="utf-8",
+    )
+    monkeypatch.setattr(variants, "_GIVEN", {})
+    variant = variants.load(str(source.parent))
+    before = results.variant_digest(variant)
+    assert before != results.variant_digest(variants.load("patched"))
+    source.write_text(source.read_text(encoding="utf-8") + "# edited\n", encoding="utf-8")
+    assert results.variant_digest(variant) != before
+    monkeypatch.delitem(sys.modules, "edited_v2")
