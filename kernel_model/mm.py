@@ -20,7 +20,7 @@ from kernel_model.sched import (
 )
 
 MMPUT = point("mmput", "atomic_dec_and_test(mm_users)")
-EXIT_AIO = sleep("exit_aio", "wait for the I/O in flight")
+EXIT_AIO = sleep("exit_aio", "wait for the I/O in flight", outside=True)
 UNMAP = point("exit_mmap", "unmap, fput; MMF_OOM_SKIP")
 MM_RELEASE = point("mm_release", "clear_child_tid, vfork completion")
 

@@ -22,7 +22,7 @@ from kernel_model.wait import ECHILD, ERESTARTSYS, do_wait
 IGNORE_SIGCHLD = lock("zap_pid_ns_processes", "siglock: ignore SIGCHLD")
 KILL_ALL = read_lock("zap_pid_ns_processes", "tasklist_lock: SIGKILL to everybody in the namespace")
 CLEAR = point("zap_pid_ns_processes", "clear TIF_SIGPENDING")
-WAIT_EMPTY = sleep("zap_pid_ns_processes", "wait until only init's own pids are left")
+WAIT_EMPTY = sleep("zap_pid_ns_processes", "wait until only init's own pids are left", outside=True)
 
 
 def zap_pid_ns_processes(k: Kernel, cur: TaskStruct, ns: PidNamespace) -> Steps[None]:

@@ -28,11 +28,15 @@ class Kind(enum.IntEnum):
 
 @attrs.define(frozen=True, eq=False, slots=True)
 class PreemptionPoint:
-    """One named place in the kernel's code; compares by identity."""
+    """One named place in the kernel's code; compares by identity.
+
+    ``outside``: who waits here waits for a device, a server, a dump or another group, whatever its own group does.
+    """
 
     function: str
     step: str
     kind: Kind
+    outside: bool = False
 
     def __str__(self) -> str:
         """The name that traces and schedules print."""
@@ -45,19 +49,19 @@ Steps = Generator[Yield, None, T]
 POINTS: dict[tuple[str, str], PreemptionPoint] = {}
 
 
-def _point(kind: Kind, function: str, step: str) -> PreemptionPoint:
+def _point(kind: Kind, function: str, step: str, *, outside: bool = False) -> PreemptionPoint:
     # Variants name the points of the functions that they share: the same name is the same point.
     known = POINTS.get((function, step))
     if known is None:
-        known = POINTS[function, step] = PreemptionPoint(function, step, kind)
-    elif known.kind != kind:
+        known = POINTS[function, step] = PreemptionPoint(function, step, kind, outside)
+    elif (known.kind, known.outside) != (kind, outside):
         raise ValueError(f"preemption point {known} is named twice, differently")
     return known
 
 
-def point(function: str, step: str) -> PreemptionPoint:
+def point(function: str, step: str, *, outside: bool = False) -> PreemptionPoint:
     """A lock-free access to shared state, or a step that others may see."""
-    return _point(Kind.RUN, function, step)
+    return _point(Kind.RUN, function, step, outside=outside)
 
 
 def lock(function: str, step: str) -> PreemptionPoint:
@@ -75,9 +79,9 @@ def lock_killable(function: str, step: str) -> PreemptionPoint:
     return _point(Kind.KILLABLE, function, step)
 
 
-def sleep(function: str, step: str) -> PreemptionPoint:
+def sleep(function: str, step: str, *, outside: bool = False) -> PreemptionPoint:
     """A call of schedule() with the task's state set."""
-    return _point(Kind.SLEEP, function, step)
+    return _point(Kind.SLEEP, function, step, outside=outside)
 
 
 def user(function: str, step: str) -> PreemptionPoint:

@@ -26,10 +26,7 @@ from kernel_model.events import (
     Unpinned,
     Warned,
 )
-from kernel_model.exit import CORE_DONE, CORE_SLEEP
 from kernel_model.locking import Lock
-from kernel_model.mm import EXIT_AIO
-from kernel_model.pid_namespace import WAIT_EMPTY
 from kernel_model.power.main import DEVICE_SLEEP
 from kernel_model.sched import (
     PF_KTHREAD,
@@ -175,7 +172,7 @@ def _held(k: Kernel, signal: SignalStruct) -> bool:
     threads = [p for p in k.tasks.values() if p.signal is signal and p.state != TASK_DEAD]
     for p in threads:
         at = p.at[0] if isinstance(p.at, tuple) else p.at
-        if p.state == TASK_TRACED or at in (CORE_SLEEP, CORE_DONE, EXIT_AIO, WAIT_EMPTY, DEVICE_SLEEP):
+        if p.state == TASK_TRACED or (at is not None and at.outside):
             return True
         if _waits_for_the_sleeping_machine(p):
             return True
@@ -188,7 +185,7 @@ def _held(k: Kernel, signal: SignalStruct) -> bool:
             return True
         if p.mm is not None and p.mm.core_state is not None:
             return True
-    return bool(signal.flags & SIGNAL_GROUP_COREDUMP)
+    return signal.core_state is not None or bool(signal.flags & SIGNAL_GROUP_COREDUMP)
 
 
 def _victim_dies(k: Kernel, _state: Hashable) -> str:

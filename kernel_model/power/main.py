@@ -12,7 +12,7 @@ from kernel_model.sched import PF_FREEZER_SKIP, TASK_RUNNING, TASK_UNINTERRUPTIB
 
 PM_TRYLOCK = point("state_store", "mutex_trylock(pm_mutex)")
 DEVICES = point("dpm_suspend", "devices are suspended")
-DEVICE_SLEEP = sleep("suspend_enter", "asleep until somebody wakes the machine")
+DEVICE_SLEEP = sleep("suspend_enter", "asleep until somebody wakes the machine", outside=True)
 DEVICES_UP = point("dpm_resume", "devices work again")
 IMAGE = point("swsusp_write", "the image is being written")
 SNAPSHOT_OWNER = point("snapshot_ioctl", "SNAPSHOT_UNFREEZE: frozen by this process?")

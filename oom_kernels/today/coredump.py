@@ -37,7 +37,7 @@ FINISH = lock("coredump_finish", "siglock: core_state = NULL")
 RELEASE = point("coredump_finish", "wake the waiters")
 SYNCHRONIZE = lock("synchronize_group_exit", "siglock: quick_threads, PF_POSTCOREDUMP; a dump?")
 ARRIVE = point("coredump_task_exit", "atomic_dec_and_test(core_state.nr_threads)")
-EXIT_SLEEP = sleep("coredump_task_exit", "wait until the dump is written")
+EXIT_SLEEP = sleep("coredump_task_exit", "wait until the dump is written", outside=True)
 
 
 def zap_process(signal: SignalStruct, cur: TaskStruct) -> int:

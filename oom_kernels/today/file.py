@@ -10,7 +10,7 @@ from kernel_model.sched import TASK_RUNNING, TASK_UNINTERRUPTIBLE, Kernel, Signa
 
 OPEN = point("do_sys_openat2", "a file is open")
 TTY_RELEASE = point("tty_release", "hang up a terminal")
-FUSE_SLEEP = sleep("request_wait_answer", "until the server has answered the flush")
+FUSE_SLEEP = sleep("request_wait_answer", "until the server has answered the flush", outside=True)
 # A close is I/O for each of so many.
 TTYS = 2
 

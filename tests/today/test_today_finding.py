@@ -12,13 +12,15 @@ from kernel_model.variant import Variant
 from oom_kernels import v7_3_last_out, v7_3_rfc
 from oom_review.claims import BY_ID, HOLDS, REFUTED
 from oom_review.explore import Bounds, explore
+from oom_review.play.observation import DEAD
 from oom_review.play.session import Session, play
 from oom_review.scenario.items import Op, Run, Scenario
 from oom_review.show.columns import columns
 
 QUIET = "suspended-means-quiet"
-# victim-dies is left out: it does not know yet that a server that does not answer holds the victim.
-CLAIMS = tuple(BY_ID[c] for c in (QUIET, "disabled-means-quiet", "count-returns", "no-spurious-ebusy"))
+CLAIMS = tuple(
+    BY_ID[c] for c in (QUIET, "disabled-means-quiet", "count-returns", "no-spurious-ebusy", "victim-dies")
+)
 without_59d4d36158ba = pytest.mark.parametrize("variant", [BEFORE], ids=short)
 with_59d4d36158ba = pytest.mark.parametrize("variant", [V6_18, V7_2, AFTER], ids=short)
 
@@ -200,3 +202,22 @@ out_of_memory()
 def test_the_columns_of_7_3() -> None:
     """What a maintainer checks line by line."""
     assert columns(slow_close(), AFTER, QUIET).startswith(FINDING)
+
+
+@each
+def test_a_server_or_a_dump_holds_the_victim_and_nobody_else(variant: Variant) -> None:
+    """A group whose server does not answer can't die, and victim-dies knows who keeps it; so it does of a dump's waiters."""
+    before = script("init: fork v", "v: open_fuse", "init: oom_score_adj v 1000", "sysrq_f")
+    session = play(before, variant, (BY_ID["victim-dies"],))
+    assert session.observe().state("v") not in DEAD
+    assert session.violations == {}
+    victims = victim(variant, "t1")
+    victims.ask("kill", "init", "v", "ABRT")
+    victims.alone("init")
+    victims.meet("t1", "wait until the dump is written")
+    victims["v"].signal.oom_mm = victims["v"].mm
+    assert BY_ID["victim-dies"].at_rest(victims.k, None) == ""
+    victims["v"].signal.core_state = None
+    assert BY_ID["victim-dies"].at_rest(victims.k, None) == ""
+    victims["t1"].at = None
+    assert "v, t1 of a marked group" in BY_ID["victim-dies"].at_rest(victims.k, None)

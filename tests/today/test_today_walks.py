@@ -40,8 +40,8 @@ EVERYWHERE = (
     "bystanders-stay",
     "mm-pin-balanced",
 )
-# The last one out keeps all but these: nobody thaws sharers, and victim-dies does not know that a server may not answer.
-NOT_KEPT = ("sharers-leave", "victim-dies")
+# The last one out keeps all but this: nobody thaws sharers.
+NOT_KEPT = ("sharers-leave",)
 SEEDS = range(40)
 OPERATIONS, STEPS = 60, 40
 WORLD = (
