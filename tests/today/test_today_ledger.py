@@ -1,4 +1,4 @@
-"""The ledger's claims on all kernels of oom_kernels, in the quick situations and in those that told them apart from the 2016 ones."""
+"""The ledger's claims on all kernels of oom_kernels, in the quick situations and in two of a global OOM."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from oom_review.situations.script import scenario
 from patched.freezer import freezing_slow_path
 
 RFC, LAST_OUT = v7_3_rfc.VARIANT, v7_3_last_out.VARIANT
-# No victim's nap with oom_lock keeps oom_killer_disable() out until the victim is through with its I/O.
-NO_NAP = ("global-oom/threads=1/suspend", "global-oom/threads=1/snapshot")
-NAMES = (*QUICK, *NO_NAP)
+# Nobody kills himself here: whoever finds no memory is a kernel thread.
+GLOBAL_OOM = ("global-oom/threads=1/suspend", "global-oom/threads=1/snapshot")
+NAMES = (*QUICK, *GLOBAL_OOM)
 
 LEFT_BEHIND = {"fridge-empties", "victim-dies"}
 TAIL = {"disabled-means-quiet"}
