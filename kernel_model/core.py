@@ -40,6 +40,8 @@ def test_and_set_tsk_thread_flag(k: Kernel, p: TaskStruct, flag: int) -> bool:
     p.thread_flags |= flag
     if not old:
         events.memdie(k, p)
+        # Who is marked gets at the reserves: news to it, also if it marked itself when it looked again.
+        k.progress += 1
     return old
 
 
@@ -53,6 +55,7 @@ def cmpxchg_oom_mm(k: Kernel, signal: SignalStruct, mm: MmStruct | None) -> MmSt
     old = signal.oom_mm
     if old is None:
         signal.oom_mm = mm
+        k.progress += 1
         events.marked(k, signal)
     return old
 

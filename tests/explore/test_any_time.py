@@ -11,7 +11,9 @@ from kernel_model.variant import Variant
 from oom_review.claims import HOLDS, REFUTED
 from oom_review.explore import Bounds, explore
 from oom_review.explore.explorer import BOUNDED, QUICK_LOOK
+from oom_review.play.session import play
 from oom_review.scenario.items import Run, Scenario
+from oom_review.schedules.gaps import Gaps
 
 QUIET = ("disabled-means-quiet", "suspended-means-quiet")
 
@@ -76,3 +78,17 @@ def test_a_quick_look_never_says_holds() -> None:
         result = explore(Scenario(items), legacy_tifmemdie.VARIANT, bounds=Bounds(short_sleeps=short_sleeps))
         assert {v.verdict for v in result.verdicts.values()} == {verdict}
         assert result.bounded == ("" if short_sleeps else QUICK_LOOK)
+
+
+def test_a_poller_that_kills_itself_looks_again() -> None:
+    """Its own mark is news to it: otherwise the victim napped for ever, and did not die on any kernel."""
+    items = (
+        *in_peace("init: clone_vm p1", "p1: fork p2"),
+        op("p1: alloc"),
+        op("kswapd: alloc"),
+        Run(Gaps(((20, "p2"),))),
+    )
+    for variant in (legacy_tifmemdie.VARIANT, mainline_v6_18.VARIANT):
+        session = play(Scenario(items), variant)
+        assert session.observe().state("p1") == "zombie"
+        assert "victim-dies" not in session.violations
