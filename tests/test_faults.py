@@ -13,13 +13,14 @@ from pathlib import Path
 import pytest
 
 import patched
-from oom_review import scenario_file
+from oom_review import variants
 from oom_review.claims import REFUTED
 from oom_review.commands import cli
 from oom_review.commands import review as review_command
 from oom_review.endless import StepNeverEnds, watched
 from oom_review.explore.explorer import BOUNDED
 from oom_review.review import Reviewed, Work, review
+from oom_review.scenario import file as scenario_file
 from oom_review.scenario.form import ScenarioFile, Settings
 from oom_review.scenario.items import Op, Run, Scenario
 from oom_review.situations.families import QUICK
@@ -79,14 +80,17 @@ def test_a_variant_that_breaks_costs_one_line(name: str, tmp_path: Path) -> None
     (tmp_path / "f.scenario").write_text(FILE, encoding="utf-8")
     (tmp_path / "corpus").mkdir()
     said = f"variant '{name}' broke at {tmp_path}/{name}/{SAID[name].format(line=line)}"
-    for words in (
-        ["replay", "f.scenario"],
+    here = [["replay", "f.scenario"]]
+    in_a_worker = [["explore", "--situation", QUICK[0], "--jobs", "1"]]
+    everywhere = [
+        *here,
+        *in_a_worker,
         ["draw", "f.scenario", "--out", "f.svg"],
         ["explore", "f.scenario"],
-        ["explore", "--situation", QUICK[0], "--jobs", "1"],
         ["keep", "f.scenario", "--name", "x", "--corpus", "corpus"],
         ["review", "--jobs", "1", "--programs", "1"],
-    ):
+    ]
+    for words in everywhere if name == "endless" else here + in_a_worker:
         status, _output, errors = command(*words, "--variant", name, cwd=tmp_path)
         assert status == 2, words
         assert errors.count("\n") == 1, errors
@@ -98,6 +102,7 @@ def test_a_variant_that_breaks_costs_one_line(name: str, tmp_path: Path) -> None
 def test_a_killed_worker_loses_its_job_and_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What others are reviewed for is known, and what it was to find is bounded."""
     variant("dies", tmp_path)
+    monkeypatch.setattr(variants, "_GIVEN", {})
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     done = review(["patched", "dies"], work=Work(1, 1, QUICK[:1]), jobs=2)

@@ -207,7 +207,7 @@ def _unexpected(cells: Sequence[Cell]) -> list[str]:
 def _more(found: Review, options: argparse.Namespace) -> str:
     """How to see more."""
     ways = [] if options.verbose else ["--verbose says what each verdict rests on"]
-    if not options.json:
+    if not options.json and not options.source:
         ways.append("--json FILE keeps the verdicts, for oom-review report --review FILE")
     if not options.save and any(c.scenario for c in found.claims):
         ways.append("--save DIR keeps each interleaving, to be replayed")
