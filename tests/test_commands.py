@@ -46,7 +46,7 @@ def variant(directory: Path, over: str) -> Path:
     return directory
 
 
-REVIEW = ("review", "--variant", "./v/my_v2", "--claim", "count-returns", "--budget", "2", "--seed", "7")
+REVIEW = ("review", "--variant", "./v/my_v2", "--claim", "count-returns", "--programs", "1", "--seed", "7")
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +77,7 @@ def test_the_command_that_save_prints_replays_the_bug(reviewed: tuple[Path, str]
     assert command == "replay saved/count-returns--my_v2.scenario --variant ./v/my_v2"
     status, output, errors = run(*shlex.split(command), cwd=here)
     assert (status, errors) == (1, "")
-    assert "// oom_victims stays 1" in output
+    assert "// point of no return" in output
     assert "my_v2: NOT as expected: holds: count-returns is broken" in output
     variant(here / "mended" / "my_v2", "legacy_tifmemdie")
     words = [w.replace("./v/", "./mended/") for w in shlex.split(command)]
@@ -164,7 +164,7 @@ def test_the_table_comes_again_from_the_json(reviewed: tuple[Path, str]) -> None
     status, output, errors = run("review", "--from", "r.json", "--variant", "./v/my_v2", cwd=here)
     assert (status, errors) == (1, "")
     assert verdict_lines(output) == verdict_lines(first)
-    assert "// oom_victims stays 1" in output
+    assert "// point of no return" in output
     status, output, errors = run("review", "--from", "r.json", cwd=here)
     assert (status, output, errors.count("\n")) == (2, "", 1)
     status, output, errors = run(
@@ -177,7 +177,7 @@ def test_quiet_is_the_verdicts_only(reviewed: tuple[Path, str]) -> None:
     """No interleaving; what nobody expected is still said."""
     here, _first = reviewed
     status, output, _errors = run("review", "--from", "r.json", "--variant", "./v/my_v2", "--quiet", cwd=here)
-    assert (status, "// oom_victims stays 1" in output, "UNEXPECTED: count-returns on my_v2" in output) == (
+    assert (status, "// point of no return" in output, "UNEXPECTED: count-returns on my_v2" in output) == (
         1,
         False,
         True,
