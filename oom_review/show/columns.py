@@ -292,8 +292,8 @@ def call_paths(steps: Iterable[Step]) -> list[Path]:
 
 
 def in_source(function: str) -> bool:
-    """The C source has it: names of the model's own functions begin with an underscore, and a reader would look for them in vain."""
-    return not function.startswith("_")
+    """The C source has it: the model's own functions begin with one underscore, and a reader would look for them in vain."""
+    return not function.startswith("_") or function.startswith("__")
 
 
 def _path(step: Step, stack: Sequence[tuple[str, int]]) -> Path:

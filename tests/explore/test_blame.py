@@ -10,6 +10,7 @@ import faults
 import pytest
 
 import legacy_tifmemdie
+import oom_review
 import patched
 from kernel_model.events import Dead, Event
 from kernel_model.sched import Kernel
@@ -190,8 +191,8 @@ def test_a_claim_that_is_broken_by_an_operation_is_marked_there() -> None:
 
 def test_no_claim_is_named_where_the_step_to_blame_is_found() -> None:
     """The ids of claims are nothing to go by."""
-    room = Path(scenario_file.__file__).parent
-    for name in ("remarks.py", "explore/blame.py", "explore/search.py", "alternatives.py"):
+    room = Path(oom_review.__file__).parent
+    for name in ("show/remarks.py", "explore/blame.py", "explore/search.py", "alternatives.py"):
         text = (room / name).read_text(encoding="utf-8")
         assert [c.id for c in CLAIMS if c.id in text] == []
 

@@ -38,6 +38,7 @@ def test_the_head_says_how_the_review_came_about(opened: tuple[Page, Listener]) 
         "Reviewed": "2026-11-20T09:30:00+00:00",
         "Command": "oom-review review --budget 60 --json review.json",
         "Versions": "oom-review 1.0, Python 3.11.7",
+        "Kernels": "not recorded",
         "Seeds": "from 0",
     }
 
@@ -45,7 +46,7 @@ def test_the_head_says_how_the_review_came_about(opened: tuple[Page, Listener]) 
 def test_what_an_older_review_lacks_is_not_recorded(chromium: Browser, tmp_path: Path) -> None:
     """And nothing is made up for it."""
     value = data()
-    for name in ("format", "version", "command", "made", "project", "python", "seed"):
+    for name in ("command", "made", "project", "python", "seed"):
         del value[name]
     value["claims"][0]["seed"] = 7
     path = tmp_path / "report.html"
@@ -54,7 +55,7 @@ def test_what_an_older_review_lacks_is_not_recorded(chromium: Browser, tmp_path:
     page.goto(path.as_uri())
     said = origin(page)
     page.close()
-    assert said == dict.fromkeys(("Reviewed", "Command", "Versions"), "not recorded") | {
+    assert said == dict.fromkeys(("Reviewed", "Command", "Versions", "Kernels"), "not recorded") | {
         "Seeds": "where a verdict has one of its own, it names it"
     }
 

@@ -46,7 +46,7 @@ def tries(directory: Path, **more: str) -> list[list[str]]:
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q"],
         cwd=directory,
-        env={**environment, "PYTHONPATH": str(TESTS / "machines"), **more},
+        env={**environment, "PYTHONPATH": str(TESTS / "search"), **more},
         capture_output=True,
         text=True,
         check=False,

@@ -55,7 +55,7 @@ def output(directory: Path, test: str, exactly: str = "None", *options: str) -> 
         [*command, f"test_planted.py::{test}"],
         cwd=directory,
         # The same examples each time: the mistake is planted.
-        env={**environment, "CI": "true", "PYTHONPATH": str(TESTS / "machines")},
+        env={**environment, "CI": "true", "PYTHONPATH": str(TESTS / "search")},
         capture_output=True,
         text=True,
         check=False,
