@@ -235,7 +235,7 @@ def test_an_unexpected_refutation_leaves_a_file(
     outcome = run(Job(GONE, "patched"))
     print_unexpected([(BY_ID["count-returns"], outcome, HOLDS)] * 2)
     output = capsys.readouterr().out
-    assert output.count("// point of no return") == 1
+    assert output.count("and oom_victims is 1") == 1
     assert (
         output.count(f"oom-review replay {tmp_path}/count-returns--patched.scenario --variant patched") == 1
     )
