@@ -186,7 +186,7 @@ def test_a_full_disk_costs_no_verdicts(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     found = Reviewed(Review((Cell("count-returns", "patched", BOUNDED, REFUTED, 0, 0, None),)))
-    monkeypatch.setattr(review_command, "reviewed", lambda *_anything: found)
+    monkeypatch.setattr(review_command, "reviewed", lambda *_anything, **_more: found)
     monkeypatch.setattr(review_command, "_print", full)
     monkeypatch.setattr(cli, "_say_nothing_at_exit", lambda: None)
     assert cli.main(["review", "--json", str(tmp_path / "r.json")]) == 2
