@@ -18,9 +18,6 @@ from kernel_model.sched import (
 )
 from kernel_model.signal import signal_wake_up
 
-# What freezing() reads without a lock.
-FREEZING = ("pm", "cgroup", "memdie:cur", "oom_mm:cur", "flags:cur")
-
 TRY_TO_FREEZE = point("try_to_freeze", "freezing(current)?")
 REFRIGERATOR_LOCK = lock("refrigerator", "freezer_lock: set or clear PF_FROZEN")
 REFRIGERATOR_SLEEP = sleep("refrigerator", "schedule()")

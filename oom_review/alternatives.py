@@ -53,7 +53,4 @@ def _other(broken: Broken, done: int, task: str, *, lost: bool) -> Alternative:
 def _end(broken: Broken, names: tuple[str, ...]) -> str:
     """Where the default schedule leads after these choices."""
     session = play(Scenario((*broken.before, Run(Choices(names)), Run())), broken.variant, (broken.claim,))
-    history = History()
-    for _step, event in session.history:
-        history.take(event)
-    return describe(final(session.machine.k, history, {}))
+    return describe(final(session.machine.k, History.of(session.history), {}))

@@ -135,7 +135,4 @@ def _end(scenario: Scenario, variant: Variant, seed: int, names: dict[str, str])
             session.request(item)
         else:
             session.run(UniformScheduler(random.Random(seed)) if i == last else follow(item.schedule))
-    history = History()
-    for _step, event in session.history:
-        history.take(event)
-    return renamed(final(session.machine.k, history, {}), names)
+    return renamed(final(session.machine.k, History.of(session.history), {}), names)

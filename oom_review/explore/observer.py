@@ -37,9 +37,7 @@ class Observer:
                     self.start[name] = known | packed(frozenset({item}))
             else:
                 self.start["claim", claim.id] = state
-        history = History()
-        for _step, event in session.history:
-            history.take(event)
+        history = History.of(session.history)
         for field, _item in ADDED.values():
             self.start["history", field] = getattr(history, field)
         self.start.update({("io", pid): phases for pid, phases in history.io.items()})

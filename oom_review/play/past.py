@@ -6,7 +6,7 @@ rest on: of which events the order can be seen.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from itertools import islice
 from typing import Any
 
@@ -56,9 +56,13 @@ class History:
         elif isinstance(event, Io) and event.phase in QUIET_PHASES:
             self.io[event.task] = self.io.get(event.task, frozenset()) | {event.phase}
 
-    def copy(self) -> History:
-        """Its own, to go on with."""
-        return attrs.evolve(self, io=dict(self.io))
+    @classmethod
+    def of(cls, happened: Iterable[tuple[int, Event]]) -> History:
+        """Of all that a session has seen, each with its step."""
+        history = cls()
+        for _step, event in happened:
+            history.take(event)
+        return history
 
     def key(self, names: Mapping[int, int]) -> Hashable:
         """As a value."""
