@@ -17,7 +17,7 @@ from benchmarks.plot import plot
 from benchmarks.report import NotAvailable, Report, Row, goal
 from oom_review.explore import Bounds, Limits, explore
 from oom_review.scenario.items import Op, Run, Scenario
-from oom_review.variants import TITLES, load
+from oom_review.variants.loading import TITLES, load
 
 ROOT = Path(__file__).parent.parent
 VARIANTS = ("legacy_tifmemdie", "patched")

@@ -14,7 +14,7 @@ from benchmarks.report import NotAvailable, Report, Row, percentile
 from oom_review.claims import BY_ID, CLAIMS, REFUTED
 from oom_review.schedules.portfolio import MIXES
 from oom_review.search.one_claim import search
-from oom_review.variants import TITLES, load
+from oom_review.variants.loading import TITLES, load
 
 NEVER = float("inf")
 # Seconds on the wall depend on what else the computer does; the goal is judged by processor time.

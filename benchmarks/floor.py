@@ -14,7 +14,7 @@ from benchmarks.report import Report, goal
 from oom_review.scenario.items import Op
 from oom_review.search.alphabet import AlphabetMachine
 from oom_review.search.lockstep import lockstep_machine
-from oom_review.variants import load
+from oom_review.variants.loading import load
 
 STEPS = 22
 

@@ -24,7 +24,7 @@ from oom_review.scenario.items import Op, Run, Scenario
 from oom_review.schedules import portfolio
 from oom_review.schedules.choices import follow
 from oom_review.schedules.driver import TICK, Scheduler
-from oom_review.variants import TITLES, load
+from oom_review.variants.loading import TITLES, load
 
 POINT = PreemptionPoint("benchmark", "one yield", Kind.RUN)
 

@@ -12,9 +12,9 @@ from oom_review.differences import DIFFERENCES
 from oom_review.scenario import file as scenario_file
 from oom_review.scenario.items import Run, Scenario
 from oom_review.show.columns import columns
-from oom_review.situations.dimensions import DIMENSIONS, MAX_THREADS
 from oom_review.situations.families import FAMILIES, QUICK, SITUATIONS, Family
-from oom_review.variants import TITLES, load
+from oom_review.situations.situation import DIMENSIONS, MAX_THREADS
+from oom_review.variants.loading import TITLES, load
 
 DOCS = Path(__file__).parent
 CORPUS = DOCS.parent / "tests" / "corpus"

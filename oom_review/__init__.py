@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from oom_review.explore.explorer import explore as explore_scenario
     from oom_review.play.session import play as play_scenario
-    from oom_review.review import review as review_variants
+    from oom_review.review.review import review as review_variants
     from oom_review.scenario.file import parse as parse_scenario
     from oom_review.scenario.file import read as read_scenario
     from oom_review.scenario.items import Op, Run, Scenario
     from oom_review.search.one_claim import search as search_claim
-    from oom_review.variants import load as load_variant
+    from oom_review.variants.loading import load as load_variant
 
 __all__ = [
     "Op",
@@ -37,11 +37,11 @@ _HOMES = {
     "Run": ("scenario.items", "Run"),
     "Scenario": ("scenario.items", "Scenario"),
     "explore_scenario": ("explore.explorer", "explore"),
-    "load_variant": ("variants", "load"),
+    "load_variant": ("variants.loading", "load"),
     "parse_scenario": ("scenario.file", "parse"),
     "play_scenario": ("play.session", "play"),
     "read_scenario": ("scenario.file", "read"),
-    "review_variants": ("review", "review"),
+    "review_variants": ("review.review", "review"),
     "search_claim": ("search.one_claim", "search"),
 }
 

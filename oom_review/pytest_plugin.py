@@ -52,7 +52,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Kernels that the user names may be named by files; nothing is collected beside a file that is to be played."""
     if words := config.getoption(VARIANT):
         from oom_review.errors import BadInput  # noqa: PLC0415
-        from oom_review.variants import load  # noqa: PLC0415
+        from oom_review.variants.loading import load  # noqa: PLC0415
 
         try:
             for word in words:
@@ -81,7 +81,7 @@ class ReplayItem(pytest.Item):
         from oom_review.scenario import file as scenario_file  # noqa: PLC0415
         from oom_review.show.columns import columns  # noqa: PLC0415
         from oom_review.show.replay import replay  # noqa: PLC0415
-        from oom_review.variants import known, origins  # noqa: PLC0415
+        from oom_review.variants.loading import known, origins  # noqa: PLC0415
 
         file = scenario_file.read(self.file)
         variant = known(self.variant)
@@ -92,7 +92,7 @@ class ReplayItem(pytest.Item):
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: object = None) -> str:
         """The columns, and the command that prints them again."""
-        from oom_review.variants import replaying  # noqa: PLC0415
+        from oom_review.variants.loading import replaying  # noqa: PLC0415
 
         del style
         return f"{excinfo.value}\n{replaying(self.file, self.variant)}"
@@ -115,7 +115,7 @@ def pytest_collection_modifyitems(
 def _replays(session: pytest.Session, name: str, words: list[str] | None) -> Iterator[pytest.Item]:
     from oom_review.errors import BadInput  # noqa: PLC0415
     from oom_review.scenario import file as scenario_file  # noqa: PLC0415
-    from oom_review.variants import chosen  # noqa: PLC0415
+    from oom_review.variants.loading import chosen  # noqa: PLC0415
 
     try:
         file = scenario_file.read(name)

@@ -18,7 +18,7 @@ import jsonschema
 from oom_review.claims import BY_ID, find
 from oom_review.errors import BadInput
 from oom_review.project import version
-from oom_review.variants import origin
+from oom_review.variants.loading import origin
 
 FORMAT = "oom-review review"
 MARKER = f'"format": "{FORMAT}"'

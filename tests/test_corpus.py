@@ -12,7 +12,7 @@ from oom_review.errors import BadInput
 from oom_review.scenario import file as scenario_file
 from oom_review.show.columns import columns
 from oom_review.show.replay import replay
-from oom_review.variants import known, load
+from oom_review.variants.loading import known, load
 
 CORPUS = Path(__file__).parent / "corpus"
 FILES = sorted(CORPUS.glob("*.scenario"))

@@ -13,18 +13,18 @@ from pathlib import Path
 import pytest
 
 import patched
-from oom_review import variants
 from oom_review.claims import REFUTED
 from oom_review.commands import cli
 from oom_review.commands import review as review_command
-from oom_review.endless import StepNeverEnds, watched
 from oom_review.explore.explorer import BOUNDED
-from oom_review.review import Reviewed, Work, review
+from oom_review.review.review import Reviewed, Work, review
 from oom_review.scenario import file as scenario_file
 from oom_review.scenario.form import ScenarioFile, Settings
 from oom_review.scenario.items import Op, Run, Scenario
 from oom_review.situations.families import QUICK
+from oom_review.variants import loading
 from oom_review.verdicts import Cell, Review, read
+from oom_review.workers.endless import StepNeverEnds, watched
 
 BEGINNING = '"""The way of a thread from its last signal to TASK_DEAD."""'
 FAULTS = {
@@ -102,7 +102,7 @@ def test_a_variant_that_breaks_costs_one_line(name: str, tmp_path: Path) -> None
 def test_a_killed_worker_loses_its_job_and_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What others are reviewed for is known, and what it was to find is bounded."""
     variant("dies", tmp_path)
-    monkeypatch.setattr(variants, "_GIVEN", {})
+    monkeypatch.setattr(loading, "_GIVEN", {})
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     done = review(["patched", "dies"], work=Work(1, 1, QUICK[:1]), jobs=2)

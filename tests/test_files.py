@@ -16,7 +16,7 @@ from oom_review.files import HEAD, check_directory, check_target, write_beside, 
 from oom_review.scenario import file as scenario_file
 from oom_review.scenario.items import Op, Run, Scenario
 from oom_review.show import failure
-from oom_review.variants import load
+from oom_review.variants.loading import load
 from oom_review.verdicts import MARKER as REVIEW
 
 MARKER = "<!-- ours -->"

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from kernel_model.variant import ASKED_BY_THE_MACHINE, base_functions
-from oom_review import c_diff
-from oom_review.c_diff import ELSEWHERE, MODELLED, NOT_MODELLED
 from oom_review.commands.cli import main
 from oom_review.explore import explore
-from oom_review.functions import replaceable
 from oom_review.situations.families import SITUATIONS
 from oom_review.situations.script import scenario
-from oom_review.variants import load
+from oom_review.variants import c_diff
+from oom_review.variants.c_diff import ELSEWHERE, MODELLED, NOT_MODELLED
+from oom_review.variants.functions import replaceable
+from oom_review.variants.loading import load
 
 DATA = Path(__file__).parent / "data"
 

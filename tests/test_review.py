@@ -12,12 +12,12 @@ import attrs
 import pytest
 
 import patched
-from oom_review import variants
 from oom_review.claims import CLAIMS, REFUTED
 from oom_review.explore.explorer import BOUNDED
-from oom_review.review import Work, review
+from oom_review.review.review import Work, review
 from oom_review.scenario import file as scenario_file
 from oom_review.situations.families import QUICK
+from oom_review.variants import loading
 
 
 def run(*arguments: str, cwd: Path) -> tuple[int, str, str]:
@@ -89,7 +89,7 @@ def verdicts_of(names: list[str], workers: int) -> dict[str, object]:
 def test_the_same_seed_gives_the_same_verdicts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the order of the variants and the number of workers: also of a variant that breaks what ought to hold."""
     copied("my_v2", tmp_path, BY_THE_LAST, ON_GROUP_DEAD)
-    monkeypatch.setattr(variants, "_GIVEN", {})
+    monkeypatch.setattr(loading, "_GIVEN", {})
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     one = verdicts_of(["patched", "my_v2"], 1)

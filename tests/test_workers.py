@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from oom_review.workers import Broke, Lost, Pool, listed
+from oom_review.workers.pool import Broke, Lost, Pool, listed
 
 JOBS = range(6)
 
@@ -113,7 +113,7 @@ def test_closing_ends_the_workers() -> None:
 BLOCKED = """
 import signal
 from functools import partial
-from oom_review.workers import Pool, listed
+from oom_review.workers.pool import Pool, listed
 if __name__ == "__main__":
     mask = partial(signal.pthread_sigmask, signal.SIG_BLOCK)
     with Pool(1) as pool:
@@ -132,7 +132,7 @@ def test_the_first_worker_too_is_safe_from_ctrl_c(tmp_path: Path) -> None:
 
 
 ENDLESS = """
-from oom_review.workers import Pool, listed
+from oom_review.workers.pool import Pool, listed
 def work(_job):
     print("at work", flush=True)
     while True:

@@ -28,7 +28,7 @@ from oom_review.explore import Bounds, Limits, explore
 from oom_review.explore.final import Final
 from oom_review.play.observation import DEAD, IN_FRIDGE
 from oom_review.scenario.items import Op, Run, Scenario, in_peace
-from oom_review.variants import load
+from oom_review.variants.loading import load
 
 VARIANTS = {"legacy": "legacy_tifmemdie", "rfc": "patched"}
 OUTSIDERS = ("init", "p", "c", "s")

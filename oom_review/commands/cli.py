@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Any, NoReturn
 
-from oom_review.broken import by_a_variant
 from oom_review.commands import BAD_INPUT, INTERRUPTED, READER_GONE, UNTESTABLE
-from oom_review.endless import StepNeverEnds, watched
 from oom_review.errors import BadInput
 from oom_review.project import version
+from oom_review.workers.broken import by_a_variant
+from oom_review.workers.endless import StepNeverEnds, watched
 
 # Each is a module here, which is imported when it is asked for: some take a second to load.
 COMMANDS = {

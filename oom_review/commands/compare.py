@@ -16,7 +16,7 @@ from oom_review.files import STDOUT, check_directory, check_target, write_beside
 from oom_review.scenario import file as scenario_file
 from oom_review.scenario.items import Run, Scenario
 from oom_review.situations.families import LARGE, QUICK, SITUATIONS
-from oom_review.variants import load
+from oom_review.variants.loading import load
 
 PROGRAMS, STATES, PROGRAM_STATES = 100, 200_000, 3000
 MOST_PROGRAMS = 100_000

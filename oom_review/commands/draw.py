@@ -10,7 +10,7 @@ from oom_review.claims import find
 from oom_review.files import STDOUT, check_target, write_over_ours
 from oom_review.report import drawing as draw
 from oom_review.scenario import file as scenario_file
-from oom_review.variants import DEFAULT_VARIANTS, known, load, origins
+from oom_review.variants.loading import DEFAULT_VARIANTS, known, load, origins
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -30,13 +30,12 @@ from oom_review.show.table import (
     table,
 )
 from oom_review.situations.exploration import Exploration
-from oom_review.situations.families import FAMILIES, LARGE, QUICK
+from oom_review.situations.families import FAMILIES, LARGE, QUICK, select
 from oom_review.situations.job import Job
 from oom_review.situations.results import Results
-from oom_review.situations.selection import select
 from oom_review.situations.situation import Situation
 from oom_review.situations.verdicts import bound_of, unexpected, verdicts
-from oom_review.variants import DEFAULT_VARIANTS, TITLES, chosen, load_all, origins
+from oom_review.variants.loading import DEFAULT_VARIANTS, TITLES, chosen, load_all, origins
 
 ONLY_WITHOUT_FILE = ("situation", "claim", "threads", "list", "resume", "jobs", "save", "verbose")
 

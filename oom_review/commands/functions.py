@@ -6,8 +6,8 @@ import argparse
 import re
 
 from oom_review.errors import BadInput
-from oom_review.functions import replaceable
-from oom_review.variants import load
+from oom_review.variants.functions import replaceable
+from oom_review.variants.loading import load
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -16,7 +16,7 @@ from oom_review.play.trace import Trace
 from oom_review.scenario import file as scenario_file
 from oom_review.scenario.form import Expectation, ScenarioFile
 from oom_review.show.replay import replay
-from oom_review.variants import DEFAULT_VARIANTS, chosen, origins
+from oom_review.variants.loading import DEFAULT_VARIANTS, chosen, origins
 
 CORPUS = "tests/corpus"
 

@@ -7,10 +7,10 @@ import importlib.util
 import sys
 from pathlib import Path
 
-from oom_review import c_diff, skeleton
-from oom_review.c_diff import MEANS, MODELLED, Touched
 from oom_review.errors import BadInput
-from oom_review.variants import ALIASES, load
+from oom_review.variants import c_diff, skeleton
+from oom_review.variants.c_diff import MEANS, MODELLED, Touched
+from oom_review.variants.loading import ALIASES, load
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

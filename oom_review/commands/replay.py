@@ -9,7 +9,7 @@ from oom_review.claims import find
 from oom_review.commands.options import add_variants
 from oom_review.scenario import file as scenario_file
 from oom_review.show import replay
-from oom_review.variants import chosen, origins
+from oom_review.variants.loading import chosen, origins
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -11,7 +11,7 @@ from rich.console import Console
 from oom_review.commands.options import add_search
 from oom_review.files import STDOUT, check_target, write_over_ours
 from oom_review.report.page import MARKER, page
-from oom_review.variants import DEFAULT_VARIANTS, load_all, origins
+from oom_review.variants.loading import DEFAULT_VARIANTS, load_all, origins
 from oom_review.verdicts import only, read
 
 

@@ -23,13 +23,13 @@ from oom_review.files import (
     write_beside,
     write_over_ours,
 )
-from oom_review.review import DEFAULT_WORK, Reviewed, Work, review
-from oom_review.review_jobs import BATCH
+from oom_review.review.jobs import BATCH
+from oom_review.review.review import DEFAULT_WORK, Reviewed, Work, review
 from oom_review.scenario import file as scenario_file
 from oom_review.show.columns import columns
 from oom_review.show.table import summary, table
 from oom_review.situations.progress import Progress, shown
-from oom_review.variants import DEFAULT_VARIANTS, TITLES, known, load_all, origins, replaying
+from oom_review.variants.loading import DEFAULT_VARIANTS, TITLES, known, load_all, origins, replaying
 from oom_review.verdicts import MARKER, Cell, Review, as_json, made_by, only, read
 
 KEPT = "oom-review-interrupted"

@@ -18,8 +18,8 @@ from oom_review.scenario.items import Scenario
 from oom_review.situations.families import SITUATIONS
 from oom_review.situations.script import scenario
 from oom_review.situations.situation import Situation
-from oom_review.variants import VariantBroke, load
-from oom_review.workers import Broke, Lost, Pool, listed
+from oom_review.variants.loading import VariantBroke, load
+from oom_review.workers.pool import Broke, Lost, Pool, listed
 
 SITUATION, PROGRAM, FILE = "situation", "program", "file"
 J = TypeVar("J")

@@ -17,7 +17,7 @@ from oom_review.explore.limits import Limits
 from oom_review.explore.setup import played
 from oom_review.explore.symmetry import interchangeable
 from oom_review.scenario.items import Run, Scenario
-from oom_review.variants import load
+from oom_review.variants.loading import load
 
 BASE, PATCH = 0, 1
 """The sides."""

@@ -25,7 +25,7 @@ from oom_review.scenario.items import Op, Run, Scenario
 from oom_review.schedules.choices import follow
 from oom_review.schedules.uniform import UniformScheduler
 from oom_review.search.minimize import by_the_parent, without_operation
-from oom_review.variants import load
+from oom_review.variants.loading import load
 
 RUNS = 200
 """Under uniform scheduling, to say how likely a difference is."""

@@ -16,7 +16,7 @@ from oom_review.scenario import file as scenario_file
 from oom_review.scenario.form import ScenarioFile, Settings
 from oom_review.scenario.items import Run
 from oom_review.show.columns import lockstep_trace_columns
-from oom_review.variants import load
+from oom_review.variants.loading import load
 
 WIDTH, TITLE = 75, 60
 MOST_SHOWN = 12

@@ -17,7 +17,7 @@ from oom_review.report.templates import environment, text_of
 from oom_review.scenario.form import ScenarioFile
 from oom_review.show.remarks import focus_on
 from oom_review.show.replay import replay
-from oom_review.variants import TITLES
+from oom_review.variants.loading import TITLES
 
 MARKER = "<!-- made by oom-review draw -->"
 LEGEND = {

@@ -19,7 +19,7 @@ from oom_review.schedules.driver import TICK
 from oom_review.show.columns import focus_columns, in_source, lockstep_trace_columns
 from oom_review.show.remarks import POINT, Focus, focus_on, words
 from oom_review.show.replay import replay
-from oom_review.variants import VariantError, known, replaying
+from oom_review.variants.loading import VariantError, known, replaying
 from oom_review.verdicts import Alternative, Cell, Review
 
 LEGACY, RFC = "legacy_tifmemdie", "patched"

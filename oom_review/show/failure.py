@@ -12,7 +12,7 @@ from oom_review.scenario import file as scenario_file
 from oom_review.scenario.form import Settings, counterexample
 from oom_review.scenario.items import Scenario
 from oom_review.show.columns import columns
-from oom_review.variants import replaying
+from oom_review.variants.loading import replaying
 
 PLACE = "OOM_REVIEW_FAILURES"
 

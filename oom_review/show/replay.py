@@ -14,7 +14,7 @@ from oom_review.play.trace import Request, Rest, Row, Seen, Step, Trace, record
 from oom_review.scenario.form import Expectation, ScenarioError, ScenarioFile, unstructure
 from oom_review.show.columns import WIDTH, focus_columns, lockstep_trace_columns
 from oom_review.show.remarks import focus_on
-from oom_review.variants import origin, origins
+from oom_review.variants.loading import origin, origins
 
 JSON_VERSION = 1
 LABELS = 17

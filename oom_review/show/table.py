@@ -16,7 +16,7 @@ from oom_review.scenario import file as scenario_file
 from oom_review.show import failure
 from oom_review.situations.job import Outcome
 from oom_review.situations.verdicts import Explored
-from oom_review.variants import TITLES, known, replaying
+from oom_review.variants.loading import TITLES, known, replaying
 
 FEW = 8
 COLOURS = {HOLDS: "green", REFUTED: "red"}

@@ -16,8 +16,8 @@ from oom_review.situations.families import SITUATIONS
 from oom_review.situations.job import Job, Outcome, run
 from oom_review.situations.progress import Progress, shown
 from oom_review.situations.results import Results
-from oom_review.variants import VariantBroke
-from oom_review.workers import Broke, Lost, Pool, listed
+from oom_review.variants.loading import VariantBroke
+from oom_review.workers.pool import Broke, Lost, Pool, listed
 
 KEPT = "oom-review-explore"
 

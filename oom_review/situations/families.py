@@ -7,12 +7,14 @@ that `oom-review review` explores too, ``large`` those that are explored only if
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from typing import Any
 
 import attrs
 
-from oom_review.claims import HOLDS, REFUTED
-from oom_review.situations.situation import Situation
+from oom_review.claims import HOLDS, REFUTED, find
+from oom_review.errors import BadInput
+from oom_review.situations.situation import MAX_THREADS, Situation
 
 LETTERS = {"L": "legacy_tifmemdie", "R": "patched", "N": "mainline_v6_18"}
 
@@ -394,3 +396,30 @@ LARGE: frozenset[str] = frozenset(
     row.situation.name for family in FAMILIES.values() for row in family.rows if row.large
 )
 """Those that are explored only if somebody names them."""
+
+
+def select(patterns: list[str], claims: list[str], threads: int | None) -> list[Situation]:
+    """All that match one of the patterns, are in the family of one of the claims and have no more threads; raises BadInput.
+
+    Without patterns the large ones are left out.
+    """
+    for claim in claims:
+        find(claim)
+    if threads is not None and not 1 <= threads <= MAX_THREADS:
+        raise BadInput(f"--threads {threads}: victims have 1 to {MAX_THREADS} threads")
+    for pattern in patterns:
+        if not any(fnmatchcase(name, pattern) for name in SITUATIONS):
+            raise BadInput(f"no such situation: {pattern!r} (oom-review explore --list names them all)")
+    wanted = {name for claim in claims or FAMILIES for name in FAMILIES[claim].names}
+    chosen = [
+        s
+        for name, s in SITUATIONS.items()
+        if name in wanted
+        and (any(fnmatchcase(name, p) for p in patterns) if patterns else name not in LARGE)
+        and (threads is None or s.threads <= threads)
+    ]
+    if not chosen:
+        raise BadInput(
+            "no situation is in all of what was asked for (oom-review explore --list names them all)"
+        )
+    return chosen

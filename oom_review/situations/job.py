@@ -15,7 +15,7 @@ from oom_review.scenario import file as scenario_file
 from oom_review.scenario.form import Settings, counterexample
 from oom_review.situations.families import SITUATIONS
 from oom_review.situations.script import scenario
-from oom_review.variants import known
+from oom_review.variants.loading import known
 
 
 @attrs.define(frozen=True)

@@ -19,13 +19,12 @@ import attrs
 import cattrs
 
 import kernel_model
-import oom_review
 from kernel_model.variant import Variant
 from oom_review.claims import BY_ID
 from oom_review.errors import BadInput
 from oom_review.project import version
 from oom_review.situations.job import Job, Outcome, as_data, from_data
-from oom_review.variants import known
+from oom_review.variants.loading import known
 
 FORMAT = "oom-review exploration"
 VERSION = 1
@@ -53,7 +52,7 @@ class Header:
 
 def header() -> Header:
     """Of a file that is made now."""
-    ours = Path(oom_review.__file__).parent
+    ours = Path(__file__).parents[1]
     model = Path(kernel_model.__file__).parent
     return Header(FORMAT, VERSION, version(), _digest([model, *(ours / name for name in DECIDES)]))
 

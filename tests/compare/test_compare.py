@@ -20,7 +20,7 @@ from oom_review.scenario.form import ScenarioFile
 from oom_review.scenario.items import Op, Run, Scenario
 from oom_review.situations.families import SITUATIONS
 from oom_review.situations.script import scenario
-from oom_review.variants import load
+from oom_review.variants.loading import load
 
 PAIR = ("legacy_tifmemdie", "patched")
 LEAK = Difference(("oom_victims ends at 1",), ("oom_victims ends at 0",))

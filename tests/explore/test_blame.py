@@ -14,17 +14,17 @@ import oom_review
 import patched
 from kernel_model.events import Dead, Event
 from kernel_model.sched import Kernel
-from oom_review.alternatives import alternatives
 from oom_review.claims import BY_ID, CLAIMS, Claim
 from oom_review.explore.blame import Blame, blame
 from oom_review.explore.explorer import BREAKS, KEEPS, UNKNOWN, can_keep
 from oom_review.play.trace import Trace, record
+from oom_review.review.alternatives import alternatives
 from oom_review.scenario import file as scenario_file
 from oom_review.scenario.items import Op, Run, Scenario
 from oom_review.schedules.choices import Choices
 from oom_review.show.columns import columns
 from oom_review.show.remarks import Focus, focus_on
-from oom_review.variants import load
+from oom_review.variants.loading import load
 from oom_review.verdicts import Alternative
 
 CORPUS = Path(__file__).parents[1] / "corpus"
@@ -192,7 +192,7 @@ def test_a_claim_that_is_broken_by_an_operation_is_marked_there() -> None:
 def test_no_claim_is_named_where_the_step_to_blame_is_found() -> None:
     """The ids of claims are nothing to go by."""
     room = Path(oom_review.__file__).parent
-    for name in ("show/remarks.py", "explore/blame.py", "explore/search.py", "alternatives.py"):
+    for name in ("show/remarks.py", "explore/blame.py", "explore/search.py", "review/alternatives.py"):
         text = (room / name).read_text(encoding="utf-8")
         assert [c.id for c in CLAIMS if c.id in text] == []
 

@@ -14,7 +14,7 @@ from oom_review.play.happens_before import SIGNALS, STARTS, UNLOCKS, WAKES, Edge
 from oom_review.play.trace import Request, Step, Trace, record
 from oom_review.scenario.file import read
 from oom_review.schedules.driver import TICK
-from oom_review.variants import load
+from oom_review.variants.loading import load
 
 ROOT = Path(__file__).parents[2]
 PICTURES = ROOT / "docs" / "pictures"

@@ -27,7 +27,7 @@ from oom_review.scenario.file import parse
 from oom_review.schedules.driver import TICK
 from oom_review.show.columns import in_source
 from oom_review.show.remarks import focus_on, words
-from oom_review.variants import load
+from oom_review.variants.loading import load
 
 AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
 FIRST = "fridge-empties"

@@ -15,7 +15,7 @@ from oom_review.report import drawing as draw
 from oom_review.report import lanes
 from oom_review.report.lanes import frames, layout, notable, shown_tasks
 from oom_review.scenario.file import read
-from oom_review.variants import load
+from oom_review.variants.loading import load
 
 PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
 STILLS = ("left-in-the-fridge", "leaked-count")

@@ -15,10 +15,10 @@ import pytest
 import legacy_tifmemdie
 import patched
 from kernel_model.events import KINDS, fields
-from oom_review import variants
 from oom_review.commands.cli import COMMANDS, main
 from oom_review.scenario.file import parse
 from oom_review.show.replay import replay
+from oom_review.variants import loading
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = ROOT / "docs" / "scenario-format.md"
@@ -171,9 +171,9 @@ def test_bad_input(
 
 def test_variants_by_any_name() -> None:
     """Names and aliases."""
-    assert variants.load("legacy") is variants.load("legacy_tifmemdie") is legacy_tifmemdie.VARIANT
-    assert variants.load("rfc") is variants.load("patched") is patched.VARIANT
-    assert variants.load("mainline") is variants.load("mainline_v6_18")
+    assert loading.load("legacy") is loading.load("legacy_tifmemdie") is legacy_tifmemdie.VARIANT
+    assert loading.load("rfc") is loading.load("patched") is patched.VARIANT
+    assert loading.load("mainline") is loading.load("mainline_v6_18")
 
 
 def test_json_says_what_the_text_says(fridge: str, capsys: pytest.CaptureFixture[str]) -> None:

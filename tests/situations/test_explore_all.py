@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 import patched
-from oom_review import variants
 from oom_review.claims import BY_ID, HOLDS, REFUTED
 from oom_review.commands.cli import main
 from oom_review.play.session import play
@@ -24,7 +23,8 @@ from oom_review.situations.job import Job, Outcome, run
 from oom_review.situations.progress import Progress
 from oom_review.situations.results import Results
 from oom_review.situations.verdicts import unexpected, verdicts
-from oom_review.variants import DEFAULT_VARIANTS, load
+from oom_review.variants import loading
+from oom_review.variants.loading import DEFAULT_VARIANTS, load
 
 ONE, TWO, GONE = "memcg-oom/threads=1", "memcg-oom/threads=2", "memcg-oom/threads=2/leader=long-gone"
 
@@ -169,7 +169,7 @@ def test_bad_input_is_one_line(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     """Status 2, one line that says what; nothing of the user's is touched."""
-    monkeypatch.setattr(variants, "_GIVEN", {})
+    monkeypatch.setattr(loading, "_GIVEN", {})
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     (tmp_path / "mine.txt").write_text("precious\n", encoding="utf-8")

@@ -9,13 +9,12 @@ from kernel_model.sched import TASK_DEAD, TaskStruct
 from oom_review.claims import BY_ID, REFUTED
 from oom_review.play.session import Session, play
 from oom_review.scenario.items import Run, Scenario
-from oom_review.situations.dimensions import DIMENSIONS, MAX_THREADS
 from oom_review.situations.families import FAMILIES, LETTERS, QUICK, SITUATIONS
 from oom_review.situations.job import Job, Outcome, run
 from oom_review.situations.script import scenario
-from oom_review.situations.situation import Situation
+from oom_review.situations.situation import DIMENSIONS, MAX_THREADS, Situation
 from oom_review.situations.verdicts import unexpected
-from oom_review.variants import load
+from oom_review.variants.loading import load
 
 VARIANTS = tuple(LETTERS.values())
 SMALL = 600

@@ -11,11 +11,11 @@ from pathlib import Path
 import attrs
 import pytest
 
-from oom_review import variants
 from oom_review.errors import BadInput
 from oom_review.situations import results
 from oom_review.situations.job import Job, Outcome, Refutation
 from oom_review.situations.results import Results
+from oom_review.variants import loading
 
 JOB = Job("memcg-oom/threads=1", "patched", 100)
 OUTCOME = Outcome(JOB, 83, 90, 1, 0.5, "", {"count-returns": Refutation("why", "oom-review scenario 1\n")})
@@ -155,10 +155,10 @@ def test_an_edited_variant_is_another_one(tmp_path: Path, monkeypatch: pytest.Mo
         "import attrs, patched\nVARIANT = attrs.evolve(patched.VARIANT, name=__name__, base=patched.VARIANT)\n",
         encoding="utf-8",
     )
-    monkeypatch.setattr(variants, "_GIVEN", {})
-    variant = variants.load(str(source.parent))
+    monkeypatch.setattr(loading, "_GIVEN", {})
+    variant = loading.load(str(source.parent))
     before = results.variant_digest(variant)
-    assert before != results.variant_digest(variants.load("patched"))
+    assert before != results.variant_digest(loading.load("patched"))
     source.write_text(source.read_text(encoding="utf-8") + "# edited\n", encoding="utf-8")
     assert results.variant_digest(variant) != before
     monkeypatch.delitem(sys.modules, "edited_v2")

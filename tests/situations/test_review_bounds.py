@@ -14,17 +14,17 @@ from rich.console import Console
 from oom_review.claims import BY_ID, HOLDS, REFUTED
 from oom_review.explore.explorer import BOUNDED
 from oom_review.play.session import play
-from oom_review.review import Board, Explorations, Reviewer, Work, bound_beside
-from oom_review.review_jobs import NEVER, Watched
+from oom_review.review.jobs import NEVER, Watched
+from oom_review.review.review import Board, Explorations, Reviewer, Work, bound_beside
 from oom_review.scenario.file import parse
 from oom_review.search.one_claim import Found
 from oom_review.show.table import table
 from oom_review.situations.families import SITUATIONS
 from oom_review.situations.job import Job
 from oom_review.situations.progress import Progress, shown
-from oom_review.variants import DEFAULT_VARIANTS, load
+from oom_review.variants.loading import DEFAULT_VARIANTS, load
 from oom_review.verdicts import Cell
-from oom_review.workers import Lost, Pool
+from oom_review.workers.pool import Lost, Pool
 
 ONE, GONE = "memcg-oom/threads=1", "memcg-oom/threads=2/leader=long-gone"
 HELD = Found("victim-dies", "patched", HOLDS, 3, 4, 0.5)

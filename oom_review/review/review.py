@@ -21,7 +21,7 @@ from kernel_model.variant import Variant
 from oom_review.claims import BY_ID, CLAIMS, HOLDS, REFUTED, Claim
 from oom_review.explore.explorer import BOUNDED
 from oom_review.play.session import Violation
-from oom_review.review_jobs import (
+from oom_review.review.jobs import (
     BATCH,
     NEVER,
     REFUTE_EXAMPLES,
@@ -46,9 +46,9 @@ from oom_review.situations.families import FAMILIES, QUICK, SITUATIONS
 from oom_review.situations.job import Outcome
 from oom_review.situations.progress import Progress
 from oom_review.situations.verdicts import Explored, bound_of, unexpected, verdicts
-from oom_review.variants import PAIR, TITLES, VariantBroke, load
+from oom_review.variants.loading import PAIR, TITLES, VariantBroke, load
 from oom_review.verdicts import Alternative, Cell, Review
-from oom_review.workers import Broke, Lost, Pool, listed
+from oom_review.workers.pool import Broke, Lost, Pool, listed
 
 BATCHES = 8
 """For each variant: with all else a review then takes about a minute on two cores."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import traceback
 
-from oom_review.endless import MACHINE, STEPS, StepNeverEnds
 from oom_review.errors import one_line
-from oom_review.variants import VariantBroke
+from oom_review.variants.loading import VariantBroke
+from oom_review.workers.endless import MACHINE, STEPS, StepNeverEnds
 
 MOST_WORDS = 300
 

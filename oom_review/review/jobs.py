@@ -16,8 +16,8 @@ from itertools import count
 import attrs
 
 from kernel_model.variant import Variant, link
-from oom_review.alternatives import alternatives
 from oom_review.claims import BY_ID, HOLDS, REFUTED
+from oom_review.review.alternatives import alternatives
 from oom_review.scenario import file as scenario_file
 from oom_review.scenario.items import Scenario
 from oom_review.search.claim_machine import ClaimRefuted, claim_machine
@@ -25,7 +25,7 @@ from oom_review.search.lockstep import UnexplainedDifference, lockstep_machine
 from oom_review.search.minimize import minimize
 from oom_review.search.one_claim import Found, TimeIsUp, confirm, run_machine, run_quietly, search
 from oom_review.situations import job as exploring
-from oom_review.variants import load
+from oom_review.variants.loading import load
 from oom_review.verdicts import Alternative
 
 REFUTE_EXAMPLES = 4000

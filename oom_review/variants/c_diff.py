@@ -15,7 +15,7 @@ from unidiff.errors import UnidiffParseError
 from unidiff.patch import Hunk, PatchSet
 
 from oom_review.errors import BadInput
-from oom_review.functions import mentioned, replaceable
+from oom_review.variants.functions import mentioned, replaceable
 
 MODELLED, ELSEWHERE, NOT_MODELLED = "modelled", "elsewhere in the model", "not modelled"
 MEANS = {

@@ -17,9 +17,9 @@ from typing import Any, Self, TypeVar
 
 import attrs
 
-from oom_review.broken import reason
-from oom_review.endless import watched
-from oom_review.variants import given, load_all
+from oom_review.variants.loading import given, load_all
+from oom_review.workers.broken import reason
+from oom_review.workers.endless import watched
 
 LOOK = 0.25
 """So often whoever waits gets to say how far it is, in seconds."""

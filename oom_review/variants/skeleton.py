@@ -22,7 +22,7 @@ import attrs
 from kernel_model.variant import BASE, PROTOTYPES, Variant
 from oom_review.errors import BadInput
 from oom_review.files import check_directory, write_new
-from oom_review.functions import nearest, replaceable, standing_functions
+from oom_review.variants.functions import nearest, replaceable, standing_functions
 
 WIDTH = 110
 RESERVED = frozenset({"__init__"})
