@@ -16,7 +16,8 @@ from kernel_model.sched import Jiffies, Kernel, TaskStruct
 from oom_review.explore.fields import FIELDS, RAW, REAL, name_of
 from oom_review.explore.frames import Unseen, held
 
-_PLAIN = frozenset({int, str, bool, float, bytes, type(None)})
+NOTHING: frozenset[Hashable] = frozenset()
+PLAIN = frozenset({int, str, bool, float, bytes, type(None)})
 
 
 class Coder:
@@ -31,7 +32,7 @@ class Coder:
     def code(self, v: Any) -> Hashable:
         """Any value that a field or a local holds."""
         kind = type(v)
-        if kind in _PLAIN:
+        if kind in PLAIN:
             return v  # type: ignore[no-any-return]
         cls = REAL.get(kind, kind)
         if issubclass(cls, TaskStruct) and RAW(self.k, "tasks").get(RAW(v, "pid")) is not v:
@@ -42,7 +43,7 @@ class Coder:
         if kind is list or kind is tuple:
             return tuple([self.code(item) for item in v])
         if kind is set or kind is frozenset:
-            return frozenset([self.code(item) for item in v])
+            return frozenset([self.code(item) for item in v]) if v else NOTHING
         if kind is dict:
             return tuple([self._item(key, value) for key, value in v.items()])
         if kind is PreemptionPoint:
@@ -51,8 +52,9 @@ class Coder:
 
     def _item(self, key: Hashable, value: Any) -> Hashable:
         """A task under its pid has no further name."""
-        code = self.code(value)
-        return key if code == ("task", key) else (self.code(key), code)
+        if isinstance(value, TaskStruct) and RAW(value, "pid") == key:
+            return key
+        return self.code(key), self.code(value)
 
     def field(self, v: Any) -> Hashable:
         """What a structure's field holds: nothing that changes without the explorer's knowledge."""

@@ -18,7 +18,7 @@ from kernel_model.entry import RESTART
 from kernel_model.fields import STRUCTURES, Kind
 from kernel_model.locking import Lock
 from kernel_model.sched import TASK_RUNNING, Kernel, PidNamespace, SignalStruct, TaskStruct
-from oom_review.explore.codes import Coder
+from oom_review.explore.codes import PLAIN, Coder
 from oom_review.explore.fields import FIELDS, RAW, REAL, Name, name_of, unknown
 
 ALL = (1 << 33) - 1
@@ -224,6 +224,8 @@ class Recorder:
 
     def adopt(self, x: Any) -> None:
         """Record this structure from here on, and whatever this container, closure or other object of its own holds."""
+        if type(x) in PLAIN:
+            return
         shadow = SHADOWS.get(type(x))
         if shadow is not None:
             if isinstance(x, TaskStruct) and RAW(self.k, "tasks").get(RAW(x, "pid")) is not x:
@@ -244,7 +246,7 @@ class Recorder:
             self.adopt(x.__defaults__ or ())
         elif type(x) is partial:
             self.adopt((x.func, x.args, x.keywords))
-        elif type(x) not in REAL and not isinstance(x, tuple(STRUCTURES)) and attrs.has(type(x)):
+        elif type(x) not in REAL and attrs.has(type(x)) and not isinstance(x, tuple(STRUCTURES)):
             for a in attrs.fields(type(x)):
                 self.adopt(getattr(x, a.name))
 

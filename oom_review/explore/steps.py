@@ -81,7 +81,6 @@ class Steps:
         self.numbering = Numbering(self._changes)
         self.table = Table(self.numbering.project)
         self.commuting = Commuting()
-        self.recorded = 0
         self._news: list[int] = []
         observer.new_memory = lambda: self.table.forget(("move on",))
         self._false = self.numbering.number(False)
@@ -176,7 +175,6 @@ class Steps:
         return tuple(new)
 
     def _record(self, pid: int, state: State, path: list[int]) -> Leaf:
-        self.recorded += 1
         machine = self._led.to(path)
         self._state = state
         k = machine.k
