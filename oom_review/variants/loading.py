@@ -36,7 +36,7 @@ PAIR = ("legacy_tifmemdie", "patched")
 SHIPPED = frozenset({"legacy_tifmemdie", "patched", "mainline_v6_18", "oom_kernels"})
 """Packages beside ours that hold kernels."""
 
-HOME = Path(__file__).resolve().parent.parent
+HOME = Path(__file__).resolve().parents[2]
 INSTALLED = "installed"
 
 
