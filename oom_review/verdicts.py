@@ -44,6 +44,7 @@ class Cell:
     ``bound``: within which every interleaving was tried, if any; ``scenario``: a scenario file's text; ``sentence``: what is
     promised, or what was broken; ``surprise``: what an exploration gave that nobody expected, or where it stopped.
     ``alternatives``: by the number of a step of the counterexample; a step that is not there was not explored from.
+    ``endless``: of the programs' runs, so many never came to rest and were left after a limit of steps.
     """
 
     id: str
@@ -59,6 +60,7 @@ class Cell:
     sentence: str = ""
     surprise: str | None = None
     alternatives: dict[str, list[Alternative]] = attrs.Factory(dict)
+    endless: int = 0
 
     @property
     def as_expected(self) -> bool:

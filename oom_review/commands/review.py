@@ -26,6 +26,7 @@ from oom_review.files import (
 from oom_review.review.jobs import BATCH
 from oom_review.review.review import DEFAULT_WORK, Reviewed, Work, review
 from oom_review.scenario import file as scenario_file
+from oom_review.schedules.driver import STEP_LIMIT
 from oom_review.show.columns import columns
 from oom_review.show.table import summary, table
 from oom_review.situations.progress import Progress, shown
@@ -151,6 +152,7 @@ def _basis(cell: Cell) -> str:
         basis += f"\nprogram {cell.examples}" if cell.examples else "\nby exploring"
     else:
         basis = f"{cell.examples} programs,\n{cell.examples + cell.interleavings} interleavings"
+        basis += f",\n{cell.endless} of them without end" if cell.endless else ""
     return "\n".join(filter(None, (basis, cell.bound, cell.surprise)))
 
 
@@ -171,10 +173,12 @@ def _print_bounds(console: Console, found: Review, names: list[str]) -> None:
             programs = min(c.examples for c in held)
             interleavings = min(c.examples + c.interleavings for c in held)
             title = TITLES.get(name, name)
-            _say(
-                console,
-                f"{title}: where it is not refuted, {programs} random programs or more, {interleavings} interleavings",
+            tried = f"{programs} random programs or more, {interleavings} interleavings"
+            endless = max(c.endless for c in held)
+            tried += (
+                f"; {endless} of them never came to rest: left after {STEP_LIMIT} steps" if endless else ""
             )
+            _say(console, f"{title}: where it is not refuted, {tried}")
     for bound in found.bounds:
         _say(console, f"explored on {bound}")
 

@@ -146,6 +146,7 @@ def _shown(cell: Cell | None, made: dict[tuple[str, str], Player]) -> Shown | No
             _plural(cell.examples, "example"),
             _plural(cell.examples + cell.interleavings, "interleaving"),
         ]
+        basis += [f"{cell.endless} of them without end"] if cell.endless else []
         basis += [] if seed is None else [f"from seed {seed}"]
     return Shown(cell, tuple(basis), player.key if player is not None else "")
 

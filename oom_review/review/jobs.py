@@ -215,6 +215,7 @@ def _more(found: Found, tally: dict[str, int], seconds: float) -> Found:
         found,
         examples=found.examples + tally.get("examples", 0),
         interleavings=found.interleavings + tally.get("interleavings", 0),
+        endless=found.endless + tally.get("without end", 0),
         seconds=found.seconds + seconds,
     )
 

@@ -102,6 +102,7 @@ class Board:
                 new,
                 examples=old.examples + new.examples,
                 interleavings=old.interleavings + new.interleavings,
+                endless=old.endless + new.endless,
                 seconds=old.seconds + new.seconds,
             )
 
@@ -396,6 +397,7 @@ class Reviewer:
             found.violation.sentence if found.violation else claim.sentence,
             surprise or short or None,
             self.others.get((claim.id, variant), {}),
+            found.endless,
         )
 
     @staticmethod
@@ -449,8 +451,8 @@ def review(
 ) -> Reviewed:
     """Review these variants on ``jobs`` cores (all, by default); after ``budget`` seconds nothing is begun any more.
 
-    ``whole``: with the alternatives at the steps of each refutation, which takes some seconds for each.
-    ``whole``: with the alternatives of each refutation, which takes some seconds for each.  ``tell`` is called after each job (True) and now and then in between.  Raises VariantBroke.
+    ``whole``: with the alternatives at the steps of each refutation, which takes some seconds for each.  ``tell`` is called after
+    each job (True) and now and then in between.  Raises VariantBroke.
     """
     variants = [load(name) for name in names]
     until = NEVER if budget is None else time.monotonic() + budget

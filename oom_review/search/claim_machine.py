@@ -26,7 +26,7 @@ from oom_review.schedules.driver import Scheduler, first_runnable
 from oom_review.schedules.gaps import Gaps, GapScheduler
 from oom_review.schedules.portfolio import PORTFOLIO, Limited, Mix
 from oom_review.search.alphabet import AlphabetMachine
-from oom_review.search.reschedule import Recorded, record, shuffle
+from oom_review.search.reschedule import Recorded, record, run, shuffle
 
 INTERLEAVINGS = 20
 
@@ -77,6 +77,7 @@ class ClaimMachine(AlphabetMachine):
         self.session = Session(Machine(self.variant), self.claims)
         self.items: list[Op | tuple[str, ...]] = []
         self.seed = 0
+        self.endless = False
 
     @initialize(seed=st.integers(0, 2**32 - 1))
     def further_schedules(self, seed: int) -> None:
@@ -93,6 +94,8 @@ class ClaimMachine(AlphabetMachine):
 
     def submit(self, op: Op) -> bool:
         """See AlphabetMachine."""
+        if self.endless:
+            return False
         try:
             self.session.request(op)
         except IllegalOperation:
@@ -101,7 +104,7 @@ class ClaimMachine(AlphabetMachine):
         return True
 
     def advance(self, seed: int, kind: str, who: list[str]) -> None:
-        """See AlphabetMachine."""
+        """See AlphabetMachine; nothing follows on a run that has no end."""
         scheduler: Scheduler | None
         if kind == "rest":
             scheduler = GapScheduler(Gaps())
@@ -109,10 +112,14 @@ class ClaimMachine(AlphabetMachine):
             scheduler = Limited(TurnScheduler(who), 40)
         else:
             scheduler = self.mix.draw_limited(random.Random(seed))
-        if scheduler is None:
+        if scheduler is None or self.endless:
             return
-        self.items.append(tuple(self.session.run(scheduler)))
+        choices, ended = run(self.session, scheduler)
+        self.items.append(choices)
         self._check(self.session, tuple(self.items))
+        if not ended:
+            self.endless = True
+            self.count("without end")
 
     def teardown(self) -> None:
         """To quiescence, and then again under other schedules.

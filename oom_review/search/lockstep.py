@@ -17,7 +17,7 @@ from oom_review.play.session import Session
 from oom_review.scenario.form import Settings
 from oom_review.scenario.items import Op, Run, Scenario
 from oom_review.schedules.choices import follow
-from oom_review.schedules.driver import OnStep, drive
+from oom_review.schedules.driver import OnStep, StepLimitReached, drive
 from oom_review.schedules.named_priorities import NamedPriorities
 from oom_review.search.alphabet import AlphabetMachine
 from oom_review.search.reschedule import Recorded, record
@@ -66,6 +66,7 @@ class LockstepMachine(AlphabetMachine):
         self.log: list[str] = []
         self.recorded: tuple[list[Op | tuple[str, ...]], ...] = ([], [])
         self.at_rest = False
+        self.endless = False
 
     @property
     def sessions(self) -> tuple[Session, Session]:
@@ -85,6 +86,8 @@ class LockstepMachine(AlphabetMachine):
 
     def submit(self, op: Op) -> bool:
         """See AlphabetMachine: only what is possible on both sides."""
+        if self.endless:
+            return False
         left, right = self.sessions
         try:
             right.machine.check(op.name, op.task, *op.args)
@@ -100,8 +103,11 @@ class LockstepMachine(AlphabetMachine):
         return True
 
     def advance(self, seed: int, kind: str, who: list[str]) -> None:
-        """See AlphabetMachine: the same priorities on both sides, sometimes for a few of the tasks only."""
-        if self.at_rest:
+        """See AlphabetMachine: the same priorities on both sides, sometimes for a few of the tasks only.
+
+        Where one side has no end there is nothing to compare, then or later.
+        """
+        if self.at_rest or self.endless:
             return
         changes = 0
         only = frozenset(who)
@@ -114,7 +120,12 @@ class LockstepMachine(AlphabetMachine):
         self.log.append(f"run {sorted(only) or 'everybody'} with priorities {seed}, {changes} changes a task")
         for session, recorded in zip(self.sessions, self.recorded, strict=True):
             before = len(session.taken)
-            drive(session.machine, NamedPriorities(seed, changes, only), self._on_step(session))
+            try:
+                drive(session.machine, NamedPriorities(seed, changes, only), self._on_step(session))
+            except StepLimitReached:
+                self.endless = True
+                self.count("without end")
+                return
             recorded.append(tuple(session.taken[before:]))
         self._compare()
         # Until somebody asks for something no run would take a step, and no comparison see anything new.

@@ -26,7 +26,8 @@ STEPS = 22
 class Found:
     """What a search found.  ``holds`` is bounded by what was tried: examples, and interleavings beyond one of each.
 
-    ``cut``: the time was over before all was tried that was asked for; ``as_found``: the scenario is not yet made small.
+    ``cut``: the time was over before all was tried that was asked for; ``as_found``: the scenario is not yet made small;
+    ``endless``: runs that never came to rest, and were left after ``schedules.driver.STEP_LIMIT`` steps.
     """
 
     claim: str
@@ -40,6 +41,7 @@ class Found:
     scenario: Scenario | None = None
     cut: bool = False
     as_found: bool = False
+    endless: int = 0
 
 
 class NotReproducible(Exception):
@@ -78,7 +80,18 @@ def search(
     examples, interleavings = tally.get("examples", 0), tally.get("interleavings", 0)
     if found is None:
         seconds = time.monotonic() - started
-        return Found(claim.id, variant.name, HOLDS, examples, interleavings, seconds, first_seed, cut=cut)
+        endless = tally.get("without end", 0)
+        return Found(
+            claim.id,
+            variant.name,
+            HOLDS,
+            examples,
+            interleavings,
+            seconds,
+            first_seed,
+            cut=cut,
+            endless=endless,
+        )
     scenario = minimize(found.scenario, variant, claim) if shrink else found.scenario
     violation = confirm(scenario, variant, claim)
     seconds = time.monotonic() - started

@@ -12,7 +12,7 @@ from oom_review.claims import Claim
 from oom_review.play.session import Session
 from oom_review.scenario.items import Op, Run, Scenario
 from oom_review.schedules.choices import follow
-from oom_review.schedules.driver import ScheduleDiverged
+from oom_review.schedules.driver import ScheduleDiverged, Scheduler, StepLimitReached
 from oom_review.schedules.gaps import Gaps, from_choices
 from oom_review.schedules.portfolio import PORTFOLIO, Draws
 
@@ -34,17 +34,30 @@ def record(items: Iterable[Op | tuple[str, ...]], variant: Variant) -> Scenario:
     return Scenario(tuple(out))
 
 
+def run(session: Session, scheduler: Scheduler) -> tuple[tuple[str, ...], bool]:
+    """One more run: its choices, and whether it has an end; of a run that has none, the choices up to the first broken claim."""
+    before = session.steps
+    try:
+        return tuple(session.run(scheduler)), True
+    except StepLimitReached:
+        broken = min((v.step for v in session.violations.values()), default=before)
+        return tuple(session.taken[before:broken]), False
+
+
 def replay_or_none(scenario: Scenario, variant: Variant, claim: Claim) -> Session | None:
     """Play the scenario as it is; None if an operation or an exact choice is not possible, or the claim is not broken."""
     session = Session(Machine(variant), (claim,))
+    ended = True
     try:
         for item in scenario.items:
             if isinstance(item, Op):
                 session.request(item)
             else:
-                session.run(follow(item.schedule))
+                _, ended = run(session, follow(item.schedule))
             if session.violations:
                 return session
+            if not ended:
+                return None
     except (IllegalOperation, ScheduleDiverged):
         return None
     return None
@@ -61,7 +74,7 @@ def shuffle(
 ) -> tuple[Session, Recorded]:
     """Play the operations under schedules drawn from the portfolio or another source, to quiescence, or until a claim is broken.
 
-    An operation that is not possible where it now stands is left out; with ``strict`` it ends the attempt.
+    An operation that is not possible where it now stands is left out; with ``strict`` it ends the attempt, as a run without end does.
     """
     session = Session(Machine(variant), claims)
     recorded: list[Op | tuple[str, ...]] = []
@@ -77,7 +90,10 @@ def shuffle(
         else:
             scheduler = draws.draw(rng) if item is None else draws.draw_limited(rng)
             if scheduler is not None:
-                recorded.append(tuple(session.run(scheduler)))
+                choices, ended = run(session, scheduler)
+                recorded.append(choices)
+                if not ended:
+                    break
         if session.violations:
             break
     return session, tuple(recorded)
