@@ -5,7 +5,7 @@ from __future__ import annotations
 from kernel_model import events
 from kernel_model.core import frozen, wake_up_process, wake_up_state
 from kernel_model.locking import acquire, release
-from kernel_model.preempt import Steps, lock, point, sleep
+from kernel_model.preempt import Steps, lock, point, sleep, visits_one
 from kernel_model.prototypes import freezing_slow_path
 from kernel_model.sched import (
     PF_FREEZER_SKIP,
@@ -21,9 +21,9 @@ from kernel_model.signal import signal_wake_up
 TRY_TO_FREEZE = point("try_to_freeze", "freezing(current)?")
 REFRIGERATOR_LOCK = lock("refrigerator", "freezer_lock: set or clear PF_FROZEN")
 REFRIGERATOR_SLEEP = sleep("refrigerator", "schedule()")
-FREEZE_TASK_SKIP = point("freeze_task", "freezer_should_skip(p)?")
-FREEZE_TASK_LOCK = lock("freeze_task", "freezer_lock: ask p to freeze")
-THAW_TASK_LOCK = lock("thaw_task", "freezer_lock: wake p if frozen")
+FREEZE_TASK_SKIP = point("freeze_task", "freezer_should_skip(p)?", walk=True)
+FREEZE_TASK_LOCK = lock("freeze_task", "freezer_lock: ask p to freeze", walk=True)
+THAW_TASK_LOCK = lock("thaw_task", "freezer_lock: wake p if frozen", walk=True)
 DO_NOT_COUNT = point("freezer_do_not_count", "set PF_FREEZER_SKIP")
 COUNT = point("freezer_count", "clear PF_FREEZER_SKIP")
 
@@ -80,6 +80,7 @@ def freezer_count(k: Kernel, cur: TaskStruct) -> Steps[None]:
     yield from try_to_freeze(k, cur)
 
 
+@visits_one
 def freeze_task(k: Kernel, cur: TaskStruct, p: TaskStruct) -> Steps[bool]:
     """Ask ``p`` to freeze; True if it has yet to (kernel/freezer.c, freeze_task)."""
     yield FREEZE_TASK_SKIP, p
@@ -107,6 +108,7 @@ def fake_signal_wake_up(cur: TaskStruct, p: TaskStruct) -> None:
         release(cur, sighand.siglock)
 
 
+@visits_one
 def thaw_task(k: Kernel, cur: TaskStruct, p: TaskStruct) -> Steps[None]:
     """Wake ``p`` if it sits in the fridge; it looks itself whether it may leave (kernel/freezer.c, __thaw_task)."""
     yield THAW_TASK_LOCK, k.freezer_lock

@@ -7,12 +7,13 @@ next one is atomic.  The operand is the lock that is wanted, or the task that th
 from __future__ import annotations
 
 import enum
-from collections.abc import Generator
-from typing import TypeVar
+from collections.abc import Callable, Generator
+from typing import Any, TypeVar
 
 import attrs
 
 T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Kind(enum.IntEnum):
@@ -31,12 +32,14 @@ class PreemptionPoint:
     """One named place in the kernel's code; compares by identity.
 
     ``outside``: who waits here waits for a device, a server, a dump or another group, whatever its own group does.
+    ``walk``: here somebody visits one task after the other, under a lock that keeps them (see ``visits_one``).
     """
 
     function: str
     step: str
     kind: Kind
     outside: bool = False
+    walk: bool = False
 
     def __str__(self) -> str:
         """The name that traces and schedules print."""
@@ -49,24 +52,26 @@ Steps = Generator[Yield, None, T]
 POINTS: dict[tuple[str, str], PreemptionPoint] = {}
 
 
-def _point(kind: Kind, function: str, step: str, *, outside: bool = False) -> PreemptionPoint:
+def _point(
+    kind: Kind, function: str, step: str, *, outside: bool = False, walk: bool = False
+) -> PreemptionPoint:
     # Variants name the points of the functions that they share: the same name is the same point.
     known = POINTS.get((function, step))
     if known is None:
-        known = POINTS[function, step] = PreemptionPoint(function, step, kind, outside)
-    elif (known.kind, known.outside) != (kind, outside):
+        known = POINTS[function, step] = PreemptionPoint(function, step, kind, outside, walk)
+    elif (known.kind, known.outside, known.walk) != (kind, outside, walk):
         raise ValueError(f"preemption point {known} is named twice, differently")
     return known
 
 
-def point(function: str, step: str, *, outside: bool = False) -> PreemptionPoint:
+def point(function: str, step: str, *, outside: bool = False, walk: bool = False) -> PreemptionPoint:
     """A lock-free access to shared state, or a step that others may see."""
-    return _point(Kind.RUN, function, step, outside=outside)
+    return _point(Kind.RUN, function, step, outside=outside, walk=walk)
 
 
-def lock(function: str, step: str) -> PreemptionPoint:
+def lock(function: str, step: str, *, walk: bool = False) -> PreemptionPoint:
     """The acquisition of the operand for writing."""
-    return _point(Kind.LOCK, function, step)
+    return _point(Kind.LOCK, function, step, walk=walk)
 
 
 def read_lock(function: str, step: str) -> PreemptionPoint:
@@ -87,3 +92,12 @@ def sleep(function: str, step: str, *, outside: bool = False) -> PreemptionPoint
 def user(function: str, step: str) -> PreemptionPoint:
     """The way back to user mode."""
     return _point(Kind.USER, function, step)
+
+
+def visits_one(function: F) -> F:
+    """A walk over tasks that calls this for each looks at that task only, so that nothing comes of looking half-way.
+
+    An exploration takes such a walk whole (docs/model.md); a patch's function that does not say so is explored step by step.
+    """
+    function.visits_one = True  # type: ignore[attr-defined]
+    return function

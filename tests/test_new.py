@@ -11,6 +11,7 @@ import pytest
 from kernel_model.variant import ASKED_BY_THE_MACHINE, base_functions
 from oom_review.commands.cli import main
 from oom_review.explore import explore
+from oom_review.explore.explorer import Bounds
 from oom_review.situations.families import SITUATIONS
 from oom_review.situations.script import scenario
 from oom_review.variants import c_diff
@@ -57,7 +58,8 @@ def test_a_copy_of_everything_is_linked_and_does_the_same(
     copy = load(name)
     assert len(copy.replaced) == len(names)
     script = scenario(SITUATIONS["memcg-oom/threads=2/leader=long-gone"])
-    mine, theirs = explore(script, copy), explore(script, load(base))
+    # Nothing is known of a copy's walks until somebody says it.
+    mine, theirs = (explore(script, v, bounds=Bounds(whole_walks=False)) for v in (copy, load(base)))
     assert mine.counts == theirs.counts
     assert mine.finals.keys() == theirs.finals.keys()
 

@@ -6,7 +6,7 @@ from kernel_model import events
 from kernel_model.freezer import freeze_task, thaw_task
 from kernel_model.locking import acquire_read, release_read
 from kernel_model.oom_kill import oom_killer_disable, oom_killer_enable
-from kernel_model.preempt import Steps, point, read_lock, sleep
+from kernel_model.preempt import Steps, point, read_lock, sleep, visits_one
 from kernel_model.sched import (
     FREEZE_TIMEOUT,
     PF_FREEZER_SKIP,
@@ -20,7 +20,7 @@ from kernel_model.sched import (
 
 BEGIN = point("freeze_processes", "pm_freezing = true")
 PASS = read_lock("try_to_freeze_tasks", "tasklist_lock: one pass over all threads")
-COUNT_TODO = point("try_to_freeze_tasks", "freezer_should_skip(p)?")
+COUNT_TODO = point("try_to_freeze_tasks", "freezer_should_skip(p)?", walk=True)
 NAP = sleep("try_to_freeze_tasks", "usleep_range() between two passes")
 NOSIG = point("freeze_kernel_threads", "pm_nosig_freezing = true")
 NOSIG_OFF = point("thaw_kernel_threads", "pm_nosig_freezing = false")
@@ -34,6 +34,7 @@ def all_threads(k: Kernel) -> tuple[TaskStruct, ...]:
     return tuple(t for p in k.tasks.values() if p.group_leader is p and p.hashed for t in p.signal.threads)
 
 
+@visits_one
 def _freeze_pass(k: Kernel, cur: TaskStruct) -> Steps[bool]:
     """One pass over all threads under tasklist_lock; True if some have yet to freeze."""
     todo = False

@@ -17,7 +17,7 @@ from kernel_model.freezer import (
     freezing,
 )
 from kernel_model.locking import acquire, release
-from kernel_model.preempt import Steps
+from kernel_model.preempt import Steps, visits_one
 from kernel_model.sched import (
     __TASK_STOPPED,
     __TASK_TRACED,
@@ -61,6 +61,7 @@ def set_task_frozen(k: Kernel, p: TaskStruct) -> bool:
     return True
 
 
+@visits_one
 def freeze_task(k: Kernel, cur: TaskStruct, p: TaskStruct) -> Steps[bool]:
     """Freeze a sleeper, or ask ``p`` to freeze; True if it has yet to (kernel/freezer.c)."""
     yield FREEZE_TASK_LOCK, k.freezer_lock
@@ -76,6 +77,7 @@ def freeze_task(k: Kernel, cur: TaskStruct, p: TaskStruct) -> Steps[bool]:
     return True
 
 
+@visits_one
 def thaw_task(k: Kernel, cur: TaskStruct, p: TaskStruct) -> Steps[None]:
     """Out of the fridge; who was frozen in place sleeps on unless its event came (kernel/freezer.c, __thaw_task).
 

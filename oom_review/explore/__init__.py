@@ -15,7 +15,7 @@ refused by name (frames.Unseen).  Then the reductions, each of which can be swit
 - steps that commute are tried in one order: commuting.py says from what was recorded which do, summaries.py what a part that is
   known already would race with;
 - threads that nothing tells apart stand for each other: symmetry.py finds them, orbits.py renames;
-- the freezer's walks are one step each (steps.WALKS).
+- the freezer's walks are one step each (walks.py).
 
 explorer.py puts it together and says what comes of it: ends (final.py), verdicts, witnesses.  limits.py is where a search gives up,
 which never counts as "holds".  The tests hold all this to an explorer that does none of it (tests/explore/plainly.py).

@@ -18,8 +18,9 @@ from oom_review.explore.orbits import Orbits
 from oom_review.explore.search import Search
 from oom_review.explore.setup import played, take
 from oom_review.explore.sleepers import Sleepers
-from oom_review.explore.steps import WALKS, Around, Steps
+from oom_review.explore.steps import Around, Steps
 from oom_review.explore.symmetry import interchangeable
+from oom_review.explore.walks import walks
 from oom_review.play.session import play
 from oom_review.scenario.items import Run, Scenario
 from oom_review.schedules.choices import Choices
@@ -141,7 +142,7 @@ class Exploration:
         self._claims = claims
         self._bounds = bounds
         self._last = runs[-1]
-        self._walks = WALKS if bounds.whole_walks else frozenset[PreemptionPoint]()
+        self._walks = walks(variant) if bounds.whole_walks else frozenset[PreemptionPoint]()
         self._broken: dict[str, tuple[str, list[int]]] = {}
         self._ends: dict[Final, list[int]] = {}
         session, setup = played(scenario.items[: self._last], variant, claims)

@@ -13,7 +13,7 @@ from typing import Any
 from kernel_model.fields import Kind
 from kernel_model.locking import Lock
 from kernel_model.machine import Machine
-from kernel_model.preempt import POINTS, PreemptionPoint
+from kernel_model.preempt import PreemptionPoint
 from kernel_model.sched import TaskStruct
 from kernel_model.variant import Variant
 from oom_review.explore.codes import Coder
@@ -28,24 +28,6 @@ from oom_review.explore.setup import Led, Setup, take
 from oom_review.explore.table import Key, Leaf, Place, Table, Test
 
 Around = Callable[[], AbstractContextManager[object]]
-
-# A walk of the freezer over all tasks, or over a group, with the lock held that keeps its tasks: taken as one step.
-WALKS = frozenset(
-    {
-        point
-        for (function, step), point in POINTS.items()
-        if function in ("freeze_task", "thaw_task")
-        or (function, step) == ("try_to_freeze_tasks", "freezer_should_skip(p)?")
-    }
-)
-# Steps that go through such a walk, and so over all there are, in whatever order.
-_WALKERS = frozenset(
-    {
-        ("try_to_freeze_tasks", "tasklist_lock: one pass over all threads"),
-        ("thaw_processes", "tasklist_lock: thaw all threads"),
-        ("mark_oom_victim", "atomic_inc(oom_victims)"),
-    }
-)
 
 # What decides whether a task can run, beside the locks.
 _OF_EVERYBODY = (
@@ -179,7 +161,7 @@ class Steps:
         self._state = state
         k = machine.k
         progress = k.progress
-        leaf = Leaf()
+        leaf, walked = Leaf(), False
         with Recorder(k, self._remembered) as r:
             r.adopt(k)
             if pid == MOVE_ON:
@@ -190,12 +172,14 @@ class Steps:
                     r.adopt(value)
                 r.adopt(t)
                 with self._around():
-                    take(machine, t, self._walks)
+                    walked = take(machine, t, self._walks) > 1
                 leaf.broken = tuple(self.observer.see(k, r))
                 r.started.append(t)
             self._led.path.append(pid)
             leaf.progress = RAW(k, "progress") != progress
             written = self._written(r)
+        # A walk looks through the list in whatever order.
+        leaf.ordered = not walked and self._sees_an_order(pid, r)
         self._note(self.key(pid, state), r, written, leaf)
         return leaf
 
@@ -307,20 +291,15 @@ class Steps:
             enemy |= n
             reads |= self.commuting.touch(place, READ)[0]
         leaf.own, leaf.enemy, leaf.reads = own, enemy, reads
-        leaf.ordered = self._sees_an_order(key, r)
         leaf.sets, leaf.bits = tuple(sets), tuple(bits)
         self.table.add(key, self._tests(key, r), leaf)
 
-    def _sees_an_order(self, key: Key, r: Recorder) -> bool:
+    def _sees_an_order(self, pid: int, r: Recorder) -> bool:
         """Like threads in a list were looked through, or their timers compared, and not all of them whatever they are."""
         like = self.observer.common_names
-        if key == ("move on",):
+        if pid == MOVE_ON:
             sleepers = [e for e in r.entries.values() if e.kind == Kind.TIMER and e.before is not None]
             return sum(e.place[0][1] in like for e in sleepers) > 1
-        slot = self.numbering.slots[("task", key[0]), "at"]
-        at: Any = self.numbering.codes[self._state[slot]]
-        if self._walks and (at if isinstance(at[0], str) else at[0]) in _WALKERS:
-            return False
         asked = [e.before for e in r.entries.values() if e.kind == Kind.LIST and e.asked]
         return any(sum(isinstance(c, tuple) and c[1] in like for c in code) > 1 for code in asked)
 

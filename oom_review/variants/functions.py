@@ -45,7 +45,9 @@ def where(f: FunctionType) -> str:
     path = PurePath(f.__code__.co_filename)
     module = inspect.getmodule(f)
     depth = f.__module__.count(".") + 1 + (path.name == "__init__.py")
-    return f"{'/'.join(path.parts[-depth:]) if module else path.name}:{f.__code__.co_firstlineno}"
+    lines, first = inspect.getsourcelines(f)
+    line = first + next(i for i, text in enumerate(lines) if text.lstrip().startswith("def "))
+    return f"{'/'.join(path.parts[-depth:]) if module else path.name}:{line}"
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -77,6 +77,8 @@ def _file(f: FunctionType) -> str:
 def source(f: FunctionType) -> Source:
     """The function as it is written, and where each name that it uses comes from."""
     text = textwrap.dedent(inspect.getsource(f))
+    # What a decorator says of the base's function need not be true of an edited one.
+    text = text[text.index("def ") :]
     module = cast("ModuleType", inspect.getmodule(f))
     known = _imports(module)
     tree = ast.parse(text)

@@ -16,8 +16,9 @@ from oom_review.explore.orbits import Orbits
 from oom_review.explore.search import Search
 from oom_review.explore.setup import played
 from oom_review.explore.sleepers import Sleepers
-from oom_review.explore.steps import WALKS, Steps
+from oom_review.explore.steps import Steps
 from oom_review.explore.symmetry import interchangeable
+from oom_review.explore.walks import walks
 from oom_review.scenario.items import Op, Run, Scenario
 
 Future = frozenset[object]
@@ -30,7 +31,7 @@ class Graph:
         session, setup = played(scenario.items[:-1], patched.VARIANT)
         tasks = session.machine.k.tasks.values()
         like = interchangeable(session.machine.k, scenario)
-        self.steps = Steps(patched.VARIANT, setup, Observer(session, like), walks=WALKS)
+        self.steps = Steps(patched.VARIANT, setup, Observer(session, like), walks=walks(patched.VARIANT))
         self.orbits = Orbits(self.steps, like, {t.pid: t.name for t in tasks})
         self.sleepers = Sleepers(self.steps, short_sleeps=False)
         while not self._explored():
