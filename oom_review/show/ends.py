@@ -15,6 +15,7 @@ from oom_review.scenario.items import Run, Scenario
 from oom_review.show.columns import observation_line
 
 WIDTH = 78
+NO_END = "no interleaving ever comes to rest: what is promised of the machine at rest was never asked"
 
 
 def text(result: Result, variant: Variant) -> str:
@@ -29,13 +30,16 @@ def text(result: Result, variant: Variant) -> str:
     broken = [set(play(w, variant).violations) for w in result.finals.values()]
     for number, (final, witness) in enumerate(result.finals.items(), 1):
         lines += ["", *_end(number, final, witness, broken[number - 1])]
+    if not broken and not result.stopped:
+        lines.append(NO_END)
     lines.append("")
     for claim in CLAIMS:
         positive = sum(claim.id in found for found in broken)
+        negative = len(broken) - positive
         verdict = result.verdicts[claim.id].verdict
-        # A run may break a claim on its way to an end that another run reaches without.
+        # A run may break a claim on its way to an end that another run reaches without, or to none.
         positive = max(positive, int(verdict == REFUTED))
-        lines.append(f"{observation_line(claim.id, positive, len(broken) - positive)}  {verdict}")
+        lines.append(f"{observation_line(claim.id, positive, negative)}  {verdict}")
     return "\n".join([*lines, ""])
 
 

@@ -1,19 +1,15 @@
-"""Runs that never come to rest: the example is over, it is counted, and what it broke on the way can be played again.
-
-A namespace's init that calls execve() loses the SIGKILL that its dying leader has taken; kswapd then kills it again and again, as
-its parent's child, and there is nobody else to kill.
-"""
+"""Runs that never come to rest: the example is over, it is counted, and what it broke on the way can be played again."""
 
 from __future__ import annotations
 
 import pytest
+from deaf import AGAIN, DEAF
 
 import legacy_tifmemdie
 import patched
 from kernel_model.machine import Machine
 from oom_review.claims import BY_ID
 from oom_review.play.session import Session
-from oom_review.scenario.file import parse
 from oom_review.scenario.items import Op, Run, Scenario
 from oom_review.schedules.choices import follow
 from oom_review.schedules.driver import STEP_LIMIT, StepLimitReached
@@ -22,22 +18,6 @@ from oom_review.search.claim_machine import ClaimMachine, ClaimRefuted, claim_ma
 from oom_review.search.reschedule import replay_or_none, run
 
 LEGACY = legacy_tifmemdie.VARIANT
-DEAF = parse("""\
-oom-review scenario 1
-init: fork q
-run
-q: clone_newpid p1
-run
-p1: clone p2
-run
-init: oom_score_adj p1 1000
-run
-p2: execve
-sysrq_f
-run exactly p2*6 p1*5 kworker*27 p1*14 p2*11 oom_reaper*4
-end
-""").scenario
-AGAIN = Op("alloc", "kswapd")
 
 
 def deaf(*claims: str) -> ClaimMachine:
