@@ -9,7 +9,7 @@ from pathlib import Path
 
 from oom_review.commands.options import MOST_STATES, add_jobs, number
 from oom_review.compare import accepted
-from oom_review.compare.comparison import Comparison, compare, jobs
+from oom_review.compare.comparison import Bounds, Comparison, compare, jobs
 from oom_review.compare.text import as_data, dumped, text
 from oom_review.errors import BadInput
 from oom_review.files import STDOUT, check_directory, check_target, write_beside, write_over_ours
@@ -82,16 +82,9 @@ def run(options: argparse.Namespace) -> int:
     programs = options.programs if options.programs is not None else 0 if files else PROGRAMS
     if not 0 <= programs <= MOST_PROGRAMS:
         raise BadInput(f"--programs {programs}: from 0 to {MOST_PROGRAMS}")
-    todo = jobs(
-        variants,
-        [SITUATIONS[n] for n in names],
-        files,
-        programs=programs,
-        seed=options.seed,
-        states=options.states,
-        program_states=PROGRAM_STATES,
-    )
-    found = compare(todo, options.jobs, _tell)
+    bounds = Bounds(programs, options.seed, PROGRAM_STATES)
+    todo = jobs(variants, [SITUATIONS[n] for n in names], files, bounds, states=options.states)
+    found = compare(todo, bounds, options.jobs, _tell)
     _write(options, found)
     if known is not None:
         return _checked(accepted.check(known, found.groups, variants), found)

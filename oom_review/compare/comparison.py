@@ -9,11 +9,12 @@ from typing import TypeVar
 
 import attrs
 
-from oom_review.compare.groups import Group, grouped, to_shrink, with_smallest
-from oom_review.compare.job import Job, Outcome, run
+from oom_review.compare.groups import Group, grouped, with_smallest
+from oom_review.compare.job import FILE, PROGRAM, SITUATION, Job, Outcome, run
 from oom_review.compare.programs import drawn
 from oom_review.compare.reached import Changed, described
-from oom_review.compare.shrink import shrink
+from oom_review.compare.shrink import Key, shrink
+from oom_review.compare.window import Measure, measure
 from oom_review.scenario.items import Scenario
 from oom_review.situations.families import SITUATIONS
 from oom_review.situations.script import scenario
@@ -21,9 +22,12 @@ from oom_review.situations.situation import Situation
 from oom_review.variants.loading import VariantBroke, load
 from oom_review.workers.pool import Broke, Lost, Pool, listed
 
-SITUATION, PROGRAM, FILE = "situation", "program", "file"
 J = TypeVar("J")
 A = TypeVar("A")
+SPARE = 2
+"""So many times the programs that are wanted are drawn, as some are too large."""
+ON_THE_PATCH = 10
+"""A program may have so many times the states of the base's limit there."""
 
 
 @attrs.define(frozen=True)
@@ -41,16 +45,27 @@ class Reach:
 
 
 @attrs.define(frozen=True)
+class Bounds:
+    """``programs``: so many, the first of those drawn with the ``seed`` that have at most ``states`` states on the base."""
+
+    programs: int
+    seed: int
+    states: int
+
+
+@attrs.define(frozen=True)
 class Comparison:
     """All of it.  ``variants``: base and patch.  ``tried``: how many scripts of each kind were explored on both.
 
-    ``too_large``: programs that hit the limit and count as nothing.  ``promises``: (claim, verdict on base, on patch, in how many
-    scripts).  ``bounded``: why "no difference" does not mean that there is none within the bounds, a line each.
+    ``passed_over``: programs that are too large on the base, and so not among those that the ``bounds`` name.  ``promises``: (claim,
+    verdict on base, on patch, in how many scripts).  ``bounded``: why "no difference" does not mean that there is none within the
+    bounds, a line each.
     """
 
     variants: tuple[str, str]
     tried: dict[str, int]
-    too_large: int
+    bounds: Bounds
+    passed_over: int
     impossible: tuple[str, ...]
     groups: tuple[Group, ...]
     promises: tuple[tuple[str, str, str, int], ...]
@@ -62,50 +77,117 @@ def jobs(
     variants: tuple[str, str],
     situations: Iterable[Situation],
     files: Iterable[tuple[str, Scenario]],
+    bounds: Bounds,
     *,
-    programs: int,
-    seed: int,
     states: int,
-    program_states: int,
 ) -> list[Job]:
-    """Situations, files, and programs that are drawn on the base."""
-    made = [Job(SITUATION, s.name, scenario(s), variants, states) for s in situations]
-    made += [Job(FILE, name, script, variants, states) for name, script in files]
-    numbered = enumerate(drawn(load(variants[0]), programs, seed), 1)
-    return made + [Job(PROGRAM, f"program {i}", p, variants, program_states) for i, p in numbered]
+    """Situations, files, and programs that are drawn on the base: more than are wanted, as some may be too large."""
+    made = [Job(SITUATION, s.name, scenario(s), variants, (states, states)) for s in situations]
+    made += [Job(FILE, name, script, variants, (states, states)) for name, script in files]
+    limits = (bounds.states, bounds.states * ON_THE_PATCH)
+    numbered = enumerate(drawn(load(variants[0]), SPARE * bounds.programs, bounds.seed), 1)
+    return made + [Job(PROGRAM, f"program {i}", p, variants, limits) for i, p in numbered]
 
 
-def compare(todo: Sequence[Job], workers: int | None, tell: Callable[[str], None]) -> Comparison:
+def compare(
+    todo: Sequence[Job], bounds: Bounds, workers: int | None, tell: Callable[[str], None]
+) -> Comparison:
     """Do them all; ``tell`` hears now and then how far it is.  Raises VariantBroke."""
-    variants = todo[0].variants
-    outcomes: list[Outcome] = []
-    lost: list[str] = []
     with Pool(workers or os.cpu_count() or 1) as pool:
-        for job, got in _answers(pool, run, sorted(todo, key=_size, reverse=True)):
-            tell(f"{len(outcomes) + len(lost) + 1} of {len(todo)} scripts")
-            if isinstance(got, Lost):
-                lost.append(f"the worker that explored {job.name} died ({got.reason})")
-            else:
-                outcomes.append(got)
+        explorer = _Explorer(pool, tell)
+        outcomes = explorer.explore(todo, bounds.programs)
         order = {job: i for i, job in enumerate(todo)}
         outcomes.sort(key=lambda o: order[o.job])
-        counted = [o for o in outcomes if not o.impossible and (o.job.kind != PROGRAM or not any(o.bounded))]
-        groups = grouped(counted)
-        smallest = []
-        for number, (_job, found) in enumerate(_answers(pool, shrink, to_shrink(groups, variants)), 1):
-            tell(f"{number} scripts shrunk")
-            smallest += [] if isinstance(found, Lost) else found
+        counted = [o for o in outcomes if not o.impossible and not o.passed_over]
+        groups = explorer.measured(explorer.shrunk(grouped(counted), counted), todo[0].variants)
+    variants = todo[0].variants
     reach = [_reach(f, counted) for f in described(load(variants[0]), load(variants[1]))]
+    tried = {kind: sum(o.job.kind == kind for o in counted) for kind in (SITUATION, FILE, PROGRAM)}
+    few = tried[PROGRAM] < bounds.programs
     return Comparison(
         variants,
-        {kind: sum(o.job.kind == kind for o in counted) for kind in (SITUATION, FILE, PROGRAM)},
-        sum(o.job.kind == PROGRAM and any(o.bounded) for o in outcomes),
+        tried,
+        bounds,
+        sum(o.passed_over for o in outcomes),
         tuple(f"{o.job.name}: {o.impossible}" for o in outcomes if o.impossible),
-        tuple(with_smallest(groups, smallest)),
+        groups,
         _promises(counted),
         tuple(reach),
-        (*lost, *_stopped(counted), *_unreached(reach)),
+        (
+            *explorer.lost,
+            *([f"only {tried[PROGRAM]} of {bounds.programs} programs were tried"] if few else []),
+            *_stopped(counted),
+            *_unreached(reach),
+        ),
     )
+
+
+@attrs.define(eq=False)
+class _Explorer:
+    """Asks the workers; ``lost``: which of them died over what."""
+
+    pool: Pool
+    tell: Callable[[str], None]
+    lost: list[str] = attrs.Factory(list)
+    shorter: int = 0
+
+    def explore(self, todo: Sequence[Job], programs: int) -> list[Outcome]:
+        """All, the largest first; of the programs the first ones, until so many are not too large."""
+        outcomes: list[Outcome] = []
+        feed = _Feed(todo, programs)
+        for job, got in _answers(self.pool, run, feed.more):
+            feed.answered(job, got)
+            self.tell(f"{len(outcomes) + len(self.lost) + 1} scripts")
+            if isinstance(got, Lost):
+                self.lost.append(f"the worker that explored {job.name} died ({got.reason})")
+            else:
+                outcomes.append(got)
+        return outcomes
+
+    def shrunk(self, groups: Sequence[Group], outcomes: Sequence[Outcome]) -> list[Group]:
+        """With the smallest script of each group that is sure."""
+        states = {g.key: g.states for g in groups}
+        keys: list[Key] = [g.key for g in groups if g.sure]
+        return with_smallest(groups, shrink(keys, outcomes, states.__getitem__, self._shorter))
+
+    def _shorter(self, todo: Sequence[Job]) -> Iterable[Outcome]:
+        for _job, got in _answers(self.pool, run, listed(todo)):
+            self.shorter += 1
+            self.tell(f"{self.shorter} shorter scripts")
+            if not isinstance(got, Lost):
+                yield got
+
+    def measured(self, groups: Sequence[Group], variants: tuple[str, str]) -> tuple[Group, ...]:
+        """With how likely each is."""
+        todo = {Measure(g.found, variants): g.key for g in groups if g.sure}
+        known = {
+            todo[job]: got
+            for job, got in _answers(self.pool, measure, listed(todo))
+            if not isinstance(got, Lost)
+        }
+        return tuple(attrs.evolve(g, measured=known.get(g.key)) for g in groups)
+
+
+class _Feed:
+    """The jobs in an order that keeps all cores busy; which programs are tried does not depend on who was faster."""
+
+    def __init__(self, todo: Sequence[Job], programs: int) -> None:
+        first = [job for job in todo if job.kind != PROGRAM]
+        self._first = iter(sorted(first, key=_size, reverse=True))
+        self._programs = iter([job for job in todo if job.kind == PROGRAM])
+        self._missing = programs
+
+    def more(self) -> Job | None:
+        """A program only if those under way are too few even if they all fit."""
+        job = next(self._first, None)
+        if job is None and self._missing and (job := next(self._programs, None)):
+            self._missing -= 1
+        return job
+
+    def answered(self, job: Job, got: Outcome | Lost) -> None:
+        """A program that does not count has to be made up for."""
+        if job.kind == PROGRAM and isinstance(got, Outcome) and (got.passed_over or got.impossible):
+            self._missing += 1
 
 
 def _size(job: Job) -> float:
@@ -113,8 +195,10 @@ def _size(job: Job) -> float:
     return SITUATIONS[job.name].size if job.kind == SITUATION else 0
 
 
-def _answers(pool: Pool, answer: Callable[[J], A], todo: Sequence[J]) -> Iterable[tuple[J, A | Lost]]:
-    with closing(pool.run(answer, listed(todo))) as answers:
+def _answers(
+    pool: Pool, answer: Callable[[J], A], more: Callable[[], J | None]
+) -> Iterable[tuple[J, A | Lost]]:
+    with closing(pool.run(answer, more)) as answers:
         for given in answers:
             if given is not None:
                 job, got = given

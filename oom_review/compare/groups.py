@@ -7,8 +7,9 @@ from collections.abc import Iterable
 import attrs
 
 from oom_review.compare.job import Found, Outcome
-from oom_review.compare.shrink import Key, Shrink, Smallest
+from oom_review.compare.shrink import Key
 from oom_review.compare.statements import Difference
+from oom_review.compare.window import Measured
 from oom_review.scenario.items import Scenario
 
 
@@ -23,7 +24,7 @@ class Group:
     script: Scenario
     found: Found
     states: int
-    likely: int | None = None
+    measured: Measured | None = None
 
     @property
     def key(self) -> Key:
@@ -50,22 +51,10 @@ def _group(key: Key, members: list[tuple[Outcome, Found]]) -> Group:
     return Group(*key, shown, bool(sure), outcome.job.scenario, found, max(outcome.states))
 
 
-def to_shrink(groups: Iterable[Group], variants: tuple[str, str]) -> list[Shrink]:
-    """A job for each script, the longest first; only what is sure can be shrunk.  What grows by losing an operation is no gain."""
-    jobs: dict[Scenario, Shrink] = {}
-    for g in groups:
-        if g.sure:
-            job = jobs.setdefault(g.script, Shrink(g.script, (), variants, g.states))
-            jobs[g.script] = attrs.evolve(job, keys=(*job.keys, g.key))
-    return sorted(jobs.values(), key=lambda job: -job.states)
-
-
-def with_smallest(groups: Iterable[Group], smallest: Iterable[Smallest]) -> list[Group]:
+def with_smallest(groups: Iterable[Group], smallest: dict[Key, tuple[Scenario, Found]]) -> list[Group]:
     """The groups with their smallest scripts."""
-    known = {s.key: s for s in smallest}
-    return [
-        g
-        if (s := known.get(g.key)) is None
-        else attrs.evolve(g, script=s.scenario, found=s.found, likely=s.likely)
-        for g in groups
-    ]
+    shrunk = []
+    for g in groups:
+        script, found = smallest.get(g.key, (g.script, g.found))
+        shrunk.append(attrs.evolve(g, script=script, found=found))
+    return shrunk

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 
 import attrs
@@ -21,24 +22,31 @@ from oom_review.variants.loading import load
 
 BASE, PATCH = 0, 1
 """The sides."""
+SITUATION, PROGRAM, FILE, SHORTER = "situation", "program", "file", "shorter script"
+"""Where a script comes from."""
 
 
 @attrs.define(frozen=True)
 class Job:
-    """``kind``: "situation", "program" or "file"; ``variants``: base and patch, by name; ``states``: the most of each exploration."""
+    """``kind``: where the script comes from; ``variants``: base and patch, by name; ``states``: the most of either's exploration."""
 
     kind: str
     name: str
     scenario: Scenario
     variants: tuple[str, str]
-    states: int
+    states: tuple[int, int]
+
+    @property
+    def has_to_fit(self) -> bool:
+        """If the base hits the limit, the script is passed over and the patch is not explored."""
+        return self.kind in (PROGRAM, SHORTER)
 
 
 @attrs.define(frozen=True)
 class Found:
     """An end that only ``side`` has, or that nobody saw on the other one if that exploration hit a limit (``sure`` is False).
 
-    ``here`` leads to it on its side, ``there`` to the nearest end on the other one.
+    ``here`` leads to it on its side, ``there`` to the nearest end on the other one.  ``ends``: marks of all that differ so.
     """
 
     side: int
@@ -46,6 +54,7 @@ class Found:
     sure: bool
     here: Scenario
     there: Scenario
+    ends: frozenset[str]
 
 
 @attrs.define(frozen=True)
@@ -64,18 +73,25 @@ class Outcome:
     promises: tuple[tuple[str, str, str], ...] = ()
     lines: dict[str, frozenset[int]] = attrs.Factory(dict)
 
+    @property
+    def passed_over(self) -> bool:
+        """It was to fit, and did not."""
+        return self.job.has_to_fit and bool(self.bounded[BASE])
+
 
 def run(job: Job) -> Outcome:
     """Explore the script on both."""
     base, patch = (load(name) for name in job.variants)
-    limits = Limits(states=job.states)
     watch = Watch(changed(base, patch))
     results: list[Result] = []
-    for variant in (base, patch):
+    for variant, states in zip((base, patch), job.states, strict=True):
         try:
-            results.append(explore(job.scenario, variant, limits=limits, around=watch.around))
+            found = explore(job.scenario, variant, limits=Limits(states), around=watch.around)
         except IllegalOperation as error:
             return Outcome(job, impossible=f"{variant.name}: {error}")
+        if found.stopped and job.has_to_fit and not results:
+            return Outcome(job, (found.counts.states, 0), (found.stopped, ""))
+        results.append(found)
     one, two = results
     verdicts = [(c.id, one.verdicts[c.id].verdict, two.verdicts[c.id].verdict) for c in CLAIMS]
     return Outcome(
@@ -106,19 +122,22 @@ def ends(result: Result, names: dict[str, str]) -> dict[Final, Scenario]:
     return found
 
 
+def mark(final: Final) -> str:
+    """An end in few letters."""
+    return hashlib.sha256(repr(final).encode()).hexdigest()[:16]
+
+
 def differences(results: list[Result], names: dict[str, str]) -> Iterator[Found]:
     """The ends that one side has and the other has not; a kind of difference once."""
     sides = [ends(result, names) for result in results]
     for side in (BASE, PATCH):
         mine, theirs = sides[side], sides[1 - side]
-        if not theirs:
-            continue
-        seen: set[Difference] = set()
-        for final, witness in mine.items():
-            if final in theirs:
-                continue
-            near = nearest(final, theirs)
-            what = difference(final, near)
-            if what not in seen:
-                seen.add(what)
-                yield Found(side, what, not results[1 - side].stopped, witness, theirs[near])
+        found: dict[Difference, list[tuple[Final, Final]]] = {}
+        for final in mine if theirs else ():
+            if final not in theirs:
+                near = nearest(final, theirs)
+                found.setdefault(difference(final, near), []).append((final, near))
+        for what, members in found.items():
+            final, near = members[0]
+            marks = frozenset(mark(f) for f, _near in members)
+            yield Found(side, what, not results[1 - side].stopped, mine[final], theirs[near], marks)

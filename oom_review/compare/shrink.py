@@ -1,80 +1,120 @@
-"""A difference's smallest script: no operation can be dropped so that it stays; and how likely its ends are by chance.
+"""A difference's smallest script: no operation can be dropped so that it stays.
 
-Every shorter script is explored on both kernels, so that it is known to differ.  Differences that begin with the same script are
-shrunk together: they try the same shorter ones.
+Every shorter script is explored on both kernels, so that it is known to differ.  It goes in rounds: each difference asks for the next
+shorter scripts of its own, they are explored together, and what comes of one serves all: a difference goes on from the smallest
+script that is known to show it, whoever asked for that.  So the work of a round, and what is found, do not depend on who was faster.
+Tried and dropped: a worker for each script and its differences, which explored the same shorter scripts again and left cores idle.
 """
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 
 import attrs
 
-from kernel_model.errors import IllegalOperation
-from kernel_model.machine import Machine
-from kernel_model.variant import Variant
-from oom_review.compare.job import Found, common_names, differences, ends
-from oom_review.compare.statements import Difference, difference, nearest, renamed
-from oom_review.explore.explorer import Result, explore
-from oom_review.explore.final import Final, final
-from oom_review.explore.limits import Limits
-from oom_review.play.past import History
-from oom_review.play.session import Session
+from oom_review.compare.job import BASE, SHORTER, Found, Job, Outcome
+from oom_review.compare.statements import Difference
 from oom_review.scenario.items import Op, Run, Scenario
-from oom_review.schedules.choices import follow
-from oom_review.schedules.uniform import UniformScheduler
 from oom_review.search.minimize import by_the_parent, without_operation
-from oom_review.variants.loading import load
 
-RUNS = 200
-"""Under uniform scheduling, to say how likely a difference is."""
+AT_ONCE = 4
+"""So many scripts are explored in a round, if there are; in vain if the first of a difference's shows it."""
 Key = tuple[int, Difference]
+Explored = Callable[[Sequence[Job]], Iterable[Outcome]]
 
 
-@attrs.define(frozen=True)
-class Shrink:
-    """A worker's job: these differences, which the script is known to show."""
-
-    scenario: Scenario
-    keys: tuple[Key, ...]
-    variants: tuple[str, str]
-    states: int
+def answered(known: dict[Scenario, Outcome], script: Scenario, states: int) -> bool:
+    """The script was explored, or is larger than so many states."""
+    outcome = known.get(script)
+    return outcome is not None and not (outcome.passed_over and outcome.job.states[BASE] < states)
 
 
-@attrs.define(frozen=True)
-class Smallest:
-    """``found`` holds both runs of ``scenario``; ``likely``: of RUNS uniform runs, so many end so."""
+def shown(outcome: Outcome, key: Key) -> Found | None:
+    """The difference in what was found on a script, if it is sure there."""
+    return next((f for f in outcome.found if (f.side, f.difference) == key and f.sure), None)
+
+
+@attrs.define(eq=False)
+class Descent:
+    """One difference on its way down.  ``index``: which item of ``best`` is tried next; ``dropped``: one was, in this pass."""
 
     key: Key
-    scenario: Scenario
-    found: Found
-    likely: int
+    best: Scenario
+    states: int
+    index: int = 0
+    dropped: bool = False
+
+    def take(self, script: Scenario) -> None:
+        """Go on from this script, from its end."""
+        self.best, self.index, self.dropped = script, len(script.items) - 1, False
+
+    def advance(self, known: dict[Scenario, Outcome]) -> None:
+        """As far as is known already; what could not go before may go in the next pass."""
+        while self.index >= 0 or self.dropped:
+            if self.index < 0:
+                self.take(self.best)
+            for shorter in shorter_ones(self.best, self.index):
+                if not answered(known, shorter, self.states):
+                    return
+                if shown(known[shorter], self.key):
+                    self.best, self.dropped = shorter, True
+                    break
+            self.index = min(self.index, len(self.best.items)) - 1
+
+    def ahead(self) -> Iterator[Scenario]:
+        """What it tries from here on, if nothing of it shows the difference."""
+        for index in range(self.index, -1, -1):
+            yield from shorter_ones(self.best, index)
 
 
-def shrink(job: Shrink) -> list[Smallest]:
-    """Each of the differences."""
-    pair = _Pair((load(job.variants[0]), load(job.variants[1])), Limits(states=job.states))
-    return [_smallest(job.scenario, key, pair) for key in job.keys]
+def shrink(
+    keys: Sequence[Key], outcomes: Iterable[Outcome], states: Callable[[Key], int], explored: Explored
+) -> dict[Key, tuple[Scenario, Found]]:
+    """The smallest script of each of these differences, which some of the outcomes are sure to show.
+
+    ``states``: the most of each exploration for its sake.  ``explored`` answers for each job; a script without an answer shows nothing.
+    """
+    known: dict[Scenario, Outcome] = {}
+    for outcome in outcomes:
+        known.setdefault(outcome.job.scenario, outcome)
+    variants = next(iter(known.values())).job.variants if known else ("", "")
+    descents = [Descent(key, smallest_known(key, known), states(key)) for key in keys]
+    for d in descents:
+        d.take(d.best)
+    while wanted := _wanted(descents, known):
+        jobs = [Job(SHORTER, SHORTER, script, variants, (most, most)) for script, most in wanted.items()]
+        known |= {job.scenario: Outcome(job) for job in jobs}
+        known |= {o.job.scenario: o for o in explored(jobs)}
+    found = {d.key: (d.best, shown(known[d.best], d.key)) for d in descents}
+    return {key: (script, f) for key, (script, f) in found.items() if f is not None}
 
 
-def _smallest(scenario: Scenario, key: Key, pair: _Pair) -> Smallest:
-    best = scenario
-    index = len(best.items) - 1
-    while index >= 0:
-        shorter = next((s for s in shorter_ones(best, index) if key in pair.differences(s)), None)
-        if shorter is None:
-            index -= 1
-        else:
-            # What could not go before may go now.
-            best = shorter
-            index = len(best.items) - 1
-    return Smallest(key, best, pair.differences(best)[key], pair.likely(best, key))
+def _wanted(descents: Iterable[Descent], known: dict[Scenario, Outcome]) -> dict[Scenario, int]:
+    """The scripts of the next round, each with its limit."""
+    for d in descents:
+        smallest = smallest_known(d.key, known)
+        if len(smallest.operations) < len(d.best.operations):
+            d.take(smallest)
+        d.advance(known)
+    under_way = [d for d in descents if d.index >= 0]
+    wanted: dict[Scenario, int] = {}
+    for d in under_way:
+        unknown = (s for s in d.ahead() if not answered(known, s, d.states))
+        for script in islice(unknown, max(1, AT_ONCE // len(under_way))):
+            wanted[script] = max(d.states, wanted.get(script, 0))
+    return wanted
+
+
+def smallest_known(key: Key, known: dict[Scenario, Outcome]) -> Scenario:
+    """Of the scripts that are sure to show it, the one with the fewest operations, then with the fewest states."""
+    showing = [o for o in known.values() if shown(o, key)]
+    return min(showing, key=lambda o: (len(o.job.scenario.operations), sum(o.states))).job.scenario
 
 
 def shorter_ones(scenario: Scenario, index: int) -> Iterator[Scenario]:
     """Without the operation there, and what it takes along."""
-    if not isinstance(scenario.items[index], Op):
+    if index >= len(scenario.items) or not isinstance(scenario.items[index], Op):
         return
     for candidate in (without_operation(scenario, index), by_the_parent(scenario, index)):
         if candidate is not None and (tidy := _tidied(candidate)).operations:
@@ -88,51 +128,3 @@ def _tidied(scenario: Scenario) -> Scenario:
         if isinstance(item, Op) or (items and isinstance(items[-1], Op)):
             items.append(item)
     return Scenario((*items, Run()) if items and isinstance(items[-1], Op) else tuple(items))
-
-
-class _Pair:
-    """Both kernels on one script after the other; each is explored once."""
-
-    def __init__(self, variants: tuple[Variant, Variant], limits: Limits) -> None:
-        self._variants = variants
-        self._limits = limits
-        self._known: dict[Scenario, dict[Key, Found]] = {}
-        self._results: dict[Scenario, list[Result]] = {}
-
-    def differences(self, scenario: Scenario) -> dict[Key, Found]:
-        """What only one of them ends in; nothing if the script is not possible on both, or too large."""
-        if scenario not in self._known:
-            self._known[scenario] = self._explored(scenario)
-        return self._known[scenario]
-
-    def _explored(self, scenario: Scenario) -> dict[Key, Found]:
-        try:
-            results = [explore(scenario, v, limits=self._limits) for v in self._variants]
-        except IllegalOperation:
-            return {}
-        self._results[scenario] = results
-        found = differences(results, common_names(scenario, self._variants))
-        return {(f.side, f.difference): f for f in found}
-
-    def likely(self, scenario: Scenario, key: Key) -> int:
-        """Of RUNS runs under uniform scheduling, so many have an end that differs so."""
-        side, what = key
-        names = common_names(scenario, self._variants)
-        mine, theirs = (
-            ends(r, names) for r in (self._results[scenario][side], self._results[scenario][1 - side])
-        )
-        wanted = {f for f in mine if f not in theirs and difference(f, nearest(f, theirs)) == what}
-        seeds = range(RUNS)
-        return sum(_end(scenario, self._variants[side], seed, names) in wanted for seed in seeds)
-
-
-def _end(scenario: Scenario, variant: Variant, seed: int, names: dict[str, str]) -> Final:
-    """Where one run under uniform scheduling comes to."""
-    session = Session(Machine(variant), ())
-    last = max(i for i, item in enumerate(scenario.items) if isinstance(item, Run))
-    for i, item in enumerate(scenario.items):
-        if isinstance(item, Op):
-            session.request(item)
-        else:
-            session.run(UniformScheduler(random.Random(seed)) if i == last else follow(item.schedule))
-    return renamed(final(session.machine.k, History.of(session.history), {}), names)

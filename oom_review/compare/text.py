@@ -7,10 +7,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import PurePath
 from typing import Any
 
-from oom_review.compare.comparison import FILE, PROGRAM, SITUATION, Comparison, Reach
+import attrs
+
+from oom_review.compare.comparison import Comparison, Reach
 from oom_review.compare.groups import Group
-from oom_review.compare.job import BASE
-from oom_review.compare.shrink import RUNS
+from oom_review.compare.job import BASE, FILE, PROGRAM, SITUATION
+from oom_review.compare.window import RUNS, Measured
 from oom_review.play.trace import record
 from oom_review.scenario import file as scenario_file
 from oom_review.scenario.form import ScenarioFile, Settings
@@ -73,8 +75,8 @@ def _group(c: Comparison, number: int, group: Group) -> Iterator[str]:
     yield from _wrap(f"{number}. {_headline(c, group)}")
     shown = [f"{n} of {c.tried[kind]} {kind}s" for kind, n in group.shown.items()]
     yield from _wrap(f"   shown by {' and '.join(shown)}", "")
-    if group.likely is not None:
-        yield f"   {group.likely} of {RUNS} runs of this script under uniform scheduling end so:"
+    if group.measured is not None:
+        yield from _wrap(f"   {_measured(group.measured)}", "")
     yield ""
     for item in group.script.items:
         if isinstance(item, Run):
@@ -86,6 +88,14 @@ def _group(c: Comparison, number: int, group: Group) -> Iterator[str]:
     left, right = runs if group.side == BASE else runs[::-1]
     traces = [record(run, load(v)) for run, v in zip((left, right), c.variants, strict=True)]
     yield from lockstep_trace_columns(*traces).splitlines()
+
+
+def _measured(m: Measured) -> str:
+    """How likely it is, and how wide its window."""
+    likely = f"{m.likely} of {RUNS} runs of this script under uniform scheduling end so"
+    if not m.window:
+        return f"{likely}; whichever single choice is taken otherwise"
+    return f"{likely}; the window of the run below is {m.window} of its {m.steps} steps"
 
 
 def _functions(c: Comparison) -> Iterator[str]:
@@ -119,8 +129,11 @@ def _summary(c: Comparison) -> Iterator[str]:
     yield from _wrap(
         f"Tried: {', '.join(tried)}, every interleaving on both; sleeps of up to 200 ms end at any time, longer ones at rest."
     )
-    if c.too_large:
-        yield from _wrap(f"Left out: {c.too_large} programs that are too large; they count as nothing.")
+    if c.bounds.programs:
+        yield from _wrap(
+            f"The programs are the first {c.bounds.programs} of those drawn with seed {c.bounds.seed} that have at most "
+            f"{c.bounds.states} states on {c.variants[0]}; {c.passed_over} larger ones were passed over."
+        )
     for said in c.impossible:
         yield from _wrap(f"Not possible: {said}")
     for why in c.bounded:
@@ -144,7 +157,7 @@ def as_data(c: Comparison) -> dict[str, Any]:
         "base": c.variants[0],
         "patch": c.variants[1],
         "tried": c.tried,
-        "too large": c.too_large,
+        "programs": attrs.asdict(c.bounds) | {"passed over": c.passed_over},
         "impossible": list(c.impossible),
         "bounded": list(c.bounded),
         "differences": [
@@ -154,7 +167,10 @@ def as_data(c: Comparison) -> dict[str, Any]:
                 "has": list(g.difference.only),
                 "instead of": list(g.difference.instead),
                 "shown": g.shown,
-                "uniform runs": None if g.likely is None else {"end so": g.likely, "of": RUNS},
+                "uniform runs": None if g.measured is None else {"end so": g.measured.likely, "of": RUNS},
+                "window": None
+                if g.measured is None
+                else {"steps": g.measured.window, "of": g.measured.steps},
                 "script": [str(item) for item in g.script.items],
                 "scenario": dumped(c, g),
             }

@@ -19,7 +19,7 @@ BUGS = tuple(
 def row(bug: str) -> str:
     """Name, what differs, where it was seen, after how many scripts and seconds."""
     from oom_review.commands.compare import PROGRAM_STATES, PROGRAMS, STATES  # noqa: PLC0415 - after sys.path
-    from oom_review.compare.comparison import PROGRAM, jobs  # noqa: PLC0415
+    from oom_review.compare.comparison import Bounds, jobs  # noqa: PLC0415
     from oom_review.compare.job import run  # noqa: PLC0415
     from oom_review.situations.families import QUICK, SITUATIONS  # noqa: PLC0415
 
@@ -27,15 +27,13 @@ def row(bug: str) -> str:
         (BASE, bug),
         sorted((SITUATIONS[n] for n in QUICK), key=lambda s: s.size),
         (),
-        programs=PROGRAMS,
-        seed=0,
+        Bounds(PROGRAMS, 0, PROGRAM_STATES),
         states=STATES,
-        program_states=PROGRAM_STATES,
     )
     began = time.monotonic()
     for number, job in enumerate(todo, 1):
         outcome = run(job)
-        if job.kind == PROGRAM and any(outcome.bounded):
+        if outcome.passed_over:
             continue
         for found in outcome.found:
             if found.sure:

@@ -66,7 +66,7 @@ def _found_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def outcome(base: str, patch: str, what: Scenario) -> Outcome:
-    return run(Job("file", "script", what, (base, patch), 50_000))
+    return run(Job("file", "script", what, (base, patch), (50_000, 50_000)))
 
 
 @pytest.mark.parametrize(("bug", "what", "said"), CASES, ids=[c[0] for c in CASES])

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
+import attrs
 import pytest
 
 from oom_review.commands.cli import main
-from oom_review.compare.job import Found, Job, Outcome, run
+from oom_review.compare.job import PROGRAM, Found, Job, Outcome, run
 from oom_review.compare.programs import drawn
-from oom_review.compare.shrink import Shrink, shorter_ones, shrink
+from oom_review.compare.shrink import shorter_ones, shrink
 from oom_review.compare.statements import Difference, difference, nearest, statements
+from oom_review.compare.window import RUNS, Measure, measure
 from oom_review.explore import Bounds, explore
 from oom_review.explore.final import Final
 from oom_review.play.session import play
@@ -25,11 +28,18 @@ from oom_review.variants.loading import load
 PAIR = ("legacy_tifmemdie", "patched")
 LEAK = Difference(("oom_victims ends at 1",), ("oom_victims ends at 0",))
 TWO_THREADS = scenario(SITUATIONS["memcg-oom/threads=2"])
+SMALLEST = Scenario(
+    (
+        *(Op("fork", "init", ("p1",)), Run()),
+        *(Op("clone", "p1", ("p2",)), Run()),
+        *(Op("charge", "p1"), Run()),
+    )
+)
 STILL = Final((("init", "user mode", False, ()),), (), (), (), (), "running", "")
 
 
 def outcome(script: Scenario, states: int = 100_000) -> Outcome:
-    return run(Job("file", "script", script, PAIR, states))
+    return run(Job("file", "script", script, PAIR, (states, states)))
 
 
 def found(script: Scenario) -> dict[tuple[int, Difference], Found]:
@@ -42,7 +52,7 @@ def test_the_leak_is_the_only_difference_of_two_threads() -> None:
 
 
 def test_a_kernel_does_not_differ_from_itself() -> None:
-    again = run(Job("file", "script", TWO_THREADS, ("patched", "patched"), 100_000))
+    again = run(Job("file", "script", TWO_THREADS, ("patched", "patched"), (100_000, 100_000)))
     assert (again.found, again.promises, again.lines) == ((), (), {})
 
 
@@ -71,13 +81,57 @@ def test_a_limit_is_said_and_nothing_is_sure() -> None:
 
 def test_the_smallest_script_can_lose_no_operation() -> None:
     key = (1, LEAK)
-    (smallest,) = shrink(Shrink(TWO_THREADS, (key,), PAIR, 20_000))
-    assert len(smallest.scenario.operations) < len(TWO_THREADS.operations)
-    assert key in found(smallest.scenario)
-    for index in range(len(smallest.scenario.items)):
-        for shorter in shorter_ones(smallest.scenario, index):
-            if all(op.name != "charge" or op.task for op in shorter.operations):
-                assert key not in _found_or_nothing(shorter), str(shorter)
+    explored: list[Job] = []
+
+    def answers(jobs: Sequence[Job]) -> list[Outcome]:
+        explored.extend(jobs)
+        return list(map(run, jobs))
+
+    smallest, f = shrink([key], [outcome(TWO_THREADS)], lambda _key: 20_000, answers)[key]
+    assert len(smallest.operations) < len(TWO_THREADS.operations)
+    assert f.difference == LEAK
+    assert len({job.scenario for job in explored}) == len(explored)
+    assert key in found(smallest)
+    for index in range(len(smallest.items)):
+        for shorter in shorter_ones(smallest, index):
+            assert key not in _found_or_nothing(shorter), str(shorter)
+
+
+def test_a_smaller_script_that_is_known_already_is_not_looked_for() -> None:
+    """Nobody is asked for what lies between."""
+    key = (1, LEAK)
+    large, small = outcome(TWO_THREADS), outcome(SMALLEST)
+    asked: list[Scenario] = []
+
+    def answers(jobs: Sequence[Job]) -> list[Outcome]:
+        asked.extend(job.scenario for job in jobs)
+        return list(map(run, jobs))
+
+    assert shrink([key], [large, small], lambda _key: 20_000, answers)[key][0] == SMALLEST
+    assert asked
+    assert all(len(script.operations) < len(SMALLEST.operations) for script in asked)
+
+
+def test_a_script_that_does_not_fit_is_passed_over_on_the_base_only() -> None:
+    """What is tried must not depend on the patch: a program that is too large there only is a limit that was hit."""
+    over = run(Job(PROGRAM, "program 1", TWO_THREADS, PAIR, (500, 100_000)))
+    assert over.passed_over
+    assert over.states[1] == 0
+    hit = run(Job(PROGRAM, "program 1", TWO_THREADS, PAIR, (100_000, 500)))
+    assert not hit.passed_over
+    assert hit.bounded == ("", "stopped at 500 states")
+
+
+def test_how_likely_it_is_and_how_wide_its_window() -> None:
+    """By hand: the count goes up twice only if both mark before either is done; nobody else can come in between."""
+    both = Scenario((*SMALLEST.items[:-1], Op("charge", "p2"), Run()))
+    key = next(key for key in found(both) if key[1].only == ("oom_victims rises to 2",))
+    got = measure(Measure(found(both)[key], PAIR))
+    assert 0 <= got.likely <= RUNS
+    assert 0 < got.window < got.steps
+    everywhere = measure(Measure(attrs.evolve(found(both)[key], ends=frozenset()), PAIR))
+    assert everywhere.likely == 0
+    assert everywhere.window > got.window
 
 
 def _found_or_nothing(script: Scenario) -> dict[tuple[int, Difference], Found]:
