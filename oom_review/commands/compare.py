@@ -10,6 +10,7 @@ from pathlib import Path
 from oom_review.commands.options import MOST_STATES, add_jobs, number
 from oom_review.compare import accepted
 from oom_review.compare.comparison import Bounds, Comparison, compare, jobs
+from oom_review.compare.kept import Kept
 from oom_review.compare.text import as_data, dumped, text
 from oom_review.errors import BadInput
 from oom_review.files import STDOUT, check_directory, check_target, write_beside, write_over_ours
@@ -61,6 +62,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--write-accept", metavar="FILE", type=Path, help="write what was found as such a file"
     )
     parser.add_argument(
+        "--resume",
+        metavar="FILE",
+        type=Path,
+        help="keep what is explored in FILE; after an edit only scripts on which an edited function runs are explored again",
+    )
+    parser.add_argument(
         "--save", metavar="DIR", type=Path, help="write a scenario file for each difference to DIR"
     )
     add_jobs(parser)
@@ -84,7 +91,12 @@ def run(options: argparse.Namespace) -> int:
         raise BadInput(f"--programs {programs}: from 0 to {MOST_PROGRAMS}")
     bounds = Bounds(programs, options.seed, PROGRAM_STATES)
     todo = jobs(variants, [SITUATIONS[n] for n in names], files, bounds, states=options.states)
-    found = compare(todo, bounds, options.jobs, _tell)
+    kept = Kept(options.resume, variants) if options.resume else None
+    try:
+        found = compare(todo, bounds, options.jobs, _tell, kept)
+    finally:
+        if kept:
+            kept.close()
     _write(options, found)
     if known is not None:
         return _checked(accepted.check(known, found.groups, variants), found)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from typing import TypeVar
 
 import attrs
 
 from oom_review.compare.groups import Group, grouped, with_smallest
-from oom_review.compare.job import FILE, PROGRAM, SITUATION, Job, Outcome, run
+from oom_review.compare.job import BASE, FILE, PATCH, PROGRAM, SITUATION, Job, Outcome, run
+from oom_review.compare.kept import Kept
 from oom_review.compare.programs import drawn
 from oom_review.compare.reached import Changed, described
 from oom_review.compare.shrink import Key, shrink
@@ -32,11 +33,15 @@ ON_THE_PATCH = 10
 
 @attrs.define(frozen=True)
 class Reach:
-    """How far the scripts come into a changed function: in how many of them it ran, and its lines that ran in any."""
+    """How far the scripts come into a changed function: in how many of them it ran, and its lines that ran in any.
+
+    ``alike``: in all of these the steps that it was part of did the same on both kernels.
+    """
 
     function: Changed
     explorations: int
     lines: frozenset[int]
+    alike: bool
 
     @property
     def missed(self) -> list[int]:
@@ -59,7 +64,7 @@ class Comparison:
 
     ``passed_over``: programs that are too large on the base, and so not among those that the ``bounds`` name.  ``promises``: (claim,
     verdict on base, on patch, in how many scripts).  ``bounded``: why "no difference" does not mean that there is none within the
-    bounds, a line each.
+    bounds, a line each.  ``explored``: so many scripts, shorter ones included; ``known``: so many from an earlier comparison.
     """
 
     variants: tuple[str, str]
@@ -71,6 +76,8 @@ class Comparison:
     promises: tuple[tuple[str, str, str, int], ...]
     reach: tuple[Reach, ...]
     bounded: tuple[str, ...]
+    explored: int
+    known: int
 
 
 def jobs(
@@ -90,11 +97,15 @@ def jobs(
 
 
 def compare(
-    todo: Sequence[Job], bounds: Bounds, workers: int | None, tell: Callable[[str], None]
+    todo: Sequence[Job],
+    bounds: Bounds,
+    workers: int | None,
+    tell: Callable[[str], None],
+    kept: Kept | None = None,
 ) -> Comparison:
-    """Do them all; ``tell`` hears now and then how far it is.  Raises VariantBroke."""
+    """Do them all, but for what is ``kept``; ``tell`` hears now and then how far it is.  Raises VariantBroke and BadInput."""
     with Pool(workers or os.cpu_count() or 1) as pool:
-        explorer = _Explorer(pool, tell)
+        explorer = _Explorer(pool, tell, kept)
         outcomes = explorer.explore(todo, bounds.programs)
         order = {job: i for i, job in enumerate(todo)}
         outcomes.sort(key=lambda o: order[o.job])
@@ -119,43 +130,55 @@ def compare(
             *_stopped(counted),
             *_unreached(reach),
         ),
+        explorer.explored,
+        kept.used if kept else 0,
     )
 
 
 @attrs.define(eq=False)
 class _Explorer:
-    """Asks the workers; ``lost``: which of them died over what."""
+    """Asks what is kept, and then the workers; ``lost``: which of them died over what."""
 
     pool: Pool
     tell: Callable[[str], None]
+    kept: Kept | None
     lost: list[str] = attrs.Factory(list)
-    shorter: int = 0
+    explored: int = 0
 
     def explore(self, todo: Sequence[Job], programs: int) -> list[Outcome]:
         """All, the largest first; of the programs the first ones, until so many are not too large."""
-        outcomes: list[Outcome] = []
-        feed = _Feed(todo, programs)
-        for job, got in _answers(self.pool, run, feed.more):
-            feed.answered(job, got)
-            self.tell(f"{len(outcomes) + len(self.lost) + 1} scripts")
-            if isinstance(got, Lost):
-                self.lost.append(f"the worker that explored {job.name} died ({got.reason})")
-            else:
-                outcomes.append(got)
-        return outcomes
+        return list(self._outcomes(_Feed(todo, programs)))
 
     def shrunk(self, groups: Sequence[Group], outcomes: Sequence[Outcome]) -> list[Group]:
         """With the smallest script of each group that is sure."""
         states = {g.key: g.states for g in groups}
         keys: list[Key] = [g.key for g in groups if g.sure]
-        return with_smallest(groups, shrink(keys, outcomes, states.__getitem__, self._shorter))
+        shorter = shrink(keys, outcomes, states.__getitem__, lambda todo: self._outcomes(_Feed(todo, 0)))
+        return with_smallest(groups, shorter)
 
-    def _shorter(self, todo: Sequence[Job]) -> Iterable[Outcome]:
-        for _job, got in _answers(self.pool, run, listed(todo)):
-            self.shorter += 1
-            self.tell(f"{self.shorter} shorter scripts")
-            if not isinstance(got, Lost):
+    def _outcomes(self, feed: _Feed) -> Iterator[Outcome]:
+        known: list[Outcome] = []
+
+        def more() -> Job | None:
+            while (job := feed.more()) is not None:
+                found = self.kept.outcome(job) if self.kept else None
+                if found is None:
+                    return job
+                feed.answered(job, found)
+                known.append(found)
+            return None
+
+        for job, got in _answers(self.pool, run, more):
+            feed.answered(job, got)
+            self.explored += 1
+            self.tell(f"{self.explored} scripts")
+            if isinstance(got, Lost):
+                self.lost.append(f"the worker that explored {job.name} died ({got.reason})")
+            else:
+                if self.kept:
+                    self.kept.add(got)
                 yield got
+        yield from known
 
     def measured(self, groups: Sequence[Group], variants: tuple[str, str]) -> tuple[Group, ...]:
         """With how likely each is."""
@@ -216,8 +239,11 @@ def _promises(outcomes: Iterable[Outcome]) -> tuple[tuple[str, str, str, int], .
 
 
 def _reach(function: Changed, outcomes: Iterable[Outcome]) -> Reach:
-    ran = [found for o in outcomes if (found := o.lines.get(function.name))]
-    return Reach(function, len(ran), frozenset().union(*ran))
+    name = function.name
+    ran = [o for o in outcomes if name in o.ran[PATCH]]
+    lines = {function.first + line for o in ran for line in o.lines.get(name, ())}
+    either = [o for o in outcomes if name in o.ran[BASE] | o.ran[PATCH]]
+    return Reach(function, len(ran), frozenset(lines), bool(either) and all(name in o.alike for o in either))
 
 
 def _stopped(outcomes: Iterable[Outcome]) -> list[str]:

@@ -62,7 +62,9 @@ class Outcome:
     """What a job found.
 
     ``bounded``: by side, where the exploration stopped or "".  ``impossible``: which operation was not possible on which kernel; then
-    nothing was explored.  ``promises``: claims whose verdicts differ, with both verdicts.  ``lines``: of the patch's functions.
+    nothing was explored.  ``promises``: claims whose verdicts differ, with both verdicts.  ``ran``: by side, the kernel's own
+    functions that ran.  ``lines``: of the patch's functions that differ, counted from the first.  ``alike``: of the functions that
+    differ and ran on either side, those that did the same on both.
     """
 
     job: Job
@@ -71,7 +73,9 @@ class Outcome:
     impossible: str = ""
     found: tuple[Found, ...] = ()
     promises: tuple[tuple[str, str, str], ...] = ()
+    ran: tuple[frozenset[str], frozenset[str]] = (frozenset(), frozenset())
     lines: dict[str, frozenset[int]] = attrs.Factory(dict)
+    alike: frozenset[str] = frozenset()
 
     @property
     def passed_over(self) -> bool:
@@ -81,37 +85,42 @@ class Outcome:
 
 def run(job: Job) -> Outcome:
     """Explore the script on both."""
-    base, patch = (load(name) for name in job.variants)
-    watch = Watch(changed(base, patch))
+    kernels = [load(name) for name in job.variants]
+    differ = frozenset(changed(*kernels))
+    watches = [Watch(kernel, differ) for kernel in kernels]
+    names: dict[str, str] = {}
     results: list[Result] = []
-    for variant, states in zip((base, patch), job.states, strict=True):
+    for variant, watch, states in zip(kernels, watches, job.states, strict=True):
         try:
+            with watch.around():
+                names |= common_names(job.scenario, variant)
             found = explore(job.scenario, variant, limits=Limits(states), around=watch.around)
         except IllegalOperation as error:
             return Outcome(job, impossible=f"{variant.name}: {error}")
         if found.stopped and job.has_to_fit and not results:
-            return Outcome(job, (found.counts.states, 0), (found.stopped, ""))
+            ran = frozenset(watch.ran), frozenset[str]()
+            return Outcome(job, (found.counts.states, 0), (found.stopped, ""), ran=ran)
         results.append(found)
     one, two = results
     verdicts = [(c.id, one.verdicts[c.id].verdict, two.verdicts[c.id].verdict) for c in CLAIMS]
+    base, patch = watches
     return Outcome(
         job,
         (one.counts.states, two.counts.states),
         (one.stopped, two.stopped),
-        found=tuple(differences(results, common_names(job.scenario, (base, patch)))),
+        found=tuple(differences(results, names)),
         promises=tuple(v for v in verdicts if v[1] != v[2]),
-        lines={name: frozenset(numbers) for name, numbers in watch.lines.items()},
+        ran=(frozenset(base.ran), frozenset(patch.ran)),
+        lines={name: frozenset(numbers) for name, numbers in patch.lines.items() if numbers},
+        alike=frozenset(n for n in differ & (base.ran | patch.ran) if base.steps[n] == patch.steps[n]),
     )
 
 
-def common_names(scenario: Scenario, variants: tuple[Variant, Variant]) -> dict[str, str]:
-    """Of threads that nothing tells apart where the explored run begins, on one kernel or the other."""
+def common_names(scenario: Scenario, variant: Variant) -> dict[str, str]:
+    """Of threads that nothing tells apart where the explored run begins."""
     last = max(i for i, item in enumerate(scenario.items) if isinstance(item, Run))
-    found: dict[str, str] = {}
-    for variant in variants:
-        k = played(scenario.items[:last], variant)[0].machine.k
-        found |= {k.tasks[pid].name: name for pid, name in interchangeable(k, scenario).items()}
-    return found
+    k = played(scenario.items[:last], variant)[0].machine.k
+    return {k.tasks[pid].name: name for pid, name in interchangeable(k, scenario).items()}
 
 
 def ends(result: Result, names: dict[str, str]) -> dict[Final, Scenario]:

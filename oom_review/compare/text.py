@@ -111,7 +111,8 @@ def _ran(r: Reach) -> str:
         return "never ran"
     said = f"ran in {r.explorations} explorations, {len(r.lines & r.function.lines)} of {len(r.function.lines)} lines"
     if not r.missed:
-        return f"{said}, all that changed"
+        alike = "; unchanged in effect: all steps that it is part of do the same" if r.alike else ""
+        return f"{said}, all that changed{alike}"
     more = ", ..." if len(r.missed) > MOST_SHOWN else ""
     return f"{said}; changed and never run: {', '.join(map(str, r.missed[:MOST_SHOWN]))}{more}"
 
@@ -133,6 +134,10 @@ def _summary(c: Comparison) -> Iterator[str]:
         yield from _wrap(
             f"The programs are the first {c.bounds.programs} of those drawn with seed {c.bounds.seed} that have at most "
             f"{c.bounds.states} states on {c.variants[0]}; {c.passed_over} larger ones were passed over."
+        )
+    if c.known:
+        yield from _wrap(
+            f"Explored now: {c.explored} scripts; {c.known} are known from an earlier comparison."
         )
     for said in c.impossible:
         yield from _wrap(f"Not possible: {said}")
@@ -183,6 +188,7 @@ def as_data(c: Comparison) -> dict[str, Any]:
                 "lines": sorted(r.lines),
                 "changed": sorted(r.function.changed),
                 "never run": r.missed,
+                "unchanged in effect": r.alike,
             }
             for r in c.reach
         ],

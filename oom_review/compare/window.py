@@ -49,7 +49,7 @@ class Measured:
 def measure(job: Measure) -> Measured:
     """Both."""
     base, patch = (load(name) for name in job.variants)
-    names = common_names(job.found.here, (base, patch))
+    names = common_names(job.found.here, base) | common_names(job.found.here, patch)
     replays = _Replays(job.found, (base, patch)[job.found.side], names)
     likely = sum(replays.ends_so(UniformScheduler(random.Random(seed))) for seed in range(RUNS))
     ready, taken = replays.ready()

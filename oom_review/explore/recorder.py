@@ -369,6 +369,11 @@ class Recorder:
         self.remembered[name] = (self.remembered[name][0], value)
 
 
+def recording() -> Recorder | None:
+    """Of the step that is being taken, if that is recorded."""
+    return _now[-1] if _now else None
+
+
 SHADOWS: dict[type, type] = {}
 
 

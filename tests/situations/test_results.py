@@ -106,10 +106,10 @@ def test_other_sources_are_other_sources(tmp_path: Path, monkeypatch: pytest.Mon
     for place in ("here", "there"):
         (tmp_path / place / "model").mkdir(parents=True)
         (tmp_path / place / "model" / "exit.py").write_text("a = 1\n", encoding="utf-8")
-    here, there = (results._digest([tmp_path / place / "model"]) for place in ("here", "there"))
+    here, there = (results.digest_of([tmp_path / place / "model"]) for place in ("here", "there"))
     assert here == there
     (tmp_path / "there" / "model" / "exit.py").write_text("a = 2\n", encoding="utf-8")
-    assert results._digest([tmp_path / "there" / "model"]) != here
+    assert results.digest_of([tmp_path / "there" / "model"]) != here
     path = made(tmp_path / "r", OUTCOME)
     monkeypatch.setattr(results, "DECIDES", ("claims.py",))
     with pytest.raises(BadInput, match="other sources of the model"):
