@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kernel_model import events
 from kernel_model.core import wake_up_state
+from kernel_model.filemap import end_page_writeback
 from kernel_model.preempt import Steps, point, sleep
 from kernel_model.sched import (
     MMF_OOM_SKIP,
@@ -113,7 +114,8 @@ def put_signal_struct(k: Kernel, signal: SignalStruct) -> None:
 
 
 def io_complete(k: Kernel) -> None:
-    """The devices finish what was in flight; whoever waits in exit_aio goes on."""
+    """The devices finish what was in flight; whoever waits in exit_aio, or for a page's writeback, goes on."""
+    end_page_writeback(k)
     if not k.aio:
         return
     for mm in k.aio:

@@ -22,6 +22,7 @@ from kernel_model.cgroup_freezer import (
     freezer_read,
 )
 from kernel_model.exec import execve
+from kernel_model.filemap import wait_on_page_writeback
 from kernel_model.fork import CloneArgs, do_fork
 from kernel_model.get_signal import do_group_exit
 from kernel_model.locking import acquire, release
@@ -273,6 +274,9 @@ def _io_submit(k: Kernel, cur: TaskStruct) -> Steps[str]:
         cur.mm.aio_in_flight = True
         k.aio.append(cur.mm)
     return ""
+
+
+operation("writeback", "write a page and wait for the device, in D state", "kthread")(wait_on_page_writeback)
 
 
 # Control groups

@@ -327,6 +327,8 @@ class Kernel:
     sysctl_oom_kill_allocating_task: bool = False
     # fs/aio.c: the address spaces with I/O in flight
     aio: list[MmStruct] = attrs.Factory(list)
+    # mm/filemap.c: who waits for the device to write a page
+    writeback: list[TaskStruct] = attrs.Factory(list)
     # kernel/freezer.c, kernel/power/
     system_freezing_cnt: int = 0
     pm_freezing: bool = False

@@ -30,6 +30,7 @@ SETUP = (
     *BIRTHS,
     *("memcg_attach", "attach", "freeze", "ptrace_seize", "kill STOP"),
     *("exit", "exit_group", "ignore_sigchld", "nocldwait", "subreaper", "wait", "snapshot_freeze"),
+    *("writeback", "kswapd writeback", "kswapd writeback"),
 )
 OOM = ("alloc", "charge", "sysrq_f", "kernel alloc", "kernel alloc")
 OTHERS = (
@@ -100,6 +101,8 @@ class _Author:
         name, _, rest = what.partition(" ")
         if what == "kernel alloc":
             return Op("alloc", ("kworker", "kswapd")[who % 2])
+        if name == "kswapd":
+            return Op(rest, name)
         if name in EVENTS:
             return Op(name)
         if name in BIRTHS:

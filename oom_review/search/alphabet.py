@@ -44,6 +44,7 @@ PLAIN = (
     "nocldwait",
     "subreaper",
     "io_submit",
+    "writeback",
 )
 MEMORY = ("alloc", "fault", "charge", "charge_fault")
 POWER = ("suspend", "hibernate", "snapshot_freeze", "snapshot_unfreeze")
@@ -211,10 +212,10 @@ class AlphabetMachine(RuleBasedStateMachine):
 
     @rule(drawn=together(range(3), MEMORY, WHO))
     def d_memory(self, drawn: tuple[int, str, int]) -> None:
-        """Somebody, or a kernel thread, allocates until the OOM killer runs."""
+        """Somebody, or a kernel thread, allocates until the OOM killer runs; a kernel thread may wait for a device instead."""
         kthread, name, who = drawn
         if kthread < len(ALLOCATORS):
-            self.submit(Op("alloc", ALLOCATORS[kthread]))
+            self.submit(Op("writeback" if name == "charge" else "alloc", ALLOCATORS[kthread]))
         else:
             self.submit(Op(name, self.person(who)))
 

@@ -53,6 +53,11 @@ CASES = [
         "another task: in the fridge",
     ),
     (
+        "users_stay_frozen",
+        script("init: fork p1; kswapd: writeback", "init: suspend"),
+        "another task: in the fridge",
+    ),
+    (
         "dump_waiter_counts",
         script("init: fork p1; p1: clone_vm p2", "p1: kill p1 ABRT; init: suspend"),
         "suspend returns -EBUSY",

@@ -9,6 +9,7 @@ import legacy_tifmemdie
 import patched
 from kernel_model import events
 from kernel_model.sched import (
+    MMF_OOM_SKIP,
     PF_FREEZER_SKIP,
     PF_FROZEN,
     PF_SUSPEND_TASK,
@@ -171,14 +172,14 @@ def test_sigkill_does_not_hurry_the_freezer(box: Box) -> None:
 
 def test_kernel_threads_that_refuse_to_freeze(box: Box) -> None:
     """freeze_kernel_threads() fails after 20 s: kernel threads are thawed, then users; the killer is enabled again."""
-    k = box.k
-    box["kswapd"].state = TASK_UNINTERRUPTIBLE
+    box.do("writeback", "kswapd")
     box.do("suspend", "s")
     assert results(box) == [("suspend", "EBUSY", "kernel threads refused to freeze")]
     assert settled(box)
     assert box.user_mode("init", "v", "w")
-    assert k.pm_phase == "running"
-    box["kswapd"].state = 1
+    assert box.k.pm_phase == "running"
+    box.do("io_complete")
+    assert box["kswapd"].result == ""
     box.do("hibernate", "s")
     box.do("wakeup")
     assert box["s"].result == ""
@@ -186,10 +187,45 @@ def test_kernel_threads_that_refuse_to_freeze(box: Box) -> None:
 
 def test_hibernation_fails_with_the_kernel_threads_too(box: Box) -> None:
     """The same exit of hibernate()."""
-    box["kswapd"].state = TASK_UNINTERRUPTIBLE
+    box.do("writeback", "kswapd")
     box.do("hibernate", "s")
     assert results(box) == [("hibernate", "EBUSY", "kernel threads refused to freeze")]
     assert settled(box)
+
+
+def test_a_kernel_thread_that_may_run_through_a_suspend_holds_nothing_up(box: Box) -> None:
+    """PF_NOFREEZE: the worker waits for its device, and the suspend goes on."""
+    box.do("writeback", "kworker")
+    box.do("suspend", "s")
+    assert box.k.pm_phase == "suspended"
+
+
+def test_a_user_task_that_waits_for_a_device_holds_up_the_freezer(box: Box) -> None:
+    """D state: neither the freezer's request nor SIGKILL ends it; the device does, and then the signal is seen."""
+    box.do("writeback", "v")
+    box.do("suspend", "s")
+    assert results(box) == [("suspend", "EBUSY", "tasks refused to freeze")]
+    box.do("kill", "s", "v", "KILL")
+    assert box.at("v") == "wait_on_page_writeback: wait for the device"
+    box["v"].state = 0
+    box.rest()
+    assert box["v"].state == TASK_UNINTERRUPTIBLE
+    box.do("io_complete")
+    assert box["v"].at is None
+    assert next((e.task, e.what) for e in box.events(events.Io)) == (box["v"].pid, "submit_bio")
+
+
+def test_the_oom_killer_passes_over_a_victim_in_d_state_once_it_is_reaped(box: Box) -> None:
+    """The reaper takes its memory; disabling waits for it to the time-out."""
+    box.do("writeback", "v")
+    box.do("oom_score_adj", "init", "v", 1000)
+    box.do("alloc", "kworker")
+    assert box["kworker"].result
+    assert box["v"].at is not None
+    assert box["v"].mm is not None
+    assert box["v"].mm.flags & MMF_OOM_SKIP
+    box.do("suspend", "s")
+    assert results(box) == [("suspend", "EBUSY", "oom_killer_disable() failed")]
 
 
 def test_a_skipper_that_stops_skipping_between_the_tests_is_not_counted(box: Box) -> None:
