@@ -6,11 +6,13 @@ from kernel_model import events
 from kernel_model.core import wake_up_process
 from kernel_model.freezer import freezer_count, freezer_do_not_count
 from kernel_model.locking import acquire, release
+from kernel_model.page_alloc import alloc_pages_slowpath
 from kernel_model.preempt import Steps, lock, lock_killable, point, sleep
 from kernel_model.sched import (
     SIGKILL,
     SIGNAL_GROUP_COREDUMP,
     SIGNAL_GROUP_EXIT,
+    TASK_INTERRUPTIBLE,
     TASK_RUNNING,
     TASK_UNINTERRUPTIBLE,
     TIF_SIGPENDING,
@@ -31,6 +33,8 @@ ZAP_THREADS = lock("zap_threads", "siglock: SIGNAL_GROUP_COREDUMP, SIGKILL to th
 ZAP_SHARER = lock("zap_threads", "siglock of a process that shares the mm")
 WAIT_SLEEP = sleep("coredump_wait", "wait_for_completion(core_state.startup)")
 WRITE_CORE = point("do_coredump", "write the core file")
+# Not ``outside``: a victim has SIGKILL, which ends this sleep.
+PIPE_SLEEP = sleep("pipe_wait", "wait for the reader of the core")
 FINISH = lock("coredump_finish", "siglock: SIGNAL_GROUP_EXIT")
 RELEASE = point("coredump_finish", "release the waiters")
 
@@ -105,10 +109,41 @@ def do_coredump(k: Kernel, cur: TaskStruct) -> Steps[None]:
             yield WAIT_SLEEP
         cur.state = TASK_RUNNING
         yield from freezer_count(k, cur)
-    yield WRITE_CORE
-    if not signal_pending(cur):
-        events.io(k, cur, "do_coredump")
+    yield from elf_core_dump(k, cur)
     yield from coredump_finish(k, cur, mm)
+
+
+def dump_interrupted(k: Kernel, cur: TaskStruct) -> bool:
+    """A signal, or the freezer's request, cuts the dump short (fs/coredump.c)."""
+    del k
+    return signal_pending(cur)
+
+
+def elf_core_dump(k: Kernel, cur: TaskStruct) -> Steps[None]:
+    """Write the core, to a file or to a pipe; its buffers, and the pages of a file, need memory (fs/binfmt_elf.c)."""
+    if k.memory_pressure:
+        yield from alloc_pages_slowpath(k, cur)
+    yield WRITE_CORE
+    if dump_interrupted(k, cur):
+        return
+    if k.core_pipe:
+        yield from pipe_wait(cur)
+    else:
+        events.io(k, cur, "do_coredump")
+
+
+def pipe_wait(cur: TaskStruct) -> Steps[None]:
+    """The pipe is full: until its reader reads, or a signal comes (fs/pipe.c)."""
+    cur.state = TASK_INTERRUPTIBLE
+    yield PIPE_SLEEP
+    cur.state = TASK_RUNNING
+
+
+def core_read(k: Kernel) -> None:
+    """The reader of the pipe takes all that the dumpers have."""
+    for p in k.tasks.values():
+        if p.at is PIPE_SLEEP:
+            wake_up_process(p)
 
 
 def coredump_finish(k: Kernel, cur: TaskStruct, mm: MmStruct) -> Steps[None]:

@@ -21,6 +21,7 @@ from kernel_model.cgroup_freezer import (
     freezer_css_online,
     freezer_read,
 )
+from kernel_model.coredump import core_read
 from kernel_model.exec import execve
 from kernel_model.filemap import wait_on_page_writeback
 from kernel_model.fork import CloneArgs, do_fork
@@ -349,9 +350,17 @@ operation("wakeup", "the power button resumes the machine", "event")(pm_wakeup)
 operation("io_complete", "the devices finish all I/O in flight", "event")(io_complete)
 
 
-@operation("memory_pressure", "from now on dying tasks allocate too", "event")
+@operation("memory_pressure", "from now on dying and dumping tasks allocate too", "event")
 def _pressure(k: Kernel) -> None:
     k.memory_pressure = True
+
+
+@operation("core_pipe", "from now on core dumps go to a pipe, whose reader is late", "event")
+def _core_pipe(k: Kernel) -> None:
+    k.core_pipe = True
+
+
+operation("core_read", "the reader of the core dumps' pipe reads", "event")(core_read)
 
 
 @operation("kill_allocating_task", "sysctl vm.oom_kill_allocating_task = 1", "event")

@@ -324,6 +324,7 @@ class Kernel:
     oom_reaper: Constant[TaskStruct] = attrs.field(default=None)
     freed: Count = 0
     memory_pressure: bool = False
+    core_pipe: bool = False
     sysctl_oom_kill_allocating_task: bool = False
     # fs/aio.c: the address spaces with I/O in flight
     aio: list[MmStruct] = attrs.Factory(list)

@@ -109,6 +109,7 @@ TODAY: tuple[Replacement, ...] = (
     replaces(base_ptrace.ptrace_resume, ptrace.ptrace_resume),
     replaces(base_ptrace.ptrace_detach, ptrace.ptrace_detach),
     replaces(base_coredump.zap_threads, coredump.zap_threads),
+    replaces(base_coredump.dump_interrupted, coredump.dump_interrupted),
     replaces(base_coredump.do_coredump, coredump.do_coredump),
     replaces(base_coredump.coredump_finish, coredump.coredump_finish),
     replaces(base_exit.exit_signals, exit.exit_signals),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kernel_model import events
 from kernel_model.core import wake_up_process
+from kernel_model.coredump import elf_core_dump
 from kernel_model.freezer import freezing
 from kernel_model.locking import acquire, release
 from kernel_model.preempt import Steps, lock, point, sleep
@@ -32,7 +33,6 @@ from .switches import dump_is_refused_while_freezing
 
 ZAP_THREADS = lock("zap_threads", "siglock: core_state, SIGKILL to the others")
 WAIT_SLEEP = sleep("coredump_wait", "wait_for_completion_state(core_state.startup)")
-WRITE_CORE = point("do_coredump", "write the core")
 FINISH = lock("coredump_finish", "siglock: core_state = NULL")
 RELEASE = point("coredump_finish", "wake the waiters")
 SYNCHRONIZE = lock("synchronize_group_exit", "siglock: quick_threads, PF_POSTCOREDUMP; a dump?")
@@ -98,9 +98,7 @@ def do_coredump(k: Kernel, cur: TaskStruct) -> Steps[None]:
                 break
             yield WAIT_SLEEP
         cur.state = TASK_RUNNING
-    yield WRITE_CORE
-    if not dump_interrupted(k, cur):
-        events.io(k, cur, "do_coredump")
+    yield from elf_core_dump(k, cur)
     yield from coredump_finish(k, cur, mm)
 
 

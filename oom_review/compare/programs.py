@@ -30,17 +30,17 @@ SETUP = (
     *BIRTHS,
     *("memcg_attach", "attach", "freeze", "ptrace_seize", "kill STOP"),
     *("exit", "exit_group", "ignore_sigchld", "nocldwait", "subreaper", "wait", "snapshot_freeze"),
-    *("writeback", "kswapd writeback", "kswapd writeback"),
+    *("writeback", "kswapd writeback", "kswapd writeback", "dump", "dump"),
 )
 OOM = ("alloc", "charge", "sysrq_f", "kernel alloc", "kernel alloc")
 OTHERS = (
     *("kill KILL", "kill KILL", "kill TERM", "kill ABRT", "kill ABRT", "kill STOP", "kill CONT"),
     *("suspend", "suspend", "suspend", "hibernate", "snapshot_freeze", "snapshot_unfreeze"),
     *("exit", "exit_group", "execve", "clone", "fork", "wait", "freeze", "freeze", "thaw", "attach"),
-    *("ptrace_attach", "ptrace_seize", "ptrace_cont", "ptrace_detach", "wakeup"),
+    *("ptrace_attach", "ptrace_seize", "ptrace_cont", "ptrace_detach", "wakeup", "core_read"),
 )
 ON_ANOTHER = frozenset({"ptrace_attach", "ptrace_seize", "ptrace_cont", "ptrace_detach"})
-EVENTS = frozenset({"sysrq_f", "wakeup"})
+EVENTS = frozenset({"sysrq_f", "wakeup", "core_pipe", "core_read"})
 # Places in a list of people are drawn as numbers, whoever is there.
 WHO = st.integers(0, 11)
 
@@ -79,7 +79,10 @@ class _Author:
             self.session.run(follow(Run().schedule))
 
     def ask(self, what: str, who: int, whom: int) -> None:
-        """One operation, if it is possible."""
+        """One operation, if it is possible; "dump" is one into a pipe that is not read yet."""
+        if what == "dump":
+            self.ask("core_pipe", who, whom)
+            what = "kill ABRT"
         op = self._operation(what, who, whom)
         try:
             self.session.request(op)

@@ -56,7 +56,10 @@ TRACE = (
     "ptrace_cont",
     "ptrace_detach",
 )
-EVENTS = ("sysrq_f", "wakeup", "io_complete", "memory_pressure", "kill_allocating_task")
+EVENTS = (
+    *("sysrq_f", "wakeup", "io_complete", "core_read"),
+    *("memory_pressure", "core_pipe", "kill_allocating_task"),
+)
 SIGNALS = ("KILL", "TERM", "ABRT", "STOP", "CONT")
 CGROUPS = ("A", "A/B", "/")
 LEADERS = ("fork", "fork", "fork", "clone_newpid")

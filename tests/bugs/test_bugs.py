@@ -53,6 +53,11 @@ CASES = [
         "another task: in the fridge",
     ),
     (
+        "dumper_frees_soon",
+        script("init: fork p1; p1: clone p2; core_pipe", "p1: tgkill p2 ABRT; sysrq_f"),
+        "a victim's thread: in the kernel",
+    ),
+    (
         "users_stay_frozen",
         script("init: fork p1; kswapd: writeback", "init: suspend"),
         "another task: in the fridge",

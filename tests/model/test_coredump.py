@@ -204,3 +204,57 @@ def test_a_waiter_that_is_woken_early_waits_on(box: Box) -> None:
     assert box.at("v") == "coredump_wait: wait_for_completion(core_state.startup)"
     box.rest()
     assert dumps(box) == ["v"]
+
+
+def test_a_dumper_allocates_under_memory_pressure() -> None:
+    """It is on its way out but dumps, so that it is killed like any other: the dump is cut short."""
+    box = Box()
+    box.fork("v", "s")
+    box.do("oom_score_adj", "s", "v", 1000)
+    box.do("memory_pressure")
+    box.do("kill", "s", "v", "ABRT")
+    assert [e.group for e in box.events(events.Marked)] == [box["v"].signal.number]
+    assert dumps(box) == []
+    assert box["v"].at is None
+
+
+def test_without_pressure_a_dumper_needs_no_memory(box: Box) -> None:
+    start(box)
+    box.rest()
+    assert not box.events(events.Marked)
+
+
+def into_a_pipe(box: Box) -> None:
+    """v has dumped into a pipe that nobody reads."""
+    box.do("core_pipe")
+    start(box)
+    box.rest()
+    assert box.at("v") == "pipe_wait: wait for the reader of the core"
+
+
+def test_a_dump_waits_for_the_reader_of_its_pipe(box: Box) -> None:
+    """A read lets it go on; one that came before does not, and the write is no device's."""
+    box.do("core_read")
+    into_a_pipe(box)
+    assert box.at("t1") == "exit_mm: wait until the dump is written"
+    box.do("core_read")
+    assert all(box[n].at is None for n in ("v", "t1", "t2"))
+    assert dumps(box) == []
+
+
+@pytest.mark.parametrize("by", ["SIGKILL", "OOM killer", "freezer"])
+def test_a_signal_ends_the_wait_for_the_pipe_s_reader(box: Box, by: str) -> None:
+    """pipe_wait() is interruptible: the killers', and the freezer's fake signal."""
+    into_a_pipe(box)
+    if by == "SIGKILL":
+        box.do("kill", "s", "v", "KILL")
+    elif by == "OOM killer":
+        box.do("oom_score_adj", "s", "v", 1000)
+        box.do("sysrq_f")
+    else:
+        box.do("suspend", "s")
+        assert box.k.pm_phase == "suspended"
+        # Who waited for the dump goes to the fridge on its way.
+        assert all(box[n].flags & PF_FROZEN for n in ("t1", "t2"))
+        box.do("wakeup")
+    assert all(box[n].at is None for n in ("v", "t1", "t2"))
