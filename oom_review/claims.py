@@ -39,7 +39,6 @@ from kernel_model.sched import (
     SignalStruct,
     TaskStruct,
 )
-from oom_review.errors import BadInput
 
 # Of one of the claim's kinds.
 OnEvent = Callable[[Kernel, Hashable, Any], tuple[Hashable, str]]
@@ -47,6 +46,14 @@ AtRest = Callable[[Kernel, Hashable], str]
 
 HOLDS = "holds"
 REFUTED = "refuted"
+
+
+def _no_event(_k: Kernel, state: Hashable, _event: object) -> tuple[Hashable, str]:
+    return state, ""
+
+
+def _no_rest(_k: Kernel, _state: Hashable) -> str:
+    return ""
 
 
 @attrs.define(frozen=True, slots=True, eq=False)
@@ -62,21 +69,13 @@ class Claim:
     id: str
     sentence: str
     source: str
-    expected: dict[str, str]
-    kinds: frozenset[type[Event]]
-    on_event: OnEvent
-    at_rest: AtRest
+    expected: dict[str, str] = attrs.Factory(dict)
+    kinds: frozenset[type[Event]] = frozenset()
+    on_event: OnEvent = _no_event
+    at_rest: AtRest = _no_rest
     start: Hashable = None
     shows: frozenset[type[Event]] = frozenset()
     sharers: bool = False
-
-
-def _no_event(_k: Kernel, state: Hashable, _event: object) -> tuple[Hashable, str]:
-    return state, ""
-
-
-def _no_rest(_k: Kernel, _state: Hashable) -> str:
-    return ""
 
 
 def marked_groups(k: Kernel) -> list[SignalStruct]:
@@ -396,10 +395,3 @@ CLAIMS: tuple[Claim, ...] = (
 )
 
 BY_ID = {c.id: c for c in CLAIMS}
-
-
-def find(claim_id: str) -> Claim:
-    """The claim with that id.  Raises BadInput."""
-    if claim_id not in BY_ID:
-        raise BadInput(f"no such claim: {claim_id!r}; there are: {', '.join(BY_ID)}")
-    return BY_ID[claim_id]

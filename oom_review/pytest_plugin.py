@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-REPLAY, VARIANT = "--oom-replay", "--oom-variant"
+REPLAY, VARIANT, CLAIMS = "--oom-replay", "--oom-variant", "--oom-claims"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """``--oom-replay=FILE``, ``--oom-variant=NAME``."""
+    """``--oom-replay=FILE``, ``--oom-variant=NAME``, ``--oom-claims=FILE.py``."""
     group = parser.getgroup("oom-review")
     group.addoption(REPLAY, metavar="FILE", help="play this scenario file instead of the tests")
     group.addoption(
@@ -26,6 +26,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="NAME",
         action="append",
         help="a kernel of your own, such as ./my_v2, which files may name; with --oom-replay the one to play it on",
+    )
+    group.addoption(
+        CLAIMS, metavar="FILE.py", action="append", help="claims of your own, which files may name"
     )
 
 
@@ -49,14 +52,16 @@ def _words(config: pytest.Config) -> tuple[object, ...]:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Kernels that the user names may be named by files; nothing is collected beside a file that is to be played."""
-    if words := config.getoption(VARIANT):
+    """Kernels and claims that the user gives may be named by files; nothing is collected beside a file that is to be played."""
+    words, files = config.getoption(VARIANT) or (), config.getoption(CLAIMS) or ()
+    if words or files:
+        from oom_review import ledger  # noqa: PLC0415
         from oom_review.errors import BadInput  # noqa: PLC0415
-        from oom_review.variants.loading import load  # noqa: PLC0415
+        from oom_review.variants.loading import load_all  # noqa: PLC0415
 
         try:
-            for word in words:
-                load(word)
+            load_all(words)
+            ledger.load_all(files)
         except BadInput as error:
             pytest.exit(str(error), returncode=2)
     if config.getoption(REPLAY) is not None:
@@ -82,13 +87,22 @@ class ReplayItem(pytest.Item):
         from oom_review.show.columns import columns  # noqa: PLC0415
         from oom_review.show.replay import replay  # noqa: PLC0415
         from oom_review.variants.loading import known, origins  # noqa: PLC0415
+        from oom_review.workers.broken import bad_input  # noqa: PLC0415
+        from oom_review.workers.endless import StepNeverEnds, watched  # noqa: PLC0415
 
         file = scenario_file.read(self.file)
         variant = known(self.variant)
-        for played in replay(file, [variant], self.file):
-            if played.unmet:
-                shown = columns(file.scenario, variant)
-                raise ReplayFailure("\n".join([shown, *origins([variant.name]), *played.unmet]))
+        try:
+            with watched():
+                [played] = replay(file, [variant], self.file)
+                shown = columns(file.scenario, variant) if played.unmet else ""
+        except (Exception, SystemExit, StepNeverEnds) as error:
+            bad = bad_input(error)
+            if bad is None:
+                raise
+            raise ReplayFailure(bad) from None
+        if played.unmet:
+            raise ReplayFailure("\n".join([shown, *origins([variant.name]), *played.unmet]))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: object = None) -> str:
         """The columns, and the command that prints them again."""

@@ -15,7 +15,7 @@ import attrs
 import cattrs
 import jsonschema
 
-from oom_review.claims import BY_ID, find
+from oom_review import ledger
 from oom_review.errors import BadInput
 from oom_review.project import version
 from oom_review.variants.loading import origin
@@ -117,7 +117,7 @@ def made_by(review: Review, words: Sequence[str], seed: int) -> Review:
 def only(review: Review, claims: Sequence[str]) -> Review:
     """The verdicts on these claims.  Raises BadInput for a claim that is not in it."""
     for claim in claims:
-        if find(claim).id not in review.ids:
+        if ledger.find(claim).id not in review.ids:
             raise BadInput(f"the review has no verdict on {claim}")
     return attrs.evolve(review, claims=tuple(c for c in review.claims if c.id in claims))
 
@@ -165,8 +165,8 @@ def from_data(value: Any, name: str) -> Review:
     review = cattrs.structure(value, Review)
     seen = set()
     for cell in review.claims:
-        if cell.id not in BY_ID:
-            raise BadInput(f"{name}: no such claim: {cell.id[:100]!r}")
+        if not ledger.is_known(cell.id):
+            raise BadInput(f"{name}: {ledger.no_such(cell.id)}")
         if (cell.id, cell.variant) in seen:
             raise BadInput(f"{name}: two verdicts on {cell.id} on {cell.variant!r}")
         seen.add((cell.id, cell.variant))

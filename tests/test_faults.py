@@ -36,8 +36,8 @@ FAULTS = {
     "dies": "__import__('os').kill(__import__('os').getpid(), 9)",
 }
 SAID = {
-    "endless": "exit.py:{line}: do_exit() goes on without end: 10000 lines and no preemption point",
-    "endless_calls": "exit.py:{line}: do_exit() goes on without end: 10000 lines and no preemption point",
+    "endless": "exit.py:{line}: do_exit() goes on without end: 100000 instructions and no preemption point",
+    "endless_calls": "exit.py:{line}: do_exit() goes on without end: 100000 instructions and no preemption point",
     "raises": "exit.py:{line}: ValueError: two lines ?[2J and bells ?",
     "leaves": "exit.py:{line}: SystemExit: 0",
 }

@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Any, NoReturn
 
+from oom_review import ledger
 from oom_review.commands import BAD_INPUT, INTERRUPTED, READER_GONE, UNTESTABLE
 from oom_review.errors import BadInput
 from oom_review.project import version
-from oom_review.workers.broken import by_a_variant
+from oom_review.workers.broken import bad_input as users
 from oom_review.workers.endless import StepNeverEnds, watched
 
 # Each is a module here, which is imported when it is asked for: some take a second to load.
@@ -91,6 +92,7 @@ def _run(words: Sequence[str], bad_input: int) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         with watched():
+            ledger.load_all(getattr(options, "claims", None) or ())
             status = int(options.run(options))
         sys.stdout.flush()
     except KeyboardInterrupt:
@@ -111,9 +113,7 @@ def _run(words: Sequence[str], bad_input: int) -> int:
 
 def _bad_input(error: BaseException) -> BadInput | None:
     """What the user can do something about; None for a mistake of ours."""
-    if isinstance(error, BadInput):
-        return error
-    broke = by_a_variant(error)
+    broke = users(error)
     if broke is None and isinstance(error, OSError):
         _say_nothing_at_exit()
         return BadInput(f"{error.filename or 'standard output'}: {error.strerror}")

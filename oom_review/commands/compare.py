@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from oom_review.commands.options import MOST_STATES, add_jobs, number
+from oom_review.commands.options import MOST_STATES, add_claims, add_jobs, number
 from oom_review.compare import accepted
 from oom_review.compare.comparison import Bounds, Comparison, compare, jobs
 from oom_review.compare.kept import Kept
@@ -70,6 +70,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--save", metavar="DIR", type=Path, help="write a scenario file for each difference to DIR"
     )
+    add_claims(parser)
     add_jobs(parser)
 
 

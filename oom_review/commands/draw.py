@@ -6,8 +6,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from oom_review.claims import find
+from oom_review.commands.options import add_claims
 from oom_review.files import STDOUT, check_target, write_over_ours
+from oom_review.ledger import find
 from oom_review.report import drawing as draw
 from oom_review.scenario import file as scenario_file
 from oom_review.variants.loading import DEFAULT_VARIANTS, known, load, origins
@@ -28,6 +29,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--variant", metavar="NAME", help="on this variant (default: the file's own, or legacy)"
     )
+    add_claims(parser)
     parser.add_argument("--claim", metavar="ID", help="show where this claim is broken")
 
 

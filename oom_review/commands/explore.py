@@ -11,9 +11,10 @@ from pathlib import Path
 from rich.console import Console
 
 from kernel_model.errors import IllegalOperation
-from oom_review.claims import CLAIMS, REFUTED
+from oom_review import ledger
+from oom_review.claims import REFUTED
 from oom_review.commands import INTERRUPTED
-from oom_review.commands.options import DAY, MOST_STATES, add_jobs, add_variants, number
+from oom_review.commands.options import DAY, MOST_STATES, add_claims, add_jobs, add_variants, number
 from oom_review.errors import BadInput
 from oom_review.explore.explorer import BOUNDED, Bounds, explore
 from oom_review.explore.limits import Limits
@@ -53,6 +54,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         help="a scenario file, or - for standard input; its last schedule is not looked at",
     )
+    add_claims(parser)
     add_variants(parser, "explore", "all three; with FILE: those that it names, else legacy and patched")
     parser.add_argument(
         "--states",
@@ -189,7 +191,7 @@ def _interrupted(options: argparse.Namespace, exploration: Exploration) -> None:
 def _words(options: argparse.Namespace) -> list[str]:
     """The command line again, without --resume."""
     words = ["oom-review", "explore"]
-    for option in ("situation", "claim", "variant"):
+    for option in ("situation", "claim", "variant", "claims"):
         words += [word for value in getattr(options, option) or [] for word in (f"--{option}", value)]
     for option in ("threads", "states", "seconds", "jobs", "save"):
         value = getattr(options, option)
@@ -204,7 +206,7 @@ def _report(
     exploration: Exploration,
 ) -> int:
     outcomes = list(exploration.outcomes.values())
-    claims = [c for c in CLAIMS if not options.claim or c.id in options.claim]
+    claims = [c for c in ledger.claims() if not options.claim or c.id in options.claim]
     cells = verdicts([s.name for s in situations], variants, outcomes, claims)
     wrong = unexpected(outcomes)
     print_refutations(cells)

@@ -9,7 +9,7 @@ from pathlib import Path
 import attrs
 
 from kernel_model.variant import Variant
-from oom_review.commands.options import add_variants
+from oom_review.commands.options import add_claims, add_variants
 from oom_review.errors import BadInput
 from oom_review.files import write_new
 from oom_review.play.trace import Trace
@@ -27,6 +27,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", help="a scenario file, or - for standard input")
     parser.add_argument("--name", required=True, metavar="NAME", help="the regression's name")
     parser.add_argument("--corpus", default=CORPUS, metavar="DIR", help="where regressions are kept")
+    add_claims(parser)
     add_variants(parser, "expect what it gives on", "all three, and those that the file names")
 
 

@@ -44,6 +44,16 @@ def add_variants(parser: argparse.ArgumentParser, what: str, default: str) -> No
     )
 
 
+def add_claims(parser: argparse.ArgumentParser) -> None:
+    """``--claims``, as often as one likes; the file is loaded before the command runs."""
+    parser.add_argument(
+        "--claims",
+        metavar="FILE.py",
+        action="append",
+        help="a Python file with claims of your own, which join the ledger (docs/your-own-claims.md); may be repeated",
+    )
+
+
 def add_search(parser: argparse.ArgumentParser) -> None:
     """What says how to search."""
     parser.add_argument(
@@ -63,6 +73,7 @@ def add_search(parser: argparse.ArgumentParser) -> None:
         "--seed", type=int, default=0, metavar="N", help="first seed of the random searches (0)"
     )
     add_variants(parser, "review", "all three")
+    add_claims(parser)
     parser.set_defaults(quiet=False)
     parser.add_argument(
         "--claim", metavar="ID", action="append", help="review only this claim; may be repeated"

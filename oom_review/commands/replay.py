@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 
-from oom_review.claims import find
-from oom_review.commands.options import add_variants
+from oom_review.commands.options import add_claims, add_variants
+from oom_review.ledger import find
 from oom_review.scenario import file as scenario_file
 from oom_review.show import replay
 from oom_review.variants.loading import chosen, origins
@@ -21,6 +21,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "file", metavar="FILE", help="a scenario file (docs/scenario-format.md), or - for standard input"
     )
+    add_claims(parser)
     add_variants(parser, "play it on", "those that the file names, else legacy and patched")
     parser.add_argument("--claim", metavar="ID", help="show the run up to where this claim is broken")
     parser.add_argument("--json", action="store_true", help="print everything, step by step, for programs")

@@ -10,7 +10,8 @@ from pathlib import Path
 import attrs
 from rich.console import Console
 
-from oom_review.claims import CLAIMS, REFUTED, find
+from oom_review import ledger
+from oom_review.claims import REFUTED
 from oom_review.commands import FAILED, INTERRUPTED, OK
 from oom_review.commands.options import add_search
 from oom_review.errors import BadInput
@@ -57,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
     """Status 0 when every verdict is as expected, 1 when one is not, 130 if interrupted.  Raises BadInput."""
     given = load_all(options.variant or ())
     for claim in options.claim or ():
-        find(claim)
+        ledger.find(claim)
     if options.json == STDOUT:
         raise BadInput("--json -: the table goes to standard output; name a file")
     if options.json:
@@ -72,7 +73,7 @@ def run(options: argparse.Namespace) -> int:
     limit = f", at most {options.budget:.0f} s" if options.budget else ""
     _say(
         console,
-        f"{len(options.claim or CLAIMS)} claims on {len(names)} variants: {work.batches * BATCH} random programs for each "
+        f"{len(options.claim or ledger.claims())} claims on {len(names)} variants: {work.batches * BATCH} random programs for each "
         f"variant and all interleavings of the small situations{limit}",
     )
     return _finish(console, options, reviewed(console, names, options, whole=bool(options.json)))
@@ -110,7 +111,7 @@ def reviewed(console: Console, names: list[str], options: argparse.Namespace, *,
     with shown(Console(quiet=True) if options.quiet else console, progress) as tell:
         done = review(
             names,
-            claims=[c for c in CLAIMS if not options.claim or c.id in options.claim],
+            claims=[c for c in ledger.claims() if not options.claim or c.id in options.claim],
             work=work_of(options),
             budget=options.budget,
             jobs=options.jobs,

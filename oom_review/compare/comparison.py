@@ -20,7 +20,7 @@ from oom_review.scenario.items import Scenario
 from oom_review.situations.families import SITUATIONS
 from oom_review.situations.script import scenario
 from oom_review.situations.situation import Situation
-from oom_review.variants.loading import VariantBroke, load
+from oom_review.variants.loading import load
 from oom_review.workers.pool import Broke, Lost, Pool, listed
 
 J = TypeVar("J")
@@ -103,7 +103,7 @@ def compare(
     tell: Callable[[str], None],
     kept: Kept | None = None,
 ) -> Comparison:
-    """Do them all, but for what is ``kept``; ``tell`` hears now and then how far it is.  Raises VariantBroke and BadInput."""
+    """Do them all, but for what is ``kept``; ``tell`` hears now and then how far it is.  Raises BadInput."""
     with Pool(workers or os.cpu_count() or 1) as pool:
         explorer = _Explorer(pool, tell, kept)
         outcomes = explorer.explore(todo, bounds.programs)
@@ -226,7 +226,7 @@ def _answers(
             if given is not None:
                 job, got = given
                 if isinstance(got, Broke):
-                    raise VariantBroke(" or ".join(job.variants), got.reason)  # type: ignore[attr-defined]
+                    raise got.error(getattr(job, "name", "shrinking"))
                 yield job, got
 
 

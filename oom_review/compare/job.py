@@ -9,7 +9,7 @@ import attrs
 
 from kernel_model.errors import IllegalOperation
 from kernel_model.variant import Variant
-from oom_review.claims import CLAIMS
+from oom_review import ledger
 from oom_review.compare.reached import Watch, changed
 from oom_review.compare.statements import Difference, difference, nearest, renamed
 from oom_review.explore.explorer import Result, explore
@@ -102,7 +102,7 @@ def run(job: Job) -> Outcome:
             return Outcome(job, (found.counts.states, 0), (found.stopped, ""), ran=ran)
         results.append(found)
     one, two = results
-    verdicts = [(c.id, one.verdicts[c.id].verdict, two.verdicts[c.id].verdict) for c in CLAIMS]
+    verdicts = [(c.id, one.verdicts[c.id].verdict, two.verdicts[c.id].verdict) for c in ledger.claims()]
     base, patch = watches
     return Outcome(
         job,

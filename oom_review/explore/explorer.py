@@ -9,7 +9,8 @@ import attrs
 from kernel_model.machine import Machine
 from kernel_model.preempt import PreemptionPoint
 from kernel_model.variant import Variant
-from oom_review.claims import CLAIMS, HOLDS, REFUTED, Claim
+from oom_review import ledger
+from oom_review.claims import HOLDS, REFUTED, Claim
 from oom_review.explore.final import Final
 from oom_review.explore.limits import MOVE_ON, Counts, Cycle, LimitReached, Limits
 from oom_review.explore.model import RecordedKernel
@@ -130,7 +131,7 @@ class Exploration:
         scenario: Scenario,
         variant: Variant,
         bounds: Bounds,
-        claims: tuple[Claim, ...] = CLAIMS,
+        claims: tuple[Claim, ...] | None = None,
         around: Around = nullcontext,
     ) -> None:
         """Play what comes before the last run."""
@@ -139,7 +140,7 @@ class Exploration:
             raise ValueError("there is no run to explore")
         self._scenario = scenario
         self._variant = variant
-        self._claims = claims
+        self._claims = claims = ledger.claims() if claims is None else claims
         self._bounds = bounds
         self._last = runs[-1]
         self._walks = walks(variant) if bounds.whole_walks else frozenset[PreemptionPoint]()

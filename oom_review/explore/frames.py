@@ -14,11 +14,13 @@ from functools import cache
 from types import CodeType, FrameType
 from typing import Any, NamedTuple
 
+from oom_review.errors import BadInput
+
 # Expressions that may stand round a yield: nothing of them lies on the stack meanwhile.
 _AROUND = ast.Yield | ast.YieldFrom | ast.BoolOp | ast.UnaryOp | ast.NamedExpr | ast.IfExp
 
 
-class Unseen(TypeError):
+class Unseen(BadInput):
     """Something that a step depends on can't be seen: what, and in which function."""
 
 

@@ -8,7 +8,8 @@ from kernel_model.machine import Machine
 from kernel_model.preempt import PreemptionPoint, Yield
 from kernel_model.sched import TaskStruct
 from kernel_model.variant import Variant
-from oom_review.claims import CLAIMS, Claim
+from oom_review import ledger
+from oom_review.claims import Claim
 from oom_review.explore.limits import MOVE_ON
 from oom_review.play.session import Session
 from oom_review.scenario.items import Op, Run
@@ -20,10 +21,10 @@ Setup = list[Op | int]
 
 
 def played(
-    items: Iterable[Op | Run], variant: Variant, claims: tuple[Claim, ...] = CLAIMS
+    items: Iterable[Op | Run], variant: Variant, claims: tuple[Claim, ...] | None = None
 ) -> tuple[Session, Setup]:
     """Each run after its schedule.  Raises IllegalOperation for an operation that is not possible."""
-    session = Session(Machine(variant), claims)
+    session = Session(Machine(variant), ledger.claims() if claims is None else claims)
     setup: Setup = []
     for item in items:
         if isinstance(item, Run):

@@ -10,7 +10,8 @@ from kernel_model.events import Event
 from kernel_model.machine import Machine
 from kernel_model.sched import TaskStruct
 from kernel_model.variant import Variant
-from oom_review.claims import CLAIMS, Claim
+from oom_review import ledger
+from oom_review.claims import Claim
 from oom_review.play.observation import Observation, observe
 from oom_review.play.past import Record
 from oom_review.scenario.items import Op, Run, Scenario
@@ -32,7 +33,7 @@ class Session:
     """A machine under observation: requests and steps go through here so that no event is missed."""
 
     machine: Machine
-    claims: tuple[Claim, ...] = CLAIMS
+    claims: tuple[Claim, ...] = attrs.Factory(ledger.claims)
     steps: int = 0
     taken: list[str] = attrs.Factory(list)
     history: list[tuple[int, Event]] = attrs.Factory(list)
@@ -107,9 +108,9 @@ class Session:
         return self._record
 
 
-def play(scenario: Scenario, variant: Variant, claims: Iterable[Claim] = CLAIMS) -> Session:
+def play(scenario: Scenario, variant: Variant, claims: Iterable[Claim] | None = None) -> Session:
     """Play a whole scenario.  Raises IllegalOperation for an operation that is not possible where it stands."""
-    session = Session(Machine(variant), tuple(claims))
+    session = Session(Machine(variant), tuple(ledger.claims() if claims is None else claims))
     for item in scenario.items:
         if isinstance(item, Run):
             session.run(follow(item.schedule))

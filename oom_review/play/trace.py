@@ -17,7 +17,8 @@ from kernel_model.machine import Machine
 from kernel_model.preempt import Kind, PreemptionPoint
 from kernel_model.sched import EXIT_ZOMBIE, PF_KTHREAD, TIF_MEMDIE, Kernel, TaskStruct
 from kernel_model.variant import Variant
-from oom_review.claims import CLAIMS, Claim, group_name
+from oom_review import ledger
+from oom_review.claims import Claim, group_name
 from oom_review.play.happens_before import Edge, Wait, edges, waits
 from oom_review.play.observation import Observation, task_state
 from oom_review.play.session import Session, Violation
@@ -291,12 +292,12 @@ class _TracedSession(Session):
             self.recorder.on_step(task)
 
 
-def record(scenario: Scenario, variant: Variant, claims: Iterable[Claim] = CLAIMS) -> Trace:
+def record(scenario: Scenario, variant: Variant, claims: Iterable[Claim] | None = None) -> Trace:
     """Play the scenario and write everything down.
 
     An operation that is not possible is noted and left out; a schedule that diverges, or STEP_LIMIT, ends it (``stopped``).
     """
-    session = _TracedSession(Machine(variant), tuple(claims))
+    session = _TracedSession(Machine(variant), tuple(ledger.claims() if claims is None else claims))
     recorder = session.recorder = _Recorder(session)
     boot = recorder.changed_rows()
     machine = session.machine

@@ -11,7 +11,8 @@ from typing import Any
 import attrs
 from markupsafe import Markup
 
-from oom_review.claims import BY_ID, REFUTED
+from oom_review import ledger
+from oom_review.claims import REFUTED
 from oom_review.differences import DIFFERENCES, diverge
 from oom_review.errors import BadInput
 from oom_review.project import version
@@ -69,7 +70,7 @@ def _render(review: Review, made: Sequence[Player]) -> str:
     css, js = text_of("lanes.css", "style.css"), _script()
     shown = {(p.cell.id, p.cell.variant): p for p in made}
     rows = [
-        (BY_ID[claim], [_shown(review.cell(claim, v), shown) for v in review.variants])
+        (ledger.find(claim), [_shown(review.cell(claim, v), shown) for v in review.variants])
         for claim in review.ids
     ]
     return (
@@ -85,7 +86,7 @@ def _render(review: Review, made: Sequence[Player]) -> str:
             unexpected=[s for _claim, cells in rows for s in cells if s is not None and not s.as_expected],
             refuted=sum(c.verdict == REFUTED for c in review.claims),
             players=made,
-            claims=BY_ID,
+            claims=ledger.by_id(),
             letters=LEGEND,
             origin=_origin(review),
             verdicts=list(dict.fromkeys(c.verdict for c in review.claims)),

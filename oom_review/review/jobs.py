@@ -16,7 +16,8 @@ from itertools import count
 import attrs
 
 from kernel_model.variant import Variant, link
-from oom_review.claims import BY_ID, HOLDS, REFUTED
+from oom_review.claims import HOLDS, REFUTED
+from oom_review.ledger import find
 from oom_review.review.alternatives import alternatives
 from oom_review.scenario import file as scenario_file
 from oom_review.scenario.items import Scenario
@@ -134,7 +135,7 @@ def answer(job: Job) -> Answer:
 def others(job: Others) -> Alternatives:
     """Who else could have gone, and what would have come of it."""
     scenario = scenario_file.parse(job.text).scenario
-    return Alternatives(alternatives(scenario, load(job.variant), BY_ID[job.claim]))
+    return Alternatives(alternatives(scenario, load(job.variant), find(job.claim)))
 
 
 def _loaded(job: Search | Batch | Lockstep) -> Variant:
@@ -147,7 +148,7 @@ def _loaded(job: Search | Batch | Lockstep) -> Variant:
 
 def refute(job: Search) -> Found:
     """One claim that ought to be refuted."""
-    claim, loaded = BY_ID[job.claim], _loaded(job)
+    claim, loaded = find(job.claim), _loaded(job)
     first = best = search(loaded, claim, max_examples=REFUTE_EXAMPLES, first_seed=job.seed, until=job.until)
     # A counterexample that needs many preemptions reads badly: other seeds may find a plainer one.
     for again in range(1, RESTARTS):
@@ -167,7 +168,7 @@ def _size(scenario: Scenario) -> tuple[int, int, int]:
 def shrink(job: Shrink) -> Found:
     """The same refutation, smaller."""
     started = time.monotonic()
-    loaded, claim = load(job.variant), BY_ID[job.claim]
+    loaded, claim = load(job.variant), find(job.claim)
     scenario = minimize(scenario_file.parse(job.text).scenario, loaded, claim)
     violation = confirm(scenario, loaded, claim)
     seconds = time.monotonic() - started
@@ -181,7 +182,7 @@ def watch(job: Batch) -> Watched:
     left = job.claims
     for again in count():
         started = time.monotonic()
-        machine = claim_machine(loaded, tuple(BY_ID[c] for c in left))
+        machine = claim_machine(loaded, tuple(find(c) for c in left))
         broken, whole = None, True
         seed = derived(job.seed, job.variant, job.number, again)
         try:

@@ -18,7 +18,8 @@ from contextlib import closing
 import attrs
 
 from kernel_model.variant import Variant
-from oom_review.claims import BY_ID, CLAIMS, HOLDS, REFUTED, Claim
+from oom_review import ledger
+from oom_review.claims import HOLDS, REFUTED, Claim
 from oom_review.explore.explorer import BOUNDED
 from oom_review.play.session import Violation
 from oom_review.review.jobs import (
@@ -42,11 +43,11 @@ from oom_review.scenario.form import Settings, counterexample
 from oom_review.search.claim_machine import expected
 from oom_review.search.one_claim import Found
 from oom_review.situations import job as exploring
-from oom_review.situations.families import FAMILIES, QUICK, SITUATIONS
+from oom_review.situations.families import QUICK, SITUATIONS, bearing
 from oom_review.situations.job import Outcome
 from oom_review.situations.progress import Progress
 from oom_review.situations.verdicts import Explored, bound_of, unexpected, verdicts
-from oom_review.variants.loading import PAIR, TITLES, VariantBroke, load
+from oom_review.variants.loading import PAIR, TITLES, load
 from oom_review.verdicts import Alternative, Cell, Review
 from oom_review.workers.pool import Broke, Lost, Pool, listed
 
@@ -191,7 +192,7 @@ class Reviewer:
     work: Work = DEFAULT_WORK
     until: float = NEVER
     first_seed: int = 0
-    claims: tuple[Claim, ...] = CLAIMS
+    claims: tuple[Claim, ...] = attrs.Factory(ledger.claims)
     board: Board = attrs.Factory(Board)
     explored: Explorations = attrs.Factory(Explorations)
     compared: Compared = attrs.Factory(lambda: Compared({}))
@@ -209,12 +210,16 @@ class Reviewer:
     @property
     def situations(self) -> list[str]:
         """Those that bear on the claims, the smallest first."""
-        bears = {name for claim in self.claims for name in FAMILIES[claim.id].names}
-        mine = [name for name in self.work.situations if self.claims == CLAIMS or name in bears]
+        bears = {name for claim in self.claims for name in bearing(claim.id)}
+        mine = [name for name in self.work.situations if name in bears or self._all_claims]
         return sorted(mine, key=lambda name: SITUATIONS[name].size)
 
+    @property
+    def _all_claims(self) -> bool:
+        return self.claims == ledger.claims()
+
     def run(self) -> None:
-        """All of it; raises VariantBroke."""
+        """All of it; raises BadInput for what a variant or a claim of the user's does wrong."""
         first = self.searches() + self.lockstep() + self.explorations()
         self.progress.total = len(first) + self.work.batches * len(self.variants)
         self._know(self._stage(first))
@@ -236,7 +241,7 @@ class Reviewer:
 
     def lockstep(self) -> list[Job]:
         """The two kernels of 2016, if both are reviewed, and with all claims."""
-        both = set(PAIR) <= set(self.names) and self.claims == CLAIMS
+        both = set(PAIR) <= set(self.names) and self._all_claims
         return [Lockstep(*PAIR, self.first_seed, self.names)] if both else []
 
     def explorations(self) -> list[Job]:
@@ -297,7 +302,7 @@ class Reviewer:
                 if one is not None:
                     job, said = one
                     if isinstance(said, Broke):
-                        raise VariantBroke(job.variant, said.reason)
+                        raise said.error(_about(job))
                     got[job] = said
                     self.progress.finished(*_progress(job, said))
                 self.tell(one is not None)
@@ -341,7 +346,7 @@ class Reviewer:
 
     def _refuted_by_exploring(self) -> None:
         for (claim, variant), cell in self.explored.cells(self.names).items():
-            wanted = BY_ID[claim] in self.claims and not self.board.refuted(variant, claim)
+            wanted = ledger.find(claim) in self.claims and not self.board.refuted(variant, claim)
             if cell.smallest is not None and wanted:
                 shown = cell.smallest.refuted[claim]
                 violation = Violation(claim, shown.sentence, 0)
@@ -408,6 +413,11 @@ class Reviewer:
         return scenario_file.dumps(counterexample(found.scenario, made_by))
 
 
+def _about(job: Job) -> str:
+    """The job for people."""
+    return str(job) if isinstance(job, exploring.Job) else f"{type(job).__name__.lower()} on {job.variant}"
+
+
 def _progress(job: Job, said: Answer | Lost) -> tuple[str, int]:
     """What was done, and how many programs that took."""
     if isinstance(said, Lost):
@@ -440,7 +450,7 @@ class Reviewed:
 def review(
     names: Sequence[str],
     *,
-    claims: Sequence[Claim] = CLAIMS,
+    claims: Sequence[Claim] | None = None,
     work: Work = DEFAULT_WORK,
     budget: float | None = None,
     jobs: int | None = None,
@@ -452,12 +462,21 @@ def review(
     """Review these variants on ``jobs`` cores (all, by default); after ``budget`` seconds nothing is begun any more.
 
     ``whole``: with the alternatives at the steps of each refutation, which takes some seconds for each.  ``tell`` is called after
-    each job (True) and now and then in between.  Raises VariantBroke.
+    each job (True) and now and then in between.  Raises BadInput for what a variant or
+    a claim of the user's does wrong.
     """
     variants = [load(name) for name in names]
     until = NEVER if budget is None else time.monotonic() + budget
     with Pool(jobs or os.cpu_count() or 1) as pool:
-        reviewer = Reviewer(pool, variants, work, until, first_seed, tuple(claims), tell=tell)
+        reviewer = Reviewer(
+            pool,
+            variants,
+            work,
+            until,
+            first_seed,
+            tuple(ledger.claims() if claims is None else claims),
+            tell=tell,
+        )
         reviewer.progress = progress or reviewer.progress
         reviewer.run()
         if whole:

@@ -9,7 +9,7 @@ import attrs
 
 from kernel_model.operations import OPERATIONS, SIGNALS, Arg, Operation
 from kernel_model.sched import OOM_SCORE_ADJ_MIN
-from oom_review.claims import BY_ID
+from oom_review import ledger
 from oom_review.scenario.form import HEADER, VERSION, ScenarioError
 from oom_review.schedules.driver import STEP_LIMIT, TICK
 
@@ -131,8 +131,8 @@ class Parser:
             raise self.error(f"'{key}' is given twice")
         if not value or len(value) > 1000 or not value.isprintable():  # noqa: PLR2004 - a line's worth
             raise self.error(f"'{key}' needs a value of printable text")
-        if key == "claim" and value not in BY_ID:
-            raise self.error(f"no such claim: {_quoted(value)}")
+        if key == "claim" and not ledger.is_known(value):
+            raise self.error(ledger.no_such(value))
         if key == "variant" and not MODULE.fullmatch(value):
             raise self.error(f"{_quoted(value)} can't name a variant")
         if key == "seed":
@@ -296,8 +296,8 @@ class Parser:
         for value in values:
             if key == "fridge":
                 self.known_task(value)
-            elif key in ("refuted", "holds") and value not in BY_ID:
-                raise self.error(f"no such claim: {_quoted(value)}")
+            elif key in ("refuted", "holds") and not ledger.is_known(value):
+                raise self.error(ledger.no_such(value))
             elif key == "suspend" and value not in RESULTS:
                 raise self.error(f"{_quoted(value)} is no result of a suspend: ok or EBUSY")
         return values

@@ -19,7 +19,8 @@ from kernel_model.errors import IllegalOperation
 from kernel_model.machine import Machine
 from kernel_model.sched import PF_KTHREAD, TaskStruct
 from kernel_model.variant import Variant
-from oom_review.claims import BY_ID, CLAIMS, Claim
+from oom_review import ledger
+from oom_review.claims import HOLDS, Claim
 from oom_review.play.session import Session, Violation
 from oom_review.scenario.items import Op, Run, Scenario
 from oom_review.schedules.driver import Scheduler, first_runnable
@@ -175,14 +176,18 @@ RACERS = frozenset(
 
 
 def claim_machine(
-    variant: Variant, claims: tuple[Claim, ...] = CLAIMS, mix: Mix = PORTFOLIO
+    variant: Variant, claims: tuple[Claim, ...] | None = None, mix: Mix = PORTFOLIO
 ) -> type[ClaimMachine]:
     """A state machine class for these claims of this variant, with a tally of its own."""
-    members = {"variant": variant, "claims": claims, "mix": mix, "tally": {}}
+    members = {
+        "variant": variant,
+        "claims": ledger.claims() if claims is None else claims,
+        "mix": mix,
+        "tally": {},
+    }
     return type(f"ClaimMachine_{variant.name}", (ClaimMachine,), members)
 
 
 def expected(variant: Variant, verdict: str) -> tuple[Claim, ...]:
     """The claims for which this verdict is expected; a variant that nobody knows is expected to keep them all."""
-    default = {c.id: c.expected.get(variant.name, "holds") for c in CLAIMS}
-    return tuple(BY_ID[i] for i, v in default.items() if v == verdict)
+    return tuple(c for c in ledger.claims() if c.expected.get(variant.name, HOLDS) == verdict)

@@ -6,7 +6,8 @@ import textwrap
 from collections.abc import Iterator
 
 from kernel_model.variant import Variant
-from oom_review.claims import CLAIMS, REFUTED
+from oom_review import ledger
+from oom_review.claims import REFUTED
 from oom_review.explore.explorer import SLEEPS, Result
 from oom_review.explore.final import Final
 from oom_review.play.session import play
@@ -33,7 +34,7 @@ def text(result: Result, variant: Variant) -> str:
     if not broken and not result.stopped:
         lines.append(NO_END)
     lines.append("")
-    for claim in CLAIMS:
+    for claim in ledger.claims():
         positive = sum(claim.id in found for found in broken)
         negative = len(broken) - positive
         verdict = result.verdicts[claim.id].verdict
@@ -46,7 +47,7 @@ def text(result: Result, variant: Variant) -> str:
 def _end(number: int, final: Final, witness: Scenario, broken: set[str]) -> Iterator[str]:
     said = f"end {number}: {describe(final)}"
     if broken:
-        said += f"; breaks {', '.join(c.id for c in CLAIMS if c.id in broken)}"
+        said += f"; breaks {', '.join(c.id for c in ledger.claims() if c.id in broken)}"
     yield from textwrap.wrap(said, WIDTH, subsequent_indent="  ", break_on_hyphens=False)
     run = next(item for item in reversed(witness.items) if isinstance(item, Run))
     yield from (f"  {line}" for line in run_lines(run))

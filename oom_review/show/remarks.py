@@ -8,7 +8,8 @@ import attrs
 
 from kernel_model import events
 from kernel_model.variant import Variant
-from oom_review.claims import BY_ID, CLAIMS, Claim
+from oom_review import ledger
+from oom_review.claims import CLAIMS, Claim
 from oom_review.explore.blame import Blame, blame
 from oom_review.explore.explorer import BREAKS, KEEPS
 from oom_review.play.observation import DEAD, IN_FRIDGE
@@ -145,7 +146,7 @@ def focus_on(trace: Trace, variant: Variant, claim_id: str | None = None) -> Foc
     violation = min(found, key=lambda v: v.step, default=None)
     if violation is None:
         return Focus(trace)
-    claim = BY_ID[violation.claim]
+    claim = ledger.find(violation.claim)
     return Focus(trace, violation, claim, blame(trace, variant, claim, violation))
 
 

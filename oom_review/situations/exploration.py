@@ -16,7 +16,6 @@ from oom_review.situations.families import SITUATIONS
 from oom_review.situations.job import Job, Outcome, run
 from oom_review.situations.progress import Progress, shown
 from oom_review.situations.results import Results
-from oom_review.variants.loading import VariantBroke
 from oom_review.workers.pool import Broke, Lost, Pool, listed
 
 KEPT = "oom-review-explore"
@@ -52,7 +51,7 @@ class Exploration:
 
     def _take(self, job: Job, got: Outcome | Broke | Lost, progress: Progress) -> None:
         if isinstance(got, Broke):
-            raise VariantBroke(job.variant, f"{got.reason} ({job.situation})")
+            raise got.error(job)
         if isinstance(got, Lost):
             self.lost.append(job)
             sys.stderr.write(

@@ -12,8 +12,9 @@ from typing import Any
 
 import attrs
 
-from oom_review.claims import HOLDS, REFUTED, find
+from oom_review.claims import HOLDS, REFUTED
 from oom_review.errors import BadInput
+from oom_review.ledger import find
 from oom_review.situations.situation import MAX_THREADS, Situation
 
 LETTERS = {"L": "legacy_tifmemdie", "R": "patched", "N": "mainline_v6_18"}
@@ -398,6 +399,11 @@ LARGE: frozenset[str] = frozenset(
 """Those that are explored only if somebody names them."""
 
 
+def bearing(claim: str) -> tuple[str, ...]:
+    """The names of the situations in which the claim is explored: its family's; one of somebody's own has none, and all bear on it."""
+    return FAMILIES[claim].names if claim in FAMILIES else tuple(SITUATIONS)
+
+
 def select(patterns: list[str], claims: list[str], threads: int | None) -> list[Situation]:
     """All that match one of the patterns, are in the family of one of the claims and have no more threads; raises BadInput.
 
@@ -410,7 +416,7 @@ def select(patterns: list[str], claims: list[str], threads: int | None) -> list[
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for name in SITUATIONS):
             raise BadInput(f"no such situation: {pattern!r} (oom-review explore --list names them all)")
-    wanted = {name for claim in claims or FAMILIES for name in FAMILIES[claim].names}
+    wanted = {name for claim in claims or FAMILIES for name in bearing(claim)}
     chosen = [
         s
         for name, s in SITUATIONS.items()

@@ -16,7 +16,7 @@ import cattrs
 
 import kernel_model
 from kernel_model.variant import Variant
-from oom_review.claims import BY_ID
+from oom_review import ledger
 from oom_review.project import version
 from oom_review.situations.job import Job, Outcome, as_data, from_data
 from oom_review.situations.results_file import ResultsFile
@@ -49,7 +49,7 @@ def header(form: str = FORMAT, more: Iterable[str] = ()) -> Header:
     """Of a file that is made now; ``more`` of our own sources that decide what is in it."""
     ours = Path(__file__).parents[1]
     model = Path(kernel_model.__file__).parent
-    decides = [ours / name for name in (*DECIDES, *more)]
+    decides = [*(ours / name for name in (*DECIDES, *more)), *ledger.sources()]
     return Header(form, VERSION, version(), digest_of([model, *decides]))
 
 
@@ -120,9 +120,9 @@ class Results:
             outcome = from_data(data)
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError, cattrs.BaseValidationError):
             raise self._file.bad(number, "not a result of an exploration") from None
-        unknown = [claim for claim in outcome.refuted if claim not in BY_ID]
+        unknown = [claim for claim in outcome.refuted if not ledger.is_known(claim)]
         if unknown:
-            raise self._file.bad(number, f"no such claim: {unknown[0]!r}")
+            raise self._file.bad(number, ledger.no_such(unknown[0]))
         variant = outcome.job.variant
         if variant not in self._variants:
             return

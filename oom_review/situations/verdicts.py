@@ -6,9 +6,10 @@ from collections.abc import Iterable, Sequence
 
 import attrs
 
-from oom_review.claims import CLAIMS, HOLDS, REFUTED, Claim
+from oom_review import ledger
+from oom_review.claims import HOLDS, REFUTED, Claim
 from oom_review.explore.explorer import BOUNDED, SLEEPS
-from oom_review.situations.families import FAMILIES, SITUATIONS
+from oom_review.situations.families import FAMILIES, SITUATIONS, bearing
 from oom_review.situations.job import Outcome
 from oom_review.situations.script import scenario
 
@@ -31,15 +32,15 @@ def verdicts(
     wanted: Sequence[str],
     variants: Sequence[str],
     outcomes: Iterable[Outcome],
-    claims: Iterable[Claim] = CLAIMS,
+    claims: Iterable[Claim] | None = None,
 ) -> list[Explored]:
     """Of each of these claims that these situations bear on, or that was broken in one of them."""
     by_variant: dict[str, dict[str, Outcome]] = {v: {} for v in variants}
     for outcome in outcomes:
         by_variant[outcome.job.variant][outcome.job.situation] = outcome
     found = []
-    for claim in claims:
-        family = [name for name in wanted if name in FAMILIES[claim.id].names]
+    for claim in ledger.claims() if claims is None else claims:
+        family = [name for name in wanted if name in bearing(claim.id)]
         row = [_explored(claim, v, family, by_variant[v]) for v in variants]
         found += [e for e in row if family or e.verdict == REFUTED]
     return found
@@ -82,7 +83,7 @@ def unexpected(outcomes: Iterable[Outcome]) -> list[tuple[Claim, Outcome, str]]:
     return [
         (claim, outcome, expected)
         for outcome in outcomes
-        for claim in CLAIMS
+        for claim in ledger.claims()
         if (expected := _not_as_expected(claim, outcome))
     ]
 
@@ -90,8 +91,8 @@ def unexpected(outcomes: Iterable[Outcome]) -> list[tuple[Claim, Outcome, str]]:
 def _not_as_expected(claim: Claim, outcome: Outcome) -> str:
     """The expected verdict if the outcome gives another one; a limit gives none."""
     verdict = outcome.verdict(claim.id)
-    family = FAMILIES[claim.id]
-    if outcome.job.situation in family.names:
+    family = FAMILIES.get(claim.id)
+    if family is not None and outcome.job.situation in family.names:
         expected = family.expected(outcome.job.situation, outcome.job.variant)
     elif claim.expected.get(outcome.job.variant, HOLDS) == REFUTED:
         # The family says where; elsewhere it may be broken or not.

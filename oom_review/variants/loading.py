@@ -19,6 +19,7 @@ from types import ModuleType
 import attrs
 
 from kernel_model.variant import LinkError, Variant, link
+from oom_review import ledger
 from oom_review.errors import BadInput
 
 ALIASES = {
@@ -125,6 +126,7 @@ def given() -> tuple[str, ...]:
 def replaying(path: object, *names: str) -> str:
     """The command that replays the file on these kernels, complete."""
     options = [option for n in names for option in ("--variant", _GIVEN[n].word if n in _GIVEN else n)]
+    options += [option for file in ledger.given() for option in ("--claims", file)]
     return shlex.join(["oom-review", "replay", str(path), *options])
 
 
@@ -142,7 +144,7 @@ def origin(name: str) -> str:
 
 
 def origins(names: Iterable[str]) -> list[str]:
-    """A line for each that was loaded: its name, where from, and what of that name here was not looked at."""
+    """A line for each that was loaded, and for each file of claims: its name, where from, and what of that name here was not looked at."""
     lines = []
     for name in names:
         where = origin(name)
@@ -151,7 +153,7 @@ def origins(names: Iterable[str]) -> list[str]:
         if where:
             not_this = f" (.{os.sep}{here} is another one, and was not looked at)" if beside else ""
             lines.append(f"{name}: {where if where == INSTALLED else f'loaded from {where}'}{not_this}")
-    return lines
+    return lines + ledger.origins()
 
 
 def _shipped_at(directory: Path) -> str | None:

@@ -1,8 +1,8 @@
 """Stops a step of a kernel that never comes to its next preemption point: a loop without a yield would hang whoever plays it.
 
 Nothing is counted while all goes well.  A timer looks on, in CPU time of this process, so that a busy machine does not make it ring
-sooner.  A step takes microseconds: if the same one is under way at two looks in a row, its lines are counted, and it is stopped after
-``LINES`` of them.  The outermost of its functions in which lines go by is the one that loops; so the same loop is always named in the
+sooner.  A step takes microseconds: if the same one is under way at two looks in a row, its instructions are counted, and it is stopped
+after so many of them.  The outermost of its functions in which they go by is the one that loops; so the same loop is always named in the
 same way, wherever the timer found it.
 
 Tried and dropped: a profile function (no loop without calls is seen, and each call costs twice as much), a trace function for every
@@ -24,11 +24,13 @@ import attrs
 
 LOOK = 0.5
 """Seconds of CPU time."""
-LINES = 10_000
+INSTRUCTIONS = 100_000
 
 MACHINE = "kernel_model.machine"
 STEPS = ("step", "request", "_kthread")
 """Where the machine runs a kernel's code; by name, so that who asks for --help need not load a kernel."""
+GUARD = "oom_review.ledger", "_asked"
+"""Where a claim of somebody's own is asked."""
 
 
 class StepNeverEnds(BaseException):
@@ -61,24 +63,25 @@ class _Watch:
         step = _step_of(frame)
         if step is not None and step is self._seen:
             assert frame is not None
-            _count_lines(frame, step)
+            _count(frame, step)
         self._seen = step
 
 
 def _step_of(frame: FrameType | None) -> FrameType | None:
-    """The outermost frame that runs a kernel's code."""
+    """The outermost frame that runs a kernel's code, or a claim's."""
     found = None
     while frame is not None:
-        if frame.f_code.co_name in STEPS and frame.f_globals.get("__name__") == MACHINE:
+        name, module = frame.f_code.co_name, frame.f_globals.get("__name__")
+        if (name in STEPS and module == MACHINE) or (module, name) == GUARD:
             found = frame
         frame = frame.f_back
     return found
 
 
-def _count_lines(frame: FrameType, step: FrameType) -> None:
+def _count(frame: FrameType, step: FrameType) -> None:
     """From now on until the step ends."""
     before = sys.gettrace()
-    left = LINES
+    left = INSTRUCTIONS
     first_lines: dict[FrameType, int] = {}
 
     def trace(frame: FrameType, event: str, _value: Any) -> Callable[..., Any] | None:
@@ -87,7 +90,8 @@ def _count_lines(frame: FrameType, step: FrameType) -> None:
             if event == "return":
                 sys.settrace(before)
             return trace
-        if event == "line":
+        frame.f_trace_opcodes = True
+        if event in ("line", "opcode"):
             left -= 1
             first_lines[frame] = min(first_lines.get(frame, frame.f_lineno), frame.f_lineno)
             if left <= 0:
@@ -98,7 +102,8 @@ def _count_lines(frame: FrameType, step: FrameType) -> None:
     sys.settrace(trace)
     one: FrameType | None = frame
     while one is not None:
-        one.f_trace = trace
+        # A loop of one instruction never comes to another line.
+        one.f_trace, one.f_trace_opcodes = trace, True
         one = None if one is step else one.f_back
 
 
@@ -111,5 +116,5 @@ def _account(frame: FrameType, step: FrameType, first_lines: dict[FrameType, int
     code = loop.f_code
     return (
         f"{code.co_filename}:{first_lines[loop]}: {code.co_name}() goes on without end: "
-        f"{LINES} lines and no preemption point"
+        f"{INSTRUCTIONS} instructions and {'no answer' if step.f_code.co_name == GUARD[1] else 'no preemption point'}"
     )

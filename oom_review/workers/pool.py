@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import time
+import traceback
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import suppress
 from multiprocessing import resource_tracker
@@ -17,8 +18,10 @@ from typing import Any, Self, TypeVar
 
 import attrs
 
+from oom_review import ledger
+from oom_review.errors import BadInput
 from oom_review.variants.loading import given, load_all
-from oom_review.workers.broken import reason
+from oom_review.workers.broken import bad_input, reason
 from oom_review.workers.endless import watched
 
 LOOK = 0.25
@@ -35,11 +38,20 @@ class Lost:
     reason: str
 
 
+class WorkerError(Exception):
+    """A mistake of ours in a worker: the job, and its traceback."""
+
+
 @attrs.define(frozen=True)
 class Broke:
-    """The job raised: where and what, in one line."""
+    """The job raised: where and what, in one line; ``trace`` is empty unless the mistake is ours, not a variant's or a claim's."""
 
     reason: str
+    trace: str = attrs.field(default="", repr=False)
+
+    def error(self, job: object) -> Exception:
+        """What to raise where the answer to that job was waited for."""
+        return WorkerError(f"{job}\n{self.trace}") if self.trace else BadInput(f"{self.reason} ({job})")
 
 
 @attrs.define(eq=False)
@@ -114,7 +126,7 @@ def _started() -> _Worker:
     # Not fork: a terminal's progress bar has threads.
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=_serve, args=(theirs, given()), daemon=True)
+    process = context.Process(target=_serve, args=(theirs, given(), ledger.given()), daemon=True)
     # Ctrl-C goes to the whole group: whoever gave the jobs says what happens then, however far the worker is.
     # The resource tracker would start with the first worker and unblock the signal before that is there.
     resource_tracker.ensure_running()
@@ -142,10 +154,13 @@ def _end(worker: _Worker) -> None:
     worker.process.join()
 
 
-def _serve(connection: Connection[Any, tuple[Callable[[Any], Any], Any]], words: Sequence[str]) -> None:
+def _serve(
+    connection: Connection[Any, tuple[Callable[[Any], Any], Any]], words: Sequence[str], files: Sequence[str]
+) -> None:
     Thread(target=_leave_with_the_parent, daemon=True).start()
     # Jobs hold names, and what a name stands for is the user's to say.
     load_all(words)
+    ledger.load_all(files)
     # The end of the pipe is the end of whoever gave the jobs.
     with suppress(EOFError, BrokenPipeError), watched():
         while True:
@@ -165,4 +180,5 @@ def _answered(answer: Callable[[Any], Any], job: Any) -> Any:
     try:
         return answer(job)
     except BaseException as error:  # noqa: BLE001 - a stranger's variant may raise anything, and leave in any way
-        return Broke(reason(error))
+        bad = bad_input(error)
+        return Broke(reason(error), traceback.format_exc()) if bad is None else Broke(str(bad))
