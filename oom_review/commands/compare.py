@@ -11,7 +11,7 @@ from oom_review.commands.options import MOST_STATES, add_claims, add_jobs, numbe
 from oom_review.compare import accepted
 from oom_review.compare.comparison import Bounds, Comparison, compare, jobs
 from oom_review.compare.kept import Kept
-from oom_review.compare.text import as_data, dumped, text
+from oom_review.compare.text import as_data, described, dumped, text
 from oom_review.errors import BadInput
 from oom_review.files import STDOUT, check_directory, check_target, write_beside, write_over_ours
 from oom_review.scenario import file as scenario_file
@@ -21,6 +21,7 @@ from oom_review.variants.loading import load
 
 PROGRAMS, STATES, PROGRAM_STATES = 100, 200_000, 3000
 MOST_PROGRAMS = 100_000
+RFC = "rfc"
 MARKER = '"format": "oom-review comparison"'
 
 
@@ -56,7 +57,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--mail", action="store_true", help="for a mail: 75 columns, with the scenario files in it"
     )
     parser.add_argument(
-        "--accept", metavar="FILE", type=Path, help="differences that are known: only news count"
+        "--accept",
+        metavar="FILE",
+        help=f"differences that are known: only news count; {RFC} for those that the RFC makes of legacy",
     )
     parser.add_argument(
         "--write-accept", metavar="FILE", type=Path, help="write what was found as such a file"
@@ -80,7 +83,7 @@ def run(options: argparse.Namespace) -> int:
     variants = (base.name, patch.name)
     if base is patch:
         raise BadInput(f"{options.base} and {options.patch} are the same kernel")
-    known = accepted.read(options.accept, variants) if options.accept else None
+    known = _accepted(options.accept, variants)
     if options.json and options.json != STDOUT:
         check_target(Path(options.json), MARKER)
     if options.save:
@@ -98,10 +101,16 @@ def run(options: argparse.Namespace) -> int:
     finally:
         if kept:
             kept.close()
-    _write(options, found)
+    _write(options, found, known or {})
     if known is not None:
         return _checked(accepted.check(known, found.groups, variants), found)
     return int(bool(found.groups or found.bounded))
+
+
+def _accepted(word: str | None, variants: tuple[str, str]) -> accepted.Accepted | None:
+    if word is None:
+        return None
+    return accepted.ours(variants) if word == RFC else accepted.read(Path(word), variants)
 
 
 def _scenario(name: str) -> tuple[str, Scenario]:
@@ -117,7 +126,7 @@ def _tell(said: str) -> None:
         sys.stderr.write(f"\r\x1b[K{said}")
 
 
-def _write(options: argparse.Namespace, found: Comparison) -> None:
+def _write(options: argparse.Namespace, found: Comparison, known: accepted.Accepted) -> None:
     if sys.stderr.isatty():
         sys.stderr.write("\r\x1b[K")
     saved = [
@@ -125,21 +134,21 @@ def _write(options: argparse.Namespace, found: Comparison) -> None:
         for i, group in enumerate(found.groups, 1)
         if options.save
     ]
-    data = json.dumps(as_data(found), indent=2) + "\n"
+    data = json.dumps(as_data(found, known), indent=2) + "\n"
     if options.json != STDOUT:
-        sys.stdout.write(text(found, saved, mail=options.mail))
+        sys.stdout.write(text(found, saved, mail=options.mail, known=known))
     else:
         sys.stdout.write(data)
     if options.json and options.json != STDOUT:
         write_over_ours(Path(options.json), data, MARKER)
     if options.write_accept:
-        accepted.write(options.write_accept, found.groups, found.variants)
+        accepted.write(options.write_accept, found.groups, found.variants, known)
 
 
 def _checked(checked: accepted.Checked, found: Comparison) -> int:
     for said, rows in (("not accepted", checked.new), ("accepted, and gone", checked.vanished)):
         for side, only, instead in rows:
-            print(f"{said}: only on {side}: {'; '.join(only)} (instead of: {'; '.join(instead)})")
+            print(f"{said}: {described(side, only, instead)}")
     if not checked.new and not checked.vanished:
         print("all differences are accepted ones")
     return int(bool(checked.new or checked.vanished or found.bounded))

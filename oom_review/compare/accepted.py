@@ -1,9 +1,14 @@
-"""Differences that are known, as a file in somebody's repository: a new one, or one that vanished, is news."""
+"""Differences that are known, as a file in somebody's repository: a new one, or one that vanished, is news.
+
+Each may have names there, in the words of whoever accepted it.  One such file is ours: what the RFC changes, by the names of the
+catalogue of differences that lockstep goes by (oom_review/differences.py).
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +20,11 @@ from oom_review.files import write_new
 
 FORMAT, VERSION = "oom-review accepted differences", 1
 MOST_BYTES = 10_000_000
+OURS = "legacy_tifmemdie--patched.json"
 Known = tuple[str, tuple[str, ...], tuple[str, ...]]
 """On which kernel only, what it has, what the other one has instead."""
+Accepted = Mapping[Known, tuple[str, ...]]
+"""Their names."""
 
 
 @attrs.define(frozen=True)
@@ -32,7 +40,13 @@ def known(group: Group, variants: tuple[str, str]) -> Known:
     return variants[group.side], group.difference.only, group.difference.instead
 
 
-def read(path: Path, variants: tuple[str, str]) -> frozenset[Known]:
+def ours(variants: tuple[str, str]) -> Accepted:
+    """What the RFC changes.  Raises BadInput if these are other kernels."""
+    with as_file(files("oom_review.compare").joinpath(OURS)) as path:
+        return read(path, variants)
+
+
+def read(path: Path, variants: tuple[str, str]) -> Accepted:
     """The differences in the file.  Raises BadInput, also if it is about other kernels."""
     try:
         if path.stat().st_size > MOST_BYTES:
@@ -44,36 +58,37 @@ def read(path: Path, variants: tuple[str, str]) -> frozenset[Known]:
             raise BadInput(
                 f"{path}: it is about {data['base']} and {data['patch']}, not about {' and '.join(variants)}"
             )
-        return frozenset(_row(row) for row in data["differences"])
+        return dict(_row(row) for row in data["differences"])
     except OSError as error:
         raise BadInput(f"{path}: {error.strerror}") from None
     except (ValueError, TypeError, KeyError, RecursionError):
         raise BadInput(f"{path}: not a file of accepted differences") from None
 
 
-def _row(row: dict[str, Any]) -> Known:
+def _row(row: dict[str, Any]) -> tuple[Known, tuple[str, ...]]:
     found = str(row["only on"]), tuple(row["has"]), tuple(row["instead of"])
-    if not all(isinstance(said, str) for said in (*found[1], *found[2])):
+    names = tuple(row.get("names", ()))
+    if not all(isinstance(said, str) for said in (*found[1], *found[2], *names)):
         raise TypeError
-    return found
+    return found, names
 
 
-def write(path: Path, groups: Iterable[Group], variants: tuple[str, str]) -> None:
-    """A new file of all these.  Raises BadInput."""
-    rows = sorted(known(g, variants) for g in groups if g.sure)
+def write(path: Path, groups: Iterable[Group], variants: tuple[str, str], accepted: Accepted) -> None:
+    """A new file of all these; who is ``accepted`` already keeps its names.  Raises BadInput."""
     data = {
         "format": FORMAT,
         "version": VERSION,
         "base": variants[0],
         "patch": variants[1],
         "differences": [
-            {"only on": side, "has": only, "instead of": instead} for side, only, instead in rows
+            {"names": list(accepted.get(row, ())), "only on": row[0], "has": row[1], "instead of": row[2]}
+            for row in sorted(known(g, variants) for g in groups if g.sure)
         ],
     }
     write_new(path, json.dumps(data, indent=2) + "\n")
 
 
-def check(accepted: frozenset[Known], groups: Iterable[Group], variants: tuple[str, str]) -> Checked:
+def check(accepted: Accepted, groups: Iterable[Group], variants: tuple[str, str]) -> Checked:
     """What came and what went."""
     found = {known(g, variants) for g in groups}
-    return Checked(tuple(sorted(found - accepted)), tuple(sorted(accepted - found)))
+    return Checked(tuple(sorted(found - accepted.keys())), tuple(sorted(accepted.keys() - found)))

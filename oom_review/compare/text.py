@@ -9,6 +9,8 @@ from typing import Any
 
 import attrs
 
+from oom_review.compare.accepted import Accepted
+from oom_review.compare.accepted import known as name_of
 from oom_review.compare.comparison import Comparison, Reach
 from oom_review.compare.groups import Group
 from oom_review.compare.job import BASE, FILE, PROGRAM, SITUATION
@@ -20,16 +22,19 @@ from oom_review.scenario.items import Run
 from oom_review.show.columns import lockstep_trace_columns
 from oom_review.variants.loading import load
 
+NOTHING_IS_KNOWN: Accepted = {}
 WIDTH, TITLE = 75, 60
 MOST_SHOWN = 12
 """Lines that never ran are listed up to so many."""
 
 
-def text(c: Comparison, saved: Sequence[str] = (), *, mail: bool = False) -> str:
+def text(
+    c: Comparison, saved: Sequence[str] = (), *, mail: bool = False, known: Accepted = NOTHING_IS_KNOWN
+) -> str:
     """All of it.  ``saved``: the files of the groups' runs.  In a mail the runs that replay it are written out."""
     lines = [f"{c.variants[0]} -> {c.variants[1]}: what only one of them can do", ""]
     for number, group in enumerate(c.groups, 1):
-        lines += [*_group(c, number, group), ""]
+        lines += [*_group(c, number, group, known), ""]
         if saved:
             lines += [f"to replay: {_command(c, group, saved[number - 1])}", ""]
         elif mail:
@@ -65,14 +70,24 @@ def _headline(c: Comparison, group: Group) -> str:
         if group.sure
         else f"not seen on {c.variants[1 - group.side]} (bounded)"
     )
-    only, instead = group.difference.only, group.difference.instead
+    return _told(where, group.difference.only, group.difference.instead)
+
+
+def described(side: str, only: Sequence[str], instead: Sequence[str]) -> str:
+    """A kind of difference in words."""
+    return _told(f"only on {side}", only, instead)
+
+
+def _told(where: str, only: Sequence[str], instead: Sequence[str]) -> str:
     if not only:
         return f"{where}: no {'; no '.join(instead)}"
     return f"{where}: {'; '.join(only)}" + (f" (instead of: {'; '.join(instead)})" if instead else "")
 
 
-def _group(c: Comparison, number: int, group: Group) -> Iterator[str]:
+def _group(c: Comparison, number: int, group: Group, known: Accepted) -> Iterator[str]:
     yield from _wrap(f"{number}. {_headline(c, group)}")
+    if names := known.get(name_of(group, c.variants)):
+        yield from _wrap(f"   accepted as {', '.join(names)}", "")
     shown = [f"{n} of {c.tried[kind]} {kind}s" for kind, n in group.shown.items()]
     yield from _wrap(f"   shown by {' and '.join(shown)}", "")
     if group.measured is not None:
@@ -154,7 +169,7 @@ def _summary(c: Comparison) -> Iterator[str]:
         yield "no difference (bounded)" if c.bounded else "no difference"
 
 
-def as_data(c: Comparison) -> dict[str, Any]:
+def as_data(c: Comparison, known: Accepted = NOTHING_IS_KNOWN) -> dict[str, Any]:
     """For a JSON file."""
     return {
         "format": "oom-review comparison",
@@ -169,6 +184,7 @@ def as_data(c: Comparison) -> dict[str, Any]:
             {
                 "only on": c.variants[g.side],
                 "sure": g.sure,
+                "names": list(known.get(name_of(g, c.variants), ())),
                 "has": list(g.difference.only),
                 "instead of": list(g.difference.instead),
                 "shown": g.shown,

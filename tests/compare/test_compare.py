@@ -35,6 +35,7 @@ SMALLEST = Scenario(
         *(Op("charge", "p1"), Run()),
     )
 )
+WITH_MORE = Scenario((*SMALLEST.items[:-2], Op("fork", "init", ("p3",)), Run(), *SMALLEST.items[-2:]))
 STILL = Final((("init", "user mode", False, ()),), (), (), (), (), "running", "")
 
 
@@ -87,8 +88,8 @@ def test_the_smallest_script_can_lose_no_operation() -> None:
         explored.extend(jobs)
         return list(map(run, jobs))
 
-    smallest, f = shrink([key], [outcome(TWO_THREADS)], lambda _key: 20_000, answers)[key]
-    assert len(smallest.operations) < len(TWO_THREADS.operations)
+    smallest, f = shrink([key], [outcome(WITH_MORE)], lambda _key: 20_000, answers)[key]
+    assert len(smallest.operations) < len(WITH_MORE.operations)
     assert f.difference == LEAK
     assert len({job.scenario for job in explored}) == len(explored)
     assert key in found(smallest)
@@ -100,7 +101,7 @@ def test_the_smallest_script_can_lose_no_operation() -> None:
 def test_a_smaller_script_that_is_known_already_is_not_looked_for() -> None:
     """Nobody is asked for what lies between."""
     key = (1, LEAK)
-    large, small = outcome(TWO_THREADS), outcome(SMALLEST)
+    large, small = outcome(WITH_MORE), outcome(SMALLEST)
     asked: list[Scenario] = []
 
     def answers(jobs: Sequence[Job]) -> list[Outcome]:
@@ -123,13 +124,13 @@ def test_a_script_that_does_not_fit_is_passed_over_on_the_base_only() -> None:
 
 
 def test_how_likely_it_is_and_how_wide_its_window() -> None:
-    """By hand: the count goes up twice only if both mark before either is done; nobody else can come in between."""
-    both = Scenario((*SMALLEST.items[:-1], Op("charge", "p2"), Run()))
-    key = next(key for key in found(both) if key[1].only == ("oom_victims rises to 2",))
-    got = measure(Measure(found(both)[key], PAIR))
+    """If no end were of the kind, each place where somebody else could go would lead away."""
+    both = found(Scenario((*SMALLEST.items[:-1], Op("charge", "p2"), Run())))
+    rises = next(f for key, f in both.items() if key[1].only == ("oom_victims rises to 2",))
+    got = measure(Measure(rises, PAIR))
     assert 0 <= got.likely <= RUNS
     assert 0 < got.window < got.steps
-    everywhere = measure(Measure(attrs.evolve(found(both)[key], ends=frozenset()), PAIR))
+    everywhere = measure(Measure(attrs.evolve(rises, ends=frozenset()), PAIR))
     assert everywhere.likely == 0
     assert everywhere.window > got.window
 
@@ -199,7 +200,7 @@ def test_the_same_seed_draws_the_same_programs() -> None:
 @pytest.fixture
 def leak(tmp_path: Path) -> str:
     file = tmp_path / "leak.scenario"
-    file.write_text(scenario_file.dumps(ScenarioFile(TWO_THREADS)))
+    file.write_text(scenario_file.dumps(ScenarioFile(WITH_MORE)))
     return str(file)
 
 
@@ -215,7 +216,7 @@ def test_a_mail_has_75_columns_and_the_run(leak: str, capsys: pytest.CaptureFixt
 
 def test_accepted_differences(leak: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     known = tmp_path / "known.json"
-    words = ["compare", "legacy", "rfc", leak, "--jobs", "1"]
+    words = ["compare", "legacy", "rfc", leak, "--jobs", "1", "--resume", str(tmp_path / "explored")]
     assert main([*words, "--json", str(tmp_path / "x.json"), "--write-accept", str(known)]) == 1
     data = json.loads((tmp_path / "x.json").read_text())
     assert [(d["only on"], d["has"]) for d in data["differences"]] == [("patched", list(LEAK.only))]
@@ -228,10 +229,16 @@ def test_accepted_differences(leak: str, tmp_path: Path, capsys: pytest.CaptureF
     known.write_text(json.dumps(empty))
     assert main([*words, "--accept", str(known)]) == 1
     assert "not accepted: only on patched: oom_victims ends at 1" in capsys.readouterr().out
+    row["names"] = ["the-leak"]
     empty["differences"] = [row, row | {"has": ["something else"]}]
     known.write_text(json.dumps(empty))
     assert main([*words, "--accept", str(known)]) == 1
-    assert "accepted, and gone: only on patched: something else" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "accepted, and gone: only on patched: something else" in out
+    assert "accepted as the-leak" in out
+    again = tmp_path / "again.json"
+    main([*words, "--accept", str(known), "--write-accept", str(again)])
+    assert [r["names"] for r in json.loads(again.read_text())["differences"]] == [["the-leak"]]
 
 
 @pytest.mark.parametrize(

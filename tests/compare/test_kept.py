@@ -23,6 +23,7 @@ from oom_review.variants import loading
 
 FORK = (Op("fork", "init", ("p1",)), Run())
 QUIET = Scenario((*FORK, Op("exit", "p1"), Run()))
+BEFORE = Scenario((*FORK, Op("exit", "p1"), Run(), Op("suspend", "init"), Run()))
 KILL = Scenario((*FORK, Op("charge", "p1"), Run()))
 FREEZE = scenario(SITUATIONS["memcg-oom/threads=1/parent=frozen"])
 
@@ -91,7 +92,7 @@ def test_a_change_of_one_function_is_none_of_the_others(patch: Patch) -> None:
     assert "mark_oom_victim" in got.alike
 
 
-@pytest.mark.parametrize("script", [QUIET, KILL, FREEZE], ids=["quiet", "kill", "freeze"])
+@pytest.mark.parametrize("script", [BEFORE, KILL, FREEZE], ids=["before", "kill", "freeze"])
 def test_whatever_of_a_kernel_runs_is_noted(script: Scenario) -> None:
     """Also what runs before the explored run, or where no step is recorded."""
     names = ("legacy_tifmemdie", "patched")
