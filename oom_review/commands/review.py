@@ -14,6 +14,7 @@ from oom_review import ledger
 from oom_review.claims import REFUTED
 from oom_review.commands import FAILED, INTERRUPTED, OK
 from oom_review.commands.options import add_search
+from oom_review.compare.brief import Brief, brief
 from oom_review.errors import BadInput
 from oom_review.explore.explorer import BOUNDED
 from oom_review.files import (
@@ -25,13 +26,14 @@ from oom_review.files import (
     write_over_ours,
 )
 from oom_review.review.jobs import BATCH
-from oom_review.review.review import DEFAULT_WORK, Reviewed, Work, review
+from oom_review.review.review import DEFAULT_WORK, STATES, Reviewed, Work, review
 from oom_review.scenario import file as scenario_file
 from oom_review.schedules.driver import STEP_LIMIT
 from oom_review.show.columns import columns
 from oom_review.show.table import summary, table
+from oom_review.situations.families import QUICK
 from oom_review.situations.progress import Progress, shown
-from oom_review.variants.loading import DEFAULT_VARIANTS, TITLES, known, load_all, origins, replaying
+from oom_review.variants.loading import DEFAULT_VARIANTS, PAIR, TITLES, known, load_all, origins, replaying
 from oom_review.verdicts import MARKER, Cell, Review, as_json, made_by, only, read
 
 KEPT = "oom-review-interrupted"
@@ -76,7 +78,28 @@ def run(options: argparse.Namespace) -> int:
         f"{len(options.claim or ledger.claims())} claims on {len(names)} variants: {work.batches * BATCH} random programs for each "
         f"variant and all interleavings of the small situations{limit}",
     )
-    return _finish(console, options, reviewed(console, names, options, whole=bool(options.json)))
+    done = reviewed(console, names, options, whole=bool(options.json))
+    return _finish(console, options, *_compared(console, options, done))
+
+
+def _compared(console: Console, options: argparse.Namespace, done: Reviewed) -> tuple[Reviewed, Brief | None]:
+    """What the RFC changes as a whole, where nothing less was asked for."""
+    asked = set(PAIR) <= set(done.review.variants) and not options.claim and not options.budget
+    if done.interrupted or not asked:
+        return done, None
+    progress = Progress(len(QUICK), "situations")
+    try:
+        with shown(Console(quiet=True) if options.quiet else console, progress) as tell:
+
+            def explored(said: str) -> None:
+                progress.finished(f"compared {said}", 1)
+                tell(True)
+
+            found = brief(STATES, options.jobs, explored)
+    except KeyboardInterrupt:
+        return attrs.evolve(done, interrupted=True), None
+    unexpected = "\n".join(filter(None, (done.unexplained, found.unexpected)))
+    return attrs.evolve(done, unexplained=unexpected), found
 
 
 def _read(options: argparse.Namespace) -> Review:
@@ -87,10 +110,12 @@ def _read(options: argparse.Namespace) -> Review:
     return only(found, options.claim) if options.claim else found
 
 
-def _finish(console: Console, options: argparse.Namespace, done: Reviewed) -> int:
+def _finish(
+    console: Console, options: argparse.Namespace, done: Reviewed, compared: Brief | None = None
+) -> int:
     """Say and write it; the exit status."""
     try:
-        _print(console, done, done.review.variants, options)
+        _print(console, done, compared, options)
     finally:
         # Whatever became of what is said.
         kept = _write(options, done)
@@ -127,12 +152,15 @@ def _say(console: Console, line: str) -> None:
     console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def _print(console: Console, done: Reviewed, names: list[str], options: argparse.Namespace) -> None:
+def _print(console: Console, done: Reviewed, compared: Brief | None, options: argparse.Namespace) -> None:
     found = done.review
+    names = found.variants
     if not options.quiet:
         _print_counterexamples(console, found.claims)
         _print_differences(console, found.differences)
         console.print()
+        for line in (*compared.lines, "") if compared else ():
+            _say(console, line)
     rows = [(c.id, c.variant, c.verdict, "" if c.as_expected else "!", _basis(c)) for c in found.claims]
     console.print(table(rows, names, verbose=options.verbose))
     print(*origins(names), sep="\n")

@@ -102,15 +102,22 @@ def compare(
     workers: int | None,
     tell: Callable[[str], None],
     kept: Kept | None = None,
+    *,
+    smallest: bool = True,
 ) -> Comparison:
-    """Do them all, but for what is ``kept``; ``tell`` hears now and then how far it is.  Raises BadInput."""
+    """Do them all, but for what is ``kept``; ``tell`` hears now and then how far it is.  Raises BadInput.
+
+    ``smallest``: with the smallest script of each difference, and how likely it is there.
+    """
     with Pool(workers or os.cpu_count() or 1) as pool:
         explorer = _Explorer(pool, tell, kept)
         outcomes = explorer.explore(todo, bounds.programs)
         order = {job: i for i, job in enumerate(todo)}
         outcomes.sort(key=lambda o: order[o.job])
         counted = [o for o in outcomes if not o.impossible and not o.passed_over]
-        groups = explorer.measured(explorer.shrunk(grouped(counted), counted), todo[0].variants)
+        groups = tuple(grouped(counted))
+        if smallest:
+            groups = explorer.measured(explorer.shrunk(groups, counted), todo[0].variants)
     variants = todo[0].variants
     reach = [_reach(f, counted) for f in described(load(variants[0]), load(variants[1]))]
     tried = {kind: sum(o.job.kind == kind for o in counted) for kind in (SITUATION, FILE, PROGRAM)}
