@@ -141,6 +141,8 @@ def _exit_files_and_namespaces(k: Kernel, cur: TaskStruct, *, group_dead: bool) 
     yield EXIT_NAMESPACES
     events.io(k, cur, "exit_task_namespaces")
     yield EXIT_TASK_WORK
+    if cur.task_works:
+        yield from alloc_pages_slowpath(k, cur)
     events.io(k, cur, "exit_task_work")
     if group_dead:
         yield from snapshot_release(k, cur)

@@ -54,6 +54,7 @@ SET_HANDLER = lock("do_sigaction", "siglock: SIGCHLD's handler")
 SCORE_ADJ = point("oom_score_adj_write", "for all that share the mm")
 SUBREAPER = point("prctl", "PR_SET_CHILD_SUBREAPER")
 MEMCG_ATTACH = lock("cgroup_migrate", "css_set_lock: move the task to a memory cgroup")
+OPEN = point("do_sys_open", "a file whose last close allocates")
 IO_SUBMIT = point("io_submit", "I/O in flight")
 MAKE = lock("freezer_css_online", "freezer_mutex")
 REMOVE = lock("freezer_css_offline", "freezer_mutex")
@@ -274,6 +275,14 @@ def _io_submit(k: Kernel, cur: TaskStruct) -> Steps[str]:
     if cur.mm is not None and not cur.mm.aio_in_flight:
         cur.mm.aio_in_flight = True
         k.aio.append(cur.mm)
+    return ""
+
+
+@operation("open_delalloc", "open a file of one's own whose last close allocates, past exit_mm()")
+def _open_delalloc(k: Kernel, cur: TaskStruct) -> Steps[str]:
+    del k
+    yield OPEN
+    cur.task_works = 1
     return ""
 
 

@@ -164,7 +164,8 @@ class SignalStruct:
     """A thread group.  ``threads`` is the list of hashed threads; it is replaced, never shortened, as RCU readers need.
 
     Only kernels of oom_kernels use ``io_live``, ``quick_threads``, ``core_state``, and of the files that the group shares
-    ``files_count`` (their users), ``fuse_file`` (a server has to answer its flush) and ``tty_files`` (each close is I/O).
+    ``files_count`` (their users), ``fuse_file`` (a server has to answer its flush) and ``tty_files`` (each close is I/O); only a
+    kernel in which exec and attach exclude each other uses ``cred_guard_mutex`` (is it held?) and who waits for it.
     """
 
     number: Beside[int]
@@ -180,6 +181,8 @@ class SignalStruct:
     files_count: LastOne = 1
     fuse_file: bool = False
     tty_files: int = 0
+    cred_guard_mutex: bool = False
+    cred_guard_waiters: list[TaskStruct] = attrs.Factory(list)
     nr_threads: Count = 1
     sigcnt: Count = 1
     curr_target: TaskStruct | None = None
@@ -243,6 +246,7 @@ class TaskStruct:
     """A thread.  ``context`` is its suspended kernel code and ``at`` what that yielded last; both are ours, the rest is C's.
 
     ``saved_state`` and ``on_cpu`` are for the kernels of oom_kernels; on_cpu is kept only where a state is set before the sleep.
+    ``oom_reaper_list``, the next one in the reaper's list, is for a kernel that links it; ``task_works``: it has a file whose last close allocates.
     """
 
     pid: Beside[int]
@@ -278,6 +282,7 @@ class TaskStruct:
     task_works: int = 0
     usage: Count = 2
     oom_reaper_listed: bool = False
+    oom_reaper_list: TaskStruct | None = None
     alloc_lock: Lock = attrs.field(init=False)
     held: list[Lock] = attrs.Factory(list)
     timer: Jiffies | None = None

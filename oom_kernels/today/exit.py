@@ -20,6 +20,7 @@ from kernel_model.exit import (
 )
 from kernel_model.locking import acquire, acquire_read, release, release_read
 from kernel_model.mm import mm_release, mmput, put_task_struct
+from kernel_model.page_alloc import alloc_pages_slowpath
 from kernel_model.power.main import snapshot_release
 from kernel_model.preempt import Steps, lock
 from kernel_model.prototypes import exit_notify, exit_oom_victim
@@ -108,6 +109,8 @@ def _exit_files_and_namespaces(k: Kernel, cur: TaskStruct, *, group_dead: bool) 
     yield EXIT_NAMESPACES
     events.io(k, cur, "exit_task_namespaces")
     yield EXIT_TASK_WORK
+    if cur.task_works:
+        yield from alloc_pages_slowpath(k, cur)
     events.io(k, cur, "exit_task_work")
     if group_dead:
         yield from snapshot_release(k, cur)

@@ -45,6 +45,7 @@ PLAIN = (
     "subreaper",
     "io_submit",
     "writeback",
+    "open_delalloc",
 )
 MEMORY = ("alloc", "fault", "charge", "charge_fault")
 POWER = ("suspend", "hibernate", "snapshot_freeze", "snapshot_unfreeze")

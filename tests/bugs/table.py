@@ -7,13 +7,18 @@ from __future__ import annotations
 
 import sys
 import time
+from importlib import import_module
 from pathlib import Path
 
 HERE = Path(__file__).parent
-BASE = "oom_kernels.last_out"
 BUGS = tuple(
     sorted(p.stem for p in HERE.glob("*.py") if p.stem != "table" and not p.stem.startswith("test_"))
 )
+
+
+def base_of(bug: str) -> str:
+    """The fixed kernel's name."""
+    return str(vars(import_module(bug))["VARIANT"].base.name)
 
 
 def row(bug: str) -> str:
@@ -24,7 +29,7 @@ def row(bug: str) -> str:
     from oom_review.situations.families import QUICK, SITUATIONS  # noqa: PLC0415
 
     todo = jobs(
-        (BASE, bug),
+        (base_of(bug), bug),
         sorted((SITUATIONS[n] for n in QUICK), key=lambda s: s.size),
         (),
         Bounds(PROGRAMS, 0, PROGRAM_STATES),

@@ -325,3 +325,33 @@ def test_accounting_allocates_under_memory_pressure(variant: Variant) -> None:
     assert box["v"].signal.oom_mm is not None
     assert box.user_mode("w")
     assert box.k.oom_victims == 0
+
+
+def test_a_last_close_allocates_without_an_mm(variant: Variant) -> None:
+    """exit_task_work(): no memory of its own is left to free, so that somebody else is killed, and whoever was marked gets at the reserves."""
+    box = Box(variant)
+    box.fork("v", "w")
+    box.do("open_delalloc", "v")
+    box.do("oom_score_adj", "init", "w", 1000)
+    box.do("exit_group", "v")
+    assert box["v"].at is None
+    assert box["v"].signal.oom_mm is None
+    assert box["w"].signal.oom_mm is not None
+    assert box["w"].at is None
+    other = Box(variant)
+    other.fork("v", "w")
+    other.do("open_delalloc", "v")
+    other.do("oom_score_adj", "init", "v", 1000)
+    other.do("alloc", "kworker")
+    assert other["v"].at is None
+    assert other.user_mode("w")
+
+
+def test_a_child_has_no_file_of_its_parent_s(variant: Variant) -> None:
+    """Who only closes what others have open, too, needs no memory for that."""
+    box = Box(variant)
+    box.fork("v", "w")
+    box.do("open_delalloc", "v")
+    box.fork("c", by="v")
+    box.do("exit_group", "c")
+    assert not box.events(events.Marked)
