@@ -79,13 +79,12 @@ def test_a_review_of_it(example: Path) -> None:
     again = ("review", "--from", "r.json", "--quiet")
     assert "1 verdict: 0 hold, 1 refuted" in run(*again, "--claims", "mine.py", cwd=example.parent)[1]
     unknown = "no such claim: 'suspend-succeeds' (if it is one of your own, give its file: --claims FILE.py)"
-    commands: tuple[tuple[str, ...], ...] = (
+    for bad in (
         again,
         ("replay", "s/suspend-succeeds--patched.scenario"),
         ("replay", str(EBUSY), "--claim", "suspend-succeeds"),
-    )
-    for asked in commands:
-        status, output, errors = run(*asked, cwd=example.parent)
+    ):
+        status, output, errors = run(*bad, cwd=example.parent)
         assert (status, output, errors.count("\n")) == (2, "", 1)
         assert unknown in errors
 

@@ -85,8 +85,8 @@ def test_a_directory_is_loaded_from_exactly_there(absolute: bool, tmp_path: Path
 
 
 def test_workers_load_it_from_there_too(tmp_path: Path) -> None:
-    """A review, and an exploration."""
-    package(tmp_path / "there" / "my_v2")
+    """A review, and an exploration; it stands on nothing, and is to keep every claim."""
+    package(tmp_path / "there" / "my_v2", OVER_RFC.replace(", base=patched.VARIANT", ""))
     word = "there/my_v2"
     status, output, errors = run("review", "--variant", word, "--budget", "1", "--save", "s", cwd=tmp_path)
     assert (status, errors) == (1, "")

@@ -14,7 +14,7 @@ from kernel_model.errors import IllegalOperation
 from oom_review import ledger
 from oom_review.claims import REFUTED
 from oom_review.commands import INTERRUPTED
-from oom_review.commands.options import DAY, MOST_STATES, add_claims, add_jobs, add_variants, number
+from oom_review.commands.options import DAY, MOST_STATES, add_base, add_claims, add_jobs, add_variants, number
 from oom_review.errors import BadInput
 from oom_review.explore.explorer import BOUNDED, Bounds, explore
 from oom_review.explore.limits import Limits
@@ -30,13 +30,14 @@ from oom_review.show.table import (
     summary,
     table,
 )
+from oom_review.situations.expectations import Expectations
 from oom_review.situations.exploration import Exploration
 from oom_review.situations.families import FAMILIES, LARGE, QUICK, select
 from oom_review.situations.job import Job
 from oom_review.situations.results import Results
 from oom_review.situations.situation import Situation
 from oom_review.situations.verdicts import bound_of, unexpected, verdicts
-from oom_review.variants.loading import DEFAULT_VARIANTS, TITLES, chosen, load_all, origins
+from oom_review.variants.loading import DEFAULT_VARIANTS, TITLES, chosen, load, load_all, origins
 
 ONLY_WITHOUT_FILE = ("situation", "claim", "threads", "list", "resume", "jobs", "save", "verbose")
 
@@ -55,6 +56,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="a scenario file, or - for standard input; its last schedule is not looked at",
     )
     add_claims(parser)
+    add_base(parser)
     add_variants(parser, "explore", "all three; with FILE: those that it names, else legacy and patched")
     parser.add_argument(
         "--states",
@@ -193,7 +195,7 @@ def _words(options: argparse.Namespace) -> list[str]:
     words = ["oom-review", "explore"]
     for option in ("situation", "claim", "variant", "claims"):
         words += [word for value in getattr(options, option) or [] for word in (f"--{option}", value)]
-    for option in ("threads", "states", "seconds", "jobs", "save"):
+    for option in ("base", "threads", "states", "seconds", "jobs", "save"):
         value = getattr(options, option)
         words += [] if value is None else [f"--{option}", str(value)]
     return words + [f"--{o}" for o in ("quick-look", "verbose") if getattr(options, o.replace("-", "_"))]
@@ -208,7 +210,7 @@ def _report(
     outcomes = list(exploration.outcomes.values())
     claims = [c for c in ledger.claims() if not options.claim or c.id in options.claim]
     cells = verdicts([s.name for s in situations], variants, outcomes, claims)
-    wrong = unexpected(outcomes)
+    wrong = unexpected(outcomes, Expectations(load(options.base).name if options.base else ""))
     print_refutations(cells)
     print_unexpected(wrong)
     marked = dict.fromkeys((claim.id, outcome.job.variant) for claim, outcome, _expected in wrong)

@@ -54,6 +54,15 @@ def add_claims(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_base(parser: argparse.ArgumentParser) -> None:
+    """``--base``."""
+    parser.add_argument(
+        "--base",
+        metavar="NAME",
+        help="expect of kernels that the ledger does not know what this one does (default: the one that each stands on)",
+    )
+
+
 def add_search(parser: argparse.ArgumentParser) -> None:
     """What says how to search."""
     parser.add_argument(
@@ -74,6 +83,7 @@ def add_search(parser: argparse.ArgumentParser) -> None:
     )
     add_variants(parser, "review", "all three")
     add_claims(parser)
+    add_base(parser)
     parser.set_defaults(quiet=False)
     parser.add_argument(
         "--claim", metavar="ID", action="append", help="review only this claim; may be repeated"

@@ -10,6 +10,7 @@ from pathlib import Path
 import attrs
 from rich.console import Console
 
+from kernel_model.variant import Variant
 from oom_review import ledger
 from oom_review.claims import REFUTED
 from oom_review.commands import FAILED, INTERRUPTED, OK
@@ -31,9 +32,20 @@ from oom_review.scenario import file as scenario_file
 from oom_review.schedules.driver import STEP_LIMIT
 from oom_review.show.columns import columns
 from oom_review.show.table import summary, table
+from oom_review.situations import expectations
+from oom_review.situations.expectations import Expectations
 from oom_review.situations.families import QUICK
 from oom_review.situations.progress import Progress, shown
-from oom_review.variants.loading import DEFAULT_VARIANTS, PAIR, TITLES, known, load_all, origins, replaying
+from oom_review.variants.loading import (
+    DEFAULT_VARIANTS,
+    PAIR,
+    TITLES,
+    known,
+    load,
+    load_all,
+    origins,
+    replaying,
+)
 from oom_review.verdicts import MARKER, Cell, Review, as_json, made_by, only, read
 
 KEPT = "oom-review-interrupted"
@@ -43,6 +55,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
     add_search(parser)
     parser.add_argument("--json", metavar="FILE", help="write the verdicts for programs")
+    parser.add_argument(
+        "--expect",
+        metavar="FILE",
+        help="a gate: the verdicts that --save-expectations wrote to FILE are the expected ones; one that is new or gone is status 1",
+    )
+    parser.add_argument(
+        "--save-expectations", metavar="FILE", help="write the verdicts as a file for --expect"
+    )
     parser.add_argument("--save", metavar="DIR", help="write each counterexample to a scenario file in DIR")
     parser.add_argument(
         "--from",
@@ -67,10 +87,13 @@ def run(options: argparse.Namespace) -> int:
         check_target(Path(options.json), MARKER)
     if options.save:
         check_directory(Path(options.save))
+    if options.save_expectations:
+        check_target(Path(options.save_expectations), expectations.MARKER)
+    expected = expected_of(options)
     console = Console()
     if options.source:
-        return _finish(console, options, Reviewed(_read(options)))
-    names = [v.name for v in given or load_all(DEFAULT_VARIANTS)]
+        return _finish(console, options, Reviewed(_read(options, expected)), None, expected)
+    names = names_of(given, expected)
     work = work_of(options)
     limit = f", at most {options.budget:.0f} s" if options.budget else ""
     _say(
@@ -78,8 +101,8 @@ def run(options: argparse.Namespace) -> int:
         f"{len(options.claim or ledger.claims())} claims on {len(names)} variants: {work.batches * BATCH} random programs for each "
         f"variant and all interleavings of the small situations{limit}",
     )
-    done = reviewed(console, names, options, whole=bool(options.json))
-    return _finish(console, options, *_compared(console, options, done))
+    done = reviewed(console, names, options, expected, whole=bool(options.json))
+    return _finish(console, options, *_compared(console, options, done), expected)
 
 
 def _compared(console: Console, options: argparse.Namespace, done: Reviewed) -> tuple[Reviewed, Brief | None]:
@@ -102,27 +125,67 @@ def _compared(console: Console, options: argparse.Namespace, done: Reviewed) -> 
     return attrs.evolve(done, unexplained=unexpected), found
 
 
-def _read(options: argparse.Namespace) -> Review:
-    """What an earlier review found; its variants have to be at hand.  Raises BadInput."""
+def _read(options: argparse.Namespace, expected: Expectations) -> Review:
+    """What an earlier review found, held to what these options let expect; its variants have to be at hand.  Raises BadInput."""
     found = read(Path(options.source))
     for name in found.variants:
         known(name)
+    if options.expect or options.base:
+        found = attrs.evolve(found, claims=tuple(_held_to(c, expected) for c in found.claims))
     return only(found, options.claim) if options.claim else found
 
 
+def _held_to(cell: Cell, expected: Expectations) -> Cell:
+    """An old verdict beside a new expectation; where exploring surprised was beside the old one."""
+    wanted = expected.verdict(ledger.find(cell.id), cell.variant)
+    return attrs.evolve(cell, expected=wanted, surprise=cell.surprise if cell.verdict == BOUNDED else None)
+
+
 def _finish(
-    console: Console, options: argparse.Namespace, done: Reviewed, compared: Brief | None = None
+    console: Console,
+    options: argparse.Namespace,
+    done: Reviewed,
+    compared: Brief | None,
+    expected: Expectations,
 ) -> int:
     """Say and write it; the exit status."""
     try:
         _print(console, done, compared, options)
+        news = _gate(options, expected, done.review)
     finally:
         # Whatever became of what is said.
         kept = _write(options, done)
     if done.interrupted:
         sys.stderr.write(f"oom-review: interrupted; what was found is kept in {kept}\n")
         return INTERRUPTED
-    return OK if not done.unexplained and all(c.as_expected for c in done.review.claims) else FAILED
+    fine = not news and not done.unexplained and all(c.as_expected for c in done.review.claims)
+    return OK if fine else FAILED
+
+
+def _gate(options: argparse.Namespace, expected: Expectations, found: Review) -> list[str]:
+    """What the kernels are held to, and in what a file of expectations is not in step; said, and returned."""
+    for name in found.variants if not options.source else ():
+        if name not in expected.given and (base := expected.base_of(name)):
+            print(f"{name}: expected is what {base} does")
+    if not options.expect:
+        return []
+    news = expectations.not_in_step(expected.given, found.claims, whole=not options.claim)
+    for line in news:
+        print(f"{options.expect}: {line}")
+    return news
+
+
+def expected_of(options: argparse.Namespace) -> Expectations:
+    """The expectations that these options ask for.  Raises BadInput."""
+    file = getattr(options, "expect", None)
+    base = load(options.base).name if options.base else ""
+    return Expectations(base, expectations.read(Path(file)) if file else {})
+
+
+def names_of(given: Sequence[Variant], expected: Expectations) -> list[str]:
+    """Who is reviewed: those that were given, and behind them bases of which nothing is known."""
+    names = [v.name for v in given or load_all(DEFAULT_VARIANTS)]
+    return list(dict.fromkeys((*names, *sorted(expected.bases(names)))))
 
 
 def work_of(options: argparse.Namespace) -> Work:
@@ -130,13 +193,16 @@ def work_of(options: argparse.Namespace) -> Work:
     return Work.of(options.programs) if options.programs else DEFAULT_WORK
 
 
-def reviewed(console: Console, names: list[str], options: argparse.Namespace, *, whole: bool) -> Reviewed:
+def reviewed(
+    console: Console, names: list[str], options: argparse.Namespace, expected: Expectations, *, whole: bool
+) -> Reviewed:
     """The review that these options ask for, with its progress shown; ``whole``: with all that a file or a page holds."""
     progress = Progress(0, "programs")
     with shown(Console(quiet=True) if options.quiet else console, progress) as tell:
         done = review(
             names,
             claims=[c for c in ledger.claims() if not options.claim or c.id in options.claim],
+            expectations=expected,
             work=work_of(options),
             budget=options.budget,
             jobs=options.jobs,
@@ -271,6 +337,14 @@ def _write(options: argparse.Namespace, done: Reviewed) -> str:
             write_over_ours(Path(target), as_json(found), MARKER)
         except BadInput as error:
             problems.append(str(error))
+    if options.save_expectations and not done.interrupted:
+        try:
+            left = expectations.write(Path(options.save_expectations), found.claims)
+        except BadInput as error:
+            problems.append(str(error))
+        else:
+            for line in left:
+                print(f"{options.save_expectations}: left out: {line}")
     if problems:
         raise BadInput("; ".join(problems))
     return target

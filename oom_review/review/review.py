@@ -40,9 +40,9 @@ from oom_review.review.jobs import (
 )
 from oom_review.scenario import file as scenario_file
 from oom_review.scenario.form import Settings, counterexample
-from oom_review.search.claim_machine import expected
 from oom_review.search.one_claim import Found
 from oom_review.situations import job as exploring
+from oom_review.situations.expectations import Expectations
 from oom_review.situations.families import QUICK, SITUATIONS, bearing
 from oom_review.situations.job import Outcome
 from oom_review.situations.progress import Progress
@@ -169,10 +169,13 @@ class Explorations:
             if job.variant == variant
         ]
 
-    def surprises(self) -> dict[tuple[str, str], str]:
+    def surprises(
+        self,
+        expectations: Expectations = Expectations(),  # noqa: B008 - frozen
+    ) -> dict[tuple[str, str], str]:
         """By claim and variant: what nobody expected of an exploration."""
         found = {}
-        for claim, outcome, wanted in unexpected(self.outcomes):
+        for claim, outcome, wanted in unexpected(self.outcomes, expectations):
             verdict = outcome.verdict(claim.id)
             found[claim.id, outcome.job.variant] = (
                 f"exploring {outcome.job.situation} says {verdict}, expected {wanted}"
@@ -193,6 +196,7 @@ class Reviewer:
     until: float = NEVER
     first_seed: int = 0
     claims: tuple[Claim, ...] = attrs.Factory(ledger.claims)
+    expectations: Expectations = attrs.Factory(Expectations)
     board: Board = attrs.Factory(Board)
     explored: Explorations = attrs.Factory(Explorations)
     compared: Compared = attrs.Factory(lambda: Compared({}))
@@ -235,8 +239,8 @@ class Reviewer:
         return [
             Search(v.name, claim.id, self.first_seed, self.names, self.until)
             for v in self.variants
-            for claim in expected(v, REFUTED)
-            if claim in self.claims
+            for claim in self.claims
+            if self.expectations.verdict(claim, v.name) == REFUTED
         ]
 
     def lockstep(self) -> list[Job]:
@@ -254,7 +258,9 @@ class Reviewer:
         """All that is watched, the variants in turn."""
         watched = {
             v.name: tuple(
-                c.id for c in expected(v, HOLDS) if c in self.claims and not self.board.refuted(v.name, c.id)
+                c.id
+                for c in self.claims
+                if self.expectations.verdict(c, v.name) == HOLDS and not self.board.refuted(v.name, c.id)
             )
             for v in self.variants
         }
@@ -363,7 +369,7 @@ class Reviewer:
         reasons += self.explored.stopped(variant)[:1]
         found = self.board.found.get(key)
         tried = []
-        if claim.expected.get(variant, HOLDS) == REFUTED:
+        if self.expectations.verdict(claim, variant) == REFUTED:
             if found is None or found.cut:
                 tried.append(f"{found.examples if found else 0} of {REFUTE_EXAMPLES} programs")
         elif (done := self.board.batches.get(key, 0)) < self.work.floor:
@@ -376,9 +382,23 @@ class Reviewer:
             reasons.append(f"{how} {', '.join(tried)}")
         return f"bounded: {'; '.join(reasons)}" if reasons else ""
 
+    def verdict(self, claim: Claim, variant: str) -> tuple[str, str]:
+        """The verdict, and why it is BOUNDED, if so."""
+        if self.board.refuted(variant, claim.id):
+            return REFUTED, ""
+        short = self.short(claim, variant)
+        return BOUNDED if short else HOLDS, short
+
+    def wanted(self, claim: Claim, variant: str) -> str:
+        """The expected verdict: that of a base that is reviewed beside it, if there is one; such a base is to do what it does."""
+        bases = self.expectations.bases(self.names)
+        base = variant if variant in bases else self.expectations.beside(variant)
+        measured = self.verdict(claim, base)[0] if base in self.names else BOUNDED
+        return self.expectations.verdict(claim, variant) if measured == BOUNDED else measured
+
     def cells(self) -> tuple[Cell, ...]:
         """The verdict on each claim on each variant."""
-        bounds, surprises = self.explored.cells(self.names), self.explored.surprises()
+        bounds, surprises = self.explored.cells(self.names), self.explored.surprises(self.expectations)
         keys = [(claim, name) for claim in self.claims for name in self.names]
         return tuple(
             self._cell(claim, name, bounds.get((claim.id, name)), surprises.get((claim.id, name), ""))
@@ -387,12 +407,12 @@ class Reviewer:
 
     def _cell(self, claim: Claim, variant: str, explored: Explored | None, surprise: str) -> Cell:
         found = self.board.found.get((variant, claim.id)) or Found(claim.id, variant, HOLDS, 0, 0, 0.0)
-        short = "" if found.verdict == REFUTED else self.short(claim, variant)
+        verdict, short = self.verdict(claim, variant)
         return Cell(
             claim.id,
             variant,
-            BOUNDED if short else found.verdict,
-            claim.expected.get(variant, HOLDS),
+            verdict,
+            self.wanted(claim, variant),
             found.examples,
             found.interleavings,
             None if found.scenario is None else self._text(found),
@@ -451,6 +471,7 @@ def review(
     names: Sequence[str],
     *,
     claims: Sequence[Claim] | None = None,
+    expectations: Expectations = Expectations(),  # noqa: B008 - frozen
     work: Work = DEFAULT_WORK,
     budget: float | None = None,
     jobs: int | None = None,
@@ -475,6 +496,7 @@ def review(
             until,
             first_seed,
             tuple(ledger.claims() if claims is None else claims),
+            expectations,
             tell=tell,
         )
         reviewer.progress = progress or reviewer.progress

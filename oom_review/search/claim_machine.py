@@ -20,7 +20,7 @@ from kernel_model.machine import Machine
 from kernel_model.sched import PF_KTHREAD, TaskStruct
 from kernel_model.variant import Variant
 from oom_review import ledger
-from oom_review.claims import HOLDS, Claim
+from oom_review.claims import Claim
 from oom_review.play.session import Session, Violation
 from oom_review.scenario.items import Op, Run, Scenario
 from oom_review.schedules.driver import Scheduler, first_runnable
@@ -186,8 +186,3 @@ def claim_machine(
         "tally": {},
     }
     return type(f"ClaimMachine_{variant.name}", (ClaimMachine,), members)
-
-
-def expected(variant: Variant, verdict: str) -> tuple[Claim, ...]:
-    """The claims for which this verdict is expected; a variant that nobody knows is expected to keep them all."""
-    return tuple(c for c in ledger.claims() if c.expected.get(variant.name, HOLDS) == verdict)

@@ -9,7 +9,8 @@ import attrs
 from oom_review import ledger
 from oom_review.claims import HOLDS, REFUTED, Claim
 from oom_review.explore.explorer import BOUNDED, SLEEPS
-from oom_review.situations.families import FAMILIES, SITUATIONS, bearing
+from oom_review.situations.expectations import EITHER, Expectations
+from oom_review.situations.families import SITUATIONS, bearing
 from oom_review.situations.job import Outcome
 from oom_review.situations.script import scenario
 
@@ -78,25 +79,26 @@ def _count(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
-def unexpected(outcomes: Iterable[Outcome]) -> list[tuple[Claim, Outcome, str]]:
-    """Each verdict that is not the one that the families and the ledger expect, with the expected one."""
-    return [
-        (claim, outcome, expected)
-        for outcome in outcomes
-        for claim in ledger.claims()
-        if (expected := _not_as_expected(claim, outcome))
-    ]
-
-
-def _not_as_expected(claim: Claim, outcome: Outcome) -> str:
-    """The expected verdict if the outcome gives another one; a limit gives none."""
-    verdict = outcome.verdict(claim.id)
-    family = FAMILIES.get(claim.id)
-    if family is not None and outcome.job.situation in family.names:
-        expected = family.expected(outcome.job.situation, outcome.job.variant)
-    elif claim.expected.get(outcome.job.variant, HOLDS) == REFUTED:
-        # The family says where; elsewhere it may be broken or not.
-        return ""
-    else:
-        expected = HOLDS
-    return expected if verdict not in (expected, BOUNDED) else ""
+def unexpected(
+    outcomes: Sequence[Outcome],
+    expectations: Expectations = Expectations(),  # noqa: B008 - frozen
+) -> list[tuple[Claim, Outcome, str]]:
+    """Each verdict that is not the one that the families and the ledger, or the base, let expect, with the expected one."""
+    verdicts = {(o.job.situation, o.job.variant): o for o in outcomes}
+    bases = expectations.bases({o.job.variant for o in outcomes})
+    found = []
+    for outcome in outcomes:
+        if outcome.job.variant in bases:
+            continue
+        beside = expectations.beside(outcome.job.variant)
+        base = verdicts.get((outcome.job.situation, beside))
+        for claim in ledger.claims():
+            if base is not None:
+                wanted = base.verdict(claim.id)
+            else:
+                wanted = expectations.in_situation(claim, outcome.job.situation, outcome.job.variant)
+            # A limit says nothing, on either side.
+            verdict = outcome.verdict(claim.id)
+            if verdict not in (wanted, BOUNDED) and wanted not in (EITHER, BOUNDED):
+                found.append((claim, outcome, wanted))
+    return found

@@ -11,12 +11,19 @@ import mainline_v6_18
 import patched
 from kernel_model.variant import Variant
 from oom_review.claims import BY_ID, CLAIMS, HOLDS, REFUTED, Claim
-from oom_review.search.claim_machine import INTERLEAVINGS, ClaimRefuted, claim_machine, expected
+from oom_review.search.claim_machine import INTERLEAVINGS, ClaimRefuted, claim_machine
 from oom_review.search.minimize import droppable, minimize
 from oom_review.search.one_claim import search
 from oom_review.show import failure
 
 VARIANTS = (legacy_tifmemdie.VARIANT, patched.VARIANT, mainline_v6_18.VARIANT)
+
+
+def expected(variant: Variant, verdict: str) -> tuple[Claim, ...]:
+    """The claims of which the ledger says this."""
+    return tuple(c for c in CLAIMS if c.expected[variant.name] == verdict)
+
+
 REFUTED_CELLS = [(v, c) for v in VARIANTS for c in expected(v, REFUTED)]
 PUBLISHED = {
     "fridge-empties": "refuted holds",

@@ -144,7 +144,7 @@ def test_interrupted_it_says_how_to_go_on(tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         (["--situation", "no-such"], "no such situation: 'no-such'"),
-        (["--claim", "no-such"], "no such claim: 'no-such'; there are: fridge-empties, "),
+        (["--claim", "no-such"], "; there are: fridge-empties, "),
         (["--threads", "5"], "--threads 5: victims have 1 to 4 threads"),
         (["--threads", "0"], "--threads 0: victims have 1 to 4 threads"),
         (["--states", "-1"], "argument --states: '-1' is not a number above 0"),
