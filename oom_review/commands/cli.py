@@ -26,6 +26,7 @@ COMMANDS = {
     "report": "write one page with all verdicts and counterexamples",
     "draw": "draw a scenario file as a picture",
     "functions": "list the functions of the kernel that a patch can replace",
+    "find": "find the smallest run that ends in a certain way",
     "compare": "compare two kernels: all that only one of them can do",
     "new": "begin a variant: a package with these functions, ready to edit",
 }

@@ -152,7 +152,10 @@ def _needed(story: list[Shown | Note]) -> list[Shown | Note]:
 
 def _verdict(trace: Trace, focus: Focus, claim_id: str | None) -> list[str]:
     if focus.violation is None or focus.asked is None:
-        return [f"{claim_id} is not broken." if claim_id else "No claim is broken."]
+        broken = ", ".join(v.claim for v in trace.violations)
+        if claim_id or not broken:
+            return [f"{claim_id} is not broken." if claim_id else "No claim is broken."]
+        return _wrap(f"Broken: {broken}.")
     lines = _wrap(f"Broken promise: {focus.asked.sentence} ({focus.asked.id}).")
     lines += _wrap(f"Here: {focus.violation.sentence}.")
     lines += _wrap(f"{focus.why()}.")
