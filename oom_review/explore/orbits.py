@@ -35,17 +35,17 @@ class Orbits:
         classes: dict[str, list[int]] = {}
         for pid, name in sorted(common_names.items()):
             classes.setdefault(name, []).append(pid)
-        self._classes = [pids for pids in classes.values() if len(pids) > 1]
-        self._like = {pid: f"alloc_lock({names[pid]})" for pids in self._classes for pid in pids}
-        self._by_lock: dict[Hashable, int] = {lock: pid for pid, lock in self._like.items()}
-        steps.commuting.like = {pid: i for i, pid in enumerate(self._like)}
+        self.classes = [pids for pids in classes.values() if len(pids) > 1]
+        self.like = {pid: f"alloc_lock({names[pid]})" for pids in self.classes for pid in pids}
+        self._by_lock: dict[Hashable, int] = {lock: pid for pid, lock in self.like.items()}
+        steps.commuting.like = {pid: i for i, pid in enumerate(self.like)}
         steps.commuting.by_lock = self._by_lock
         self._list_fields = {
             n for fields in FIELDS.values() for n, kind in fields.items() if kind == Kind.LIST
         }
         self._size = 0
-        self._own: dict[int, list[int]] = {}
-        self._lists: list[int] = []
+        self.own: dict[int, list[int]] = {}
+        self.lists: list[int] = []
         self._rows: dict[int, Callable[[State], State]] = {}
         self._anonymous: dict[tuple[int, State], State] = {}
         self._sources: dict[Renaming, Callable[[State], State]] = {}
@@ -56,7 +56,7 @@ class Orbits:
 
     def __bool__(self) -> bool:
         """There are like threads."""
-        return bool(self._classes)
+        return bool(self.classes)
 
     # Slots
 
@@ -69,24 +69,24 @@ class Orbits:
                 place = steps.numbering.places[slot]
                 pid = self._whose(place)
                 if place[-1] in self._list_fields:
-                    self._lists.append(slot)
+                    self.lists.append(slot)
                 for other in () if pid is None else self._class_of(pid):
                     renaming = ((pid, other), (other, pid)) if other != pid else ()
                     code = self.code(steps.numbering.codes[steps.numbering.defaults[slot]], dict(renaming))
                     like = steps.numbering.slot(self.code(place, dict(renaming)), code)  # type: ignore[arg-type]
-                    if like not in self._own.setdefault(other, []):
-                        self._own[other].append(like)
-        self._rows = {pid: itemgetter(*slots) for pid, slots in self._own.items()}
+                    if like not in self.own.setdefault(other, []):
+                        self.own[other].append(like)
+        self._rows = {pid: itemgetter(*slots) for pid, slots in self.own.items()}
         self._sources.clear()
 
     def _class_of(self, pid: int) -> list[int]:
-        return next(pids for pids in self._classes if pid in pids)
+        return next(pids for pids in self.classes if pid in pids)
 
     def _whose(self, place: Place) -> int | None:
         """Of which like thread, if of one."""
         for part in (*place, place):
             match part:
-                case ("task" | "context" | "io", int(pid)) | ("claim", _, int(pid)) if pid in self._like:
+                case ("task" | "context" | "io", int(pid)) | ("claim", _, int(pid)) if pid in self.like:
                     return pid
                 case ("lock", str(lock)) if lock in self._by_lock:
                     return self._by_lock[lock]
@@ -107,7 +107,7 @@ class Orbits:
                 return what, names[pid]
             case ("lock", str(lock)) if self._by_lock.get(lock) in names:
                 new = names[self._by_lock[lock]]
-                return "lock", SELF if new == SELF else self._like[new]
+                return "lock", SELF if new == SELF else self.like[new]
             case ("claim", which, int(pid)) if pid in names:
                 return "claim", which, names[pid]
         return tuple([self.code(part, names) for part in code])
@@ -117,7 +117,7 @@ class Orbits:
         found = self._told.get(value)
         if found is None:
             code = self._steps.numbering.codes[value]
-            names = dict.fromkeys(self._like, SELF)
+            names = dict.fromkeys(self.like, SELF)
             found = self._told[value] = self.code(code, names) != code
         return found
 
@@ -125,20 +125,17 @@ class Orbits:
         """Where a thread is, without its name."""
         found = self._anonymous.get((pid, row))
         if found is None:
-            steps = self._steps
-            names = {pid: SELF}
-            found = tuple(
-                [
-                    steps.numbering.number(self.code(steps.numbering.codes[v], names))
-                    if self._tells(v)
-                    else v
-                    for v in row
-                ]
-            )
-            self._anonymous[pid, row] = found
+            found = self._anonymous[pid, row] = tuple([self.anonymous(pid, v) for v in row])
         return found
 
-    def _ordered(self, value: int) -> int:
+    def anonymous(self, pid: int, value: int) -> int:
+        """A value without the thread's name."""
+        if not self._tells(value):
+            return value
+        numbering = self._steps.numbering
+        return numbering.number(self.code(numbering.codes[value], {pid: SELF}))
+
+    def in_order(self, value: int) -> int:
         """A list with its like threads in the order of birth."""
         found = self._in_order.get(value)
         if found is None:
@@ -146,7 +143,7 @@ class Orbits:
             code = self._steps.numbering.codes[value]
             if isinstance(code, tuple):
                 where = [
-                    i for i, c in enumerate(code) if isinstance(c, tuple) and c[1:] and c[1] in self._like
+                    i for i, c in enumerate(code) if isinstance(c, tuple) and c[1:] and c[1] in self.like
                 ]
                 new = list(code)
                 for i, c in zip(where, sorted([code[i] for i in where], key=str), strict=True):
@@ -160,7 +157,7 @@ class Orbits:
     def canonical(self, state: State) -> tuple[State, Renaming]:
         """The state under the names that sort like threads, and the renaming that leads there."""
         pairs: list[tuple[int, int]] = []
-        for pids in self._classes:
+        for pids in self.classes:
             where = sorted([(self._anonymous_row(pid, self._rows[pid](state)), pid) for pid in pids])
             pairs += [(old, new) for (_p, old), new in zip(where, pids, strict=True) if old != new]
         renaming = tuple(pairs)
@@ -168,9 +165,9 @@ class Orbits:
             state = self._renamed(state, renaming)
         in_order = self._in_order
         changed = []
-        for slot in self._lists:
+        for slot in self.lists:
             value = state[slot]
-            new = in_order[value] if value in in_order else self._ordered(value)
+            new = in_order[value] if value in in_order else self.in_order(value)
             if new != value:
                 changed.append((slot, new))
         if changed:
@@ -186,30 +183,31 @@ class Orbits:
         if sources is None:
             names = {new: old for old, new in renaming}
             order = list(range(len(state)))
-            for pid, slots in self._own.items():
-                for slot, source in zip(slots, self._own[names.get(pid, pid)], strict=True):
+            for pid, slots in self.own.items():
+                for slot, source in zip(slots, self.own[names.get(pid, pid)], strict=True):
                     order[slot] = source
             sources = self._sources[renaming] = itemgetter(*order)
+        values = self.renamed_values(renaming)
+        return tuple(map(values.__getitem__, sources(state)))
+
+    def renamed_values(self, renaming: Renaming) -> list[int]:
+        """For each value its number under the new names."""
         values = self._values.setdefault(renaming, [])
         codes = self._steps.numbering.codes
-        if len(values) < len(codes):
-            names = dict(renaming)
-            while len(values) < len(codes):
-                value = len(values)
-                new = (
-                    self._steps.numbering.number(self.code(codes[value], names))
-                    if self._tells(value)
-                    else value
-                )
-                values.append(new)
-        return tuple(map(values.__getitem__, sources(state)))
+        names = dict(renaming)
+        while len(values) < len(codes):
+            value = len(values)
+            values.append(
+                self._steps.numbering.number(self.code(codes[value], names)) if self._tells(value) else value
+            )
+        return values
 
     # Summaries
 
     def summary(self, summary: Summary, there: Renaming, here: Renaming) -> Summary:
         """A summary in the names of one state, in those of another that has the same canonical one."""
         back = {new: old for old, new in here}
-        names = {pid: back.get(via, via) for pid in self._like for via in (dict(there).get(pid, pid),)}
+        names = {pid: back.get(via, via) for pid in self.like for via in (dict(there).get(pid, pid),)}
         names = {a: b for a, b in names.items() if a != b}
         if not names:
             return summary

@@ -19,6 +19,8 @@ from oom_review.schedules.driver import SHORT_SLEEP
 
 LONG_LOOK = 200
 NEVER = -1
+LOOK = -1
+"""Instead of places: those that the task's look reads."""
 LOCKS = frozenset({Kind.LOCK, Kind.READ, Kind.KILLABLE})
 
 
@@ -63,8 +65,7 @@ class Sleepers:
                 state = steps.numbering.padded(state)
             if len(self._rows) != len(steps.pids):
                 self._find_rows()
-            panicked = steps.numbering.slots.get((("kernel",), "panicked"))
-            if panicked is not None and steps.numbering.codes[state[panicked]]:
+            if self._panicked(state):
                 return []
             found = [row.pid for row in self._rows.values() if self._can(row, state, path)]
             if len(steps.numbering.places) == size:
@@ -88,7 +89,21 @@ class Sleepers:
             self._waits[at] = found
         return found
 
+    def _panicked(self, state: State) -> bool:
+        slot = self.panicked
+        return slot is not None and bool(self._steps.numbering.codes[state[slot]])
+
+    @property
+    def panicked(self) -> int | None:
+        """The slot that says that nobody can take a step, if there is one."""
+        return self._steps.numbering.slots.get((("kernel",), "panicked"))
+
     def _can(self, row: Row, state: State, path: list[int]) -> bool:
+        may = self._may(row, state)
+        return self.look(row.pid, state, path).finds if may is None else may
+
+    def _may(self, row: Row, state: State) -> bool | None:
+        """None: if a look comes to anything."""
         kind, owner, readers = self._wait(state[row.at])
         if kind == Kind.RUN:
             return True
@@ -105,7 +120,7 @@ class Sleepers:
                 and (how & TASK_INTERRUPTIBLE or SIGKILL in codes[state[row.pending]])
             ):
                 return True
-            return self._short_sleeps and self.sleep_may_end(row, state, path)
+            return self._short_sleeps and self.sleep_may_end(row, state)
         if kind == Kind.USER:
             return codes[state[row.syscall]] is not None or bool(
                 codes[state[row.thread_flags]] & TIF_SIGPENDING
@@ -120,8 +135,8 @@ class Sleepers:
             and SIGKILL in codes[state[row.pending]]
         )
 
-    def sleep_may_end(self, row: Row, state: State, path: list[int]) -> bool:
-        """A timer that is due soon, or a look that is worth it."""
+    def sleep_may_end(self, row: Row, state: State) -> bool | None:
+        """For a timer that is due soon; None: if a look comes to anything."""
         codes: list[Any] = self._steps.numbering.codes
         if codes[state[row.flags]] & PF_FROZEN:
             return False
@@ -130,43 +145,69 @@ class Sleepers:
             return True
         if not codes[state[row.polling]] or codes[state[row.state]] & TASK_WAKEKILL:
             return False
-        return self.look(row.pid, state, path).finds
+        return None
+
+    def can(self, pid: int, state: State) -> tuple[list[int], bool | None]:
+        """Where nobody panicked: the slots that decide whether the task can take a step, and whether; None: if its look finds something."""
+        row = self._rows[pid]
+        return self._deciding(row, state), self._may(row, state)
+
+    def _deciding(self, row: Row, state: State) -> list[int]:
+        kind, owner, readers = self._wait(state[row.at])
+        if kind == Kind.SLEEP:
+            return [row.at, row.state, row.thread_flags, row.pending, row.flags, row.timer, row.polling]
+        if kind == Kind.USER:
+            return [row.at, row.syscall, row.thread_flags]
+        if kind not in LOCKS:
+            return [row.at]
+        return [row.at, owner, readers, *((row.thread_flags, row.pending) if kind == Kind.KILLABLE else ())]
+
+    def waits(self, pid: int, state: State) -> tuple[list[int], int | None, bool]:
+        """The slots that decide what waiting() and guard() say; what is waited for, or LOOK; and whether the guard is the look's."""
+        row = self._rows[pid]
+        return self._deciding(row, state), self._waits_for(row, state), self._guarded(row, state)
 
     def waiting(self, state: State, path: list[int], enabled: tuple[int, ...]) -> list[tuple[int, int]]:
         """Who waits for a lock, or would look in vain, with the places that decide it: steps that may have to come earlier."""
-        codes: list[Any] = self._steps.numbering.codes
         found = []
         for pid, row in self._rows.items():
             if pid in enabled:
                 continue
-            kind, owner, readers = self._wait(state[row.at])
-            if kind in LOCKS:
-                touch = self._steps.commuting.touch
-                places = self._steps.numbering.places
-                found.append((pid, touch(places[owner], READ)[0] | touch(places[readers], READ)[0]))
-            elif (
-                kind == Kind.SLEEP
-                and self._short_sleeps
-                and codes[state[row.polling]]
-                and not codes[state[row.flags]] & PF_FROZEN
-                and not codes[state[row.state]] & TASK_WAKEKILL
-            ):
-                found.append((pid, self.look(pid, state, path).own))
+            places = self._waits_for(row, state)
+            if places is not None:
+                found.append((pid, self.look(pid, state, path).own if places == LOOK else places))
         return found
+
+    def _waits_for(self, row: Row, state: State) -> int | None:
+        kind, owner, readers = self._wait(state[row.at])
+        if kind in LOCKS:
+            touch = self._steps.commuting.touch
+            places = self._steps.numbering.places
+            return touch(places[owner], READ)[0] | touch(places[readers], READ)[0]
+        codes: list[Any] = self._steps.numbering.codes
+        if (
+            kind == Kind.SLEEP
+            and self._short_sleeps
+            and codes[state[row.polling]]
+            and not codes[state[row.flags]] & PF_FROZEN
+            and not codes[state[row.state]] & TASK_WAKEKILL
+        ):
+            return LOOK
+        return None
 
     def guard(self, pid: int, state: State, path: list[int]) -> int:
         """What decided that a sleeping task may take a step: places read, as bits; 0 for others."""
+        return self.look(pid, state, path).own if self._guarded(self._rows[pid], state) else 0
+
+    def _guarded(self, row: Row, state: State) -> bool:
         if not self._short_sleeps:
-            return 0
+            return False
         codes: list[Any] = self._steps.numbering.codes
-        row = self._rows[pid]
         kind, _owner, _readers = self._wait(state[row.at])
         if kind != Kind.SLEEP or codes[state[row.state]] == 0 or not codes[state[row.polling]]:
-            return 0
+            return False
         due = codes[state[row.timer]]
-        if due is not None and due <= SHORT_SLEEP:
-            return 0
-        return self.look(pid, state, path).own
+        return due is None or due > SHORT_SLEEP
 
     def look(self, pid: int, state: State, path: list[int]) -> Leaf:
         """Would an undisturbed look come to anything?  ``own`` has what was read for the answer."""
@@ -203,8 +244,8 @@ class Sleepers:
             leaf = steps.leaf(pid, state, way)
             if len(steps.numbering.places) > len(state):
                 return leaf, []  # asked again with the new slots
-            for slot, part, _value in steps.table.path(steps.key(pid, state), state):
-                test(slot, part)
+            for node, _value in steps.table.way(steps.key(pid, state), state)[0]:
+                test(node.slot, node.part)
             own |= leaf.reads
             written.update({slot: -1 for slot, _value in leaf.sets})
             for slot, mask, _bits, _known in leaf.bits:
@@ -226,8 +267,7 @@ class Sleepers:
 
     def _goes_on(self, pid: int, state: State, test: Any) -> bool:
         """It can take its next step, or its sleep has an end of its own."""
-        panicked = self._steps.numbering.slots.get((("kernel",), "panicked"))
-        if panicked is not None and self._steps.numbering.codes[state[panicked]]:
+        if self._panicked(state):
             return False
         row = self._rows[pid]
         kind, owner, readers = self._wait(state[row.at])

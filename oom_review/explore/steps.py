@@ -142,19 +142,27 @@ class Steps:
         new = list(state)
         for slot, value in leaf.sets:
             new[slot] = value
-        for slot, mask, bits, known in leaf.bits:
+        for change in leaf.bits:
+            slot, _mask, _bits, known = change
             old = new[slot]
-            value_now = known.get(old)
-            if value_now is None:
-                code = self.numbering.codes[old]
-                assert isinstance(code, int)
-                value_now = known[old] = self.numbering.number(code & ~mask | bits)
-            new[slot] = value_now
+            new[slot] = known[old] if old in known else self.changed(change, old)
         if leaf.progress:
             for slot in self._news:
                 if new[slot] != self._absent:
                     new[slot] = self._false
         return tuple(new)
+
+    def changed(self, change: tuple[int, int, int, dict[int, int]], value: int) -> int:
+        """What one of a leaf's ``bits`` makes of a value."""
+        _slot, mask, bits, known = change
+        code = self.numbering.codes[value]
+        assert isinstance(code, int)
+        known[value] = self.numbering.number(code & ~mask | bits)
+        return known[value]
+
+    def news(self) -> tuple[list[int], int, int]:
+        """The slots that a leaf with ``progress`` sets, to what, and the value that they keep."""
+        return self._news, self._false, self._absent
 
     def _record(self, pid: int, state: State, path: list[int]) -> Leaf:
         machine = self._led.to(path)

@@ -51,6 +51,7 @@ class Table:
     def __init__(self, project: Callable[[int, Part], Hashable]) -> None:
         """Nothing is known."""
         self._project = project
+        self.forgets: Callable[[Key], None] = lambda _key: None
         self.trees: dict[Key, Branch | Leaf] = {}
         # Who read what nobody had ever changed, and so without a test.
         self._constant: dict[Place, set[Key]] = {}
@@ -70,15 +71,15 @@ class Table:
             node = found
         return node  # type: ignore[return-value]
 
-    def path(self, key: Key, state: tuple[int, ...]) -> list[Test]:
-        """The tests on the way to a leaf that is known."""
+    def way(self, key: Key, state: tuple[int, ...]) -> tuple[list[tuple[Branch, int]], Leaf]:
+        """The way to a leaf that is known: tests, with the numbers of the values that they meet."""
         node = self.trees[key]
         tests = []
         while type(node) is Branch:
             value = state[node.slot]
-            tests.append((node.slot, node.part, value))
+            tests.append((node, value))
             node = node.known[value]
-        return tests
+        return tests, node  # type: ignore[return-value]
 
     def add(self, key: Key, tests: Iterable[Test], leaf: Leaf) -> None:
         """From every state that passes these tests alike the step does the same."""
@@ -110,10 +111,11 @@ class Table:
     def changes(self, place: Place) -> None:
         """It does: forget who relied on it, and all that was looked up through them."""
         for key in self._constant.pop(place, ()):
-            self.trees.pop(key, None)
+            self.forget(key)
         for key in [key for key in self.trees if key[0] == "poll"]:
-            del self.trees[key]
+            self.forget(key)
 
     def forget(self, key: Key) -> None:
         """These steps read something more from here on."""
-        self.trees.pop(key, None)
+        if self.trees.pop(key, None) is not None:
+            self.forgets(key)

@@ -1,4 +1,4 @@
-"""Faults for the explorer, each planted by a small change to the live engine; what notices each is in test_oracle.py."""
+"""Faults for the explorer, each planted by a small change to the live engine in Python; what notices each is in test_oracle.py."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ from oom_review.explore.table import Leaf
 
 def a_pending_signal_ends_no_sleep(patch: pytest.MonkeyPatch) -> None:
     """A sleep that begins with a signal already pending does not end."""
-    can = Sleepers._can
+    may = Sleepers._may
 
-    def deaf(self: Sleepers, row: Row, state: State, path: list[int]) -> bool:
+    def deaf(self: Sleepers, row: Row, state: State) -> bool | None:
         asleep = (
             self._wait(state[row.at]).kind == Kind.SLEEP
             and self._steps.numbering.codes[state[row.state]] != 0
         )
         if not asleep:
-            return can(self, row, state, path)
-        return self._short_sleeps and self.sleep_may_end(row, state, path)
+            return may(self, row, state)
+        return self._short_sleeps and self.sleep_may_end(row, state)
 
-    patch.setattr(Sleepers, "_can", deaf)
+    patch.setattr(Sleepers, "_may", deaf)
 
 
 def a_read_is_not_recorded(patch: pytest.MonkeyPatch) -> None:
@@ -63,14 +63,14 @@ def a_lock_taken_away_is_no_race(patch: pytest.MonkeyPatch) -> None:
 
 def a_signal_never_leaves_user_mode(patch: pytest.MonkeyPatch) -> None:
     """Who is in user mode takes a step for a system call only."""
-    can = Sleepers._can
+    may = Sleepers._may
 
-    def deaf(self: Sleepers, row: Row, state: State, path: list[int]) -> bool:
+    def deaf(self: Sleepers, row: Row, state: State) -> bool | None:
         if self._wait(state[row.at]).kind == Kind.USER:
             return self._steps.numbering.codes[state[row.syscall]] is not None
-        return can(self, row, state, path)
+        return may(self, row, state)
 
-    patch.setattr(Sleepers, "_can", deaf)
+    patch.setattr(Sleepers, "_may", deaf)
 
 
 def oom_victims_is_no_part_of_a_state(patch: pytest.MonkeyPatch) -> None:
