@@ -43,7 +43,8 @@ $(RUN): pyproject.toml requirements.lock
 	$(call step,to run,"$(PYTHON)" -m venv --clear "$(VENV)" \
 	  $(if $(PIP),&& "$(PY)" $(QUIETLY) pip==$(PIP)) \
 	  && "$(PY)" $(LOCKED) -r requirements.lock \
-	  && "$(PY)" $(QUIETLY) --no-deps --no-build-isolation -e .)
+	  && "$(PY)" $(QUIETLY) --no-deps --no-build-isolation -e . \
+	  && "$(PY)" -c "from oom_review.explore.build import main; main()")
 
 $(DEV): $(RUN) requirements-dev.lock
 	$(call step,to develop,"$(PY)" $(LOCKED) -r requirements-dev.lock)

@@ -13,6 +13,7 @@ from oom_review.compare.comparison import Bounds, Comparison, compare, jobs
 from oom_review.compare.kept import Kept
 from oom_review.compare.text import as_data, described, dumped, text
 from oom_review.errors import BadInput
+from oom_review.explore import engines
 from oom_review.files import STDOUT, check_directory, check_target, write_beside, write_over_ours
 from oom_review.scenario import file as scenario_file
 from oom_review.scenario.items import Run, Scenario
@@ -96,12 +97,15 @@ def run(options: argparse.Namespace) -> int:
     bounds = Bounds(programs, options.seed, PROGRAM_STATES)
     todo = jobs(variants, [SITUATIONS[n] for n in names], files, bounds, states=options.states)
     kept = Kept(options.resume, variants) if options.resume else None
+    engine = engines.said()
     try:
         found = compare(todo, bounds, options.jobs, _tell, kept)
     finally:
         if kept:
             kept.close()
     _write(options, found, known or {})
+    if options.json != STDOUT and not options.mail:
+        print(engine)
     if known is not None:
         return _checked(accepted.check(known, found.groups, variants), found)
     return int(bool(found.groups or found.bounded))

@@ -16,6 +16,7 @@ from oom_review.claims import REFUTED
 from oom_review.commands import INTERRUPTED
 from oom_review.commands.options import DAY, MOST_STATES, add_base, add_claims, add_jobs, add_variants, number
 from oom_review.errors import BadInput
+from oom_review.explore import engines
 from oom_review.explore.explorer import BOUNDED, Bounds, explore
 from oom_review.explore.limits import Limits
 from oom_review.files import check_directory
@@ -99,6 +100,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Status 0 if everything was explored and came out as expected, 1 if not, 130 if interrupted.  Raises BadInput."""
+    engines.chosen()  # here, before each worker finds that it can't be had, or makes it
     if options.file is None:
         return _situations(options)
     for option in ONLY_WITHOUT_FILE:
@@ -224,6 +226,7 @@ def _report(
         whole = [o for o in outcomes if o.job.variant == variant and not o.bounded]
         if whole:
             print(f"explored on {TITLES.get(variant, variant)}: {bound_of(whole)}")
+    print(engines.said())
     bounded = [c for c in cells if c.verdict == BOUNDED]
     stopped = [o for o in outcomes if o.bounded]
     if stopped or exploration.lost:

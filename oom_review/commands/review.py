@@ -17,6 +17,7 @@ from oom_review.commands import FAILED, INTERRUPTED, OK
 from oom_review.commands.options import add_search
 from oom_review.compare.brief import Brief, brief
 from oom_review.errors import BadInput
+from oom_review.explore import engines
 from oom_review.explore.explorer import BOUNDED
 from oom_review.files import (
     STDOUT,
@@ -94,12 +95,13 @@ def run(options: argparse.Namespace) -> int:
     if options.source:
         return _finish(console, options, Reviewed(_read(options, expected)), None, expected)
     names = names_of(given, expected)
+    engine = engines.said()
     work = work_of(options)
     limit = f", at most {options.budget:.0f} s" if options.budget else ""
     _say(
         console,
         f"{len(options.claim or ledger.claims())} claims on {len(names)} variants: {work.batches * BATCH} random programs for each "
-        f"variant and all interleavings of the small situations{limit}",
+        f"variant and all interleavings of the small situations, {engine}{limit}",
     )
     done = reviewed(console, names, options, expected, whole=bool(options.json))
     return _finish(console, options, *_compared(console, options, done), expected)

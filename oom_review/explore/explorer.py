@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import nullcontext
+from typing import TypeVar
 
 import attrs
 
@@ -11,9 +13,10 @@ from kernel_model.preempt import PreemptionPoint
 from kernel_model.variant import Variant
 from oom_review import ledger
 from oom_review.claims import HOLDS, REFUTED, Claim
+from oom_review.explore import engines
+from oom_review.explore.compiled import CompiledSearch, Unfit
 from oom_review.explore.final import Final
 from oom_review.explore.limits import MOVE_ON, Counts, Cycle, LimitReached, Limits
-from oom_review.explore.model import RecordedKernel
 from oom_review.explore.observer import Observer
 from oom_review.explore.orbits import Orbits
 from oom_review.explore.search import Search
@@ -33,6 +36,7 @@ BREAKS, KEEPS, UNKNOWN = "breaks", "keeps", "unknown"
 QUICK_LOOK = "a quick look, sleeps ended only at rest"
 SLEEPS = "sleeps of up to 200 ms ended at any time, longer ones at rest"
 NO_LIMITS = Limits()
+Answer = TypeVar("Answer")
 
 
 @attrs.define(frozen=True)
@@ -49,7 +53,7 @@ class Verdict:
 
 @attrs.define(frozen=True)
 class Result:
-    """What an exploration found.  ``stopped``: at which limit, or empty."""
+    """What an exploration found.  ``stopped``: at which limit, or empty.  ``engine``: which one explored, in words."""
 
     scenario: Scenario
     variant: str
@@ -58,6 +62,7 @@ class Result:
     counts: Counts
     stopped: str
     bounds: Bounds
+    engine: str
 
     @property
     def bounded(self) -> str:
@@ -93,10 +98,7 @@ def explore(
     The schedule of the explored run is not looked at; earlier runs follow theirs.  Raises IllegalOperation for an operation that is
     not possible before the explored run, and ValueError for a scenario without a run.
     """
-    try:
-        return Exploration(scenario, variant, bounds, around=around).result(limits)
-    except Cycle:
-        return Exploration(scenario, variant, attrs.evolve(bounds, por=False), around=around).result(limits)
+    return _whole(lambda explored: explored.result(limits), scenario, variant, bounds, around=around)
 
 
 @attrs.define(frozen=True)
@@ -117,10 +119,26 @@ def can_keep(
     bounds: Bounds = Bounds(),  # noqa: B008 - frozen
 ) -> Keeping:
     """Is there an interleaving of the scenario's last run that does not break the claim?  Raises as explore() does."""
-    try:
-        return Exploration(scenario, variant, bounds, (claim,)).keeping(limits)
-    except Cycle:
-        return Exploration(scenario, variant, attrs.evolve(bounds, por=False), (claim,)).keeping(limits)
+    return _whole(lambda explored: explored.keeping(limits), scenario, variant, bounds, (claim,))
+
+
+def _whole(
+    answer: Callable[[Exploration], Answer],
+    scenario: Scenario,
+    variant: Variant,
+    bounds: Bounds,
+    claims: tuple[Claim, ...] | None = None,
+    around: Around = nullcontext,
+) -> Answer:
+    """Without what turns out not to do for this scenario: partial-order reduction, or the compiled core."""
+    unfit = ""
+    while True:
+        try:
+            return answer(Exploration(scenario, variant, bounds, claims, around, unfit))
+        except Cycle:
+            bounds = attrs.evolve(bounds, por=False)
+        except Unfit as reason:
+            unfit = str(reason)
 
 
 class Exploration:
@@ -133,8 +151,9 @@ class Exploration:
         bounds: Bounds,
         claims: tuple[Claim, ...] | None = None,
         around: Around = nullcontext,
+        unfit: str = "",
     ) -> None:
-        """Play what comes before the last run."""
+        """Play what comes before the last run.  ``unfit``: why the compiled core can't explore it."""
         runs = [i for i, item in enumerate(scenario.items) if isinstance(item, Run)]
         if not runs:
             raise ValueError("there is no run to explore")
@@ -143,6 +162,7 @@ class Exploration:
         self._claims = claims = ledger.claims() if claims is None else claims
         self._bounds = bounds
         self._last = runs[-1]
+        self._unfit = unfit
         self._walks = walks(variant) if bounds.whole_walks else frozenset[PreemptionPoint]()
         self._broken: dict[str, tuple[str, list[int]]] = {}
         self._ends: dict[Final, list[int]] = {}
@@ -160,11 +180,12 @@ class Exploration:
     def _ended(self, final: Final, choices: list[int]) -> None:
         self._ends.setdefault(final, choices)
 
-    def _search(self, limits: Limits, keep: str = "") -> Search:
-        sleepers = Sleepers(self._steps, short_sleeps=self._bounds.short_sleeps)
-        return Search(
-            RecordedKernel(self._steps, sleepers),
+    def _search(self, limits: Limits, keep: str = "") -> Search | CompiledSearch:
+        return engines.search(
+            self._steps,
+            Sleepers(self._steps, short_sleeps=self._bounds.short_sleeps),
             self._orbits,
+            self._unfit,
             por=self._bounds.por,
             limits=limits,
             found=self._found,
@@ -201,7 +222,10 @@ class Exploration:
             claim: Verdict(REFUTED, sentence, self._witness(choices))
             for claim, (sentence, choices) in self._broken.items()
         }
-        return Result(self._scenario, self._variant.name, verdicts, finals, search.counts, stopped, bounds)
+        engine = engines.said(self._unfit)
+        return Result(
+            self._scenario, self._variant.name, verdicts, finals, search.counts, stopped, bounds, engine
+        )
 
     def _witness(self, choices: list[int]) -> Scenario:
         """The scenario with these choices as its last run's schedule: as gaps, which read well, if nobody's sleep ends early."""

@@ -28,6 +28,7 @@ def text(result: Result, variant: Variant) -> str:
         if result.bounded
         else f"all interleavings of the last run; {SLEEPS}"
     )
+    lines.append(result.engine)
     broken = [set(play(w, variant).violations) for w in result.finals.values()]
     for number, (final, witness) in enumerate(result.finals.items(), 1):
         lines += ["", *_end(number, final, witness, broken[number - 1])]

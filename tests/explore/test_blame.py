@@ -15,6 +15,7 @@ import patched
 from kernel_model.events import Dead, Event
 from kernel_model.sched import Kernel
 from oom_review.claims import BY_ID, CLAIMS, Claim
+from oom_review.explore import engines
 from oom_review.explore.blame import Blame, blame
 from oom_review.explore.explorer import BREAKS, KEEPS, UNKNOWN, can_keep
 from oom_review.play.trace import Trace, record
@@ -106,12 +107,14 @@ def test_before_it_the_claim_can_be_kept_and_after_it_it_can_not(stem: str) -> N
 
 def test_a_panic_keeps_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Or the count would have returned until the last thread is past the point where a second victim is looked for."""
+    monkeypatch.setenv(engines.ASKED, engines.PYTHON)
     faults.a_panic_keeps_what_it_did_not_break(monkeypatch)
     assert marked(kept("count-returns--patched")[0]) != MARKS["count-returns--patched"]
 
 
 def test_a_search_that_goes_on_after_a_violation_blames_another_step(monkeypatch: pytest.MonkeyPatch) -> None:
     """The claim would seem to be kept at any end."""
+    monkeypatch.setenv(engines.ASKED, engines.PYTHON)
     faults.a_broken_claim_is_gone_on_from(monkeypatch)
     stem = "suspended-means-quiet--mainline_v6_18"
     assert marked(kept(stem)[0]) != MARKS[stem]

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from oom_review.commands.cli import main
+from oom_review.explore import engines
 
 CORPUS = Path(__file__).parents[1] / "corpus"
 
@@ -38,3 +39,14 @@ def test_bad_input_is_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Pat
     for file in (str(tmp_path / "nowhere"), str(empty)):
         assert main(["explore", file]) == 2
         assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_which_engine_is_said(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside the verdicts; one that there is not is bad input."""
+    file = str(CORPUS / "count-returns--patched.scenario")
+    monkeypatch.setenv(engines.ASKED, engines.PYTHON)
+    assert main(["explore", file]) == 0
+    assert "\nexplored in Python: OOM_REVIEW_ENGINE asks for it\n" in capsys.readouterr().out
+    monkeypatch.setenv(engines.ASKED, "cobol")
+    assert main(["explore", file]) == 2
+    assert capsys.readouterr().err == "oom-review: OOM_REVIEW_ENGINE=cobol: there are compiled and python\n"

@@ -17,7 +17,7 @@ from kernel_model.events import Dead, Event, Froze, Io, IoContextGone, Killed, M
 from kernel_model.sched import Kernel
 from kernel_model.variant import Variant
 from oom_review.claims import Claim
-from oom_review.explore import Bounds, Limits
+from oom_review.explore import Bounds, Limits, engines
 from oom_review.explore.explorer import BREAKS, KEEPS, UNKNOWN, can_keep
 from oom_review.scenario.items import Op, Run, Scenario
 
@@ -110,6 +110,7 @@ def test_a_planted_fault_is_noticed(
     plant: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another answer for some of the orders."""
+    monkeypatch.setenv(engines.ASKED, engines.PYTHON)
     plant(monkeypatch)
     wrong = [case for case in PLANTED[plant] if oracle(case) not in (UNKNOWN, can_keep(*case).outcome)]
     assert wrong

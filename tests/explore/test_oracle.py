@@ -26,7 +26,7 @@ import patched
 from kernel_model.errors import ModelBug
 from kernel_model.variant import Variant
 from oom_review.claims import REFUTED
-from oom_review.explore import Bounds, Limits, Result, explore
+from oom_review.explore import Bounds, Limits, Result, engines, explore
 from oom_review.scenario.items import Scenario
 
 VARIANTS = (legacy_tifmemdie.VARIANT, patched.VARIANT, mainline_v6_18.VARIANT)
@@ -140,6 +140,7 @@ def test_a_planted_fault_is_noticed(
     """The comparison passes without the fault and fails with it, or the explorer stops by itself."""
     situation, variant = PLANTED[plant]
     compared(situation, variant, short_sleeps=False)
+    monkeypatch.setenv(engines.ASKED, engines.PYTHON)
     plant(monkeypatch)
     with pytest.raises((AssertionError, ModelBug)):
         compared(situation, variant, short_sleeps=False)

@@ -1,0 +1,182 @@
+// Summaries, as in summaries.py: what is below a state, as far as steps above it may race with it.
+//
+// A part has somebody, those whose steps come before (bits), what is touched, and what is certainly touched before.  Parts stand in the
+// order in which they came, as that decides which race is seen first.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "interned.h"
+#include "sets.h"
+
+struct Part {
+    uint64_t before;
+    uint32_t who;
+    uint32_t touched; // sets
+    uint32_t certain;
+
+    bool same_key(const Part &other) const { return who == other.who && before == other.before; }
+};
+
+using Summary = std::vector<Part>;
+
+// A step that was taken: by whom, what it touched, and what that conflicts with.
+struct Step {
+    uint32_t choice = 0, own = Sets::EMPTY, enemy = Sets::EMPTY;
+};
+
+// Finds parts of one summary by who and before; forgets all when a new one is begun.
+class PartIndex {
+    struct Place {
+        uint64_t round = 0;
+        uint32_t position = 0;
+    };
+    std::vector<Place> places_ = std::vector<Place>(64);
+    uint64_t round_ = 0;
+
+    size_t first(const Part &part) const {
+        return ((part.before << 6 | part.who) * 0x9e3779b97f4a7c15u >> 20) & (places_.size() - 1);
+    }
+
+public:
+    void begin(size_t most) {
+        round_++;
+        while (places_.size() < 2 * most)
+            places_.resize(2 * places_.size());
+    }
+
+    // The part of `summary` with this key; if there is none it is noted that the part will stand at the end.
+    Part *find_or_note(Summary &summary, const Part &part) {
+        size_t i = first(part);
+        for (; places_[i].round == round_; i = (i + 1) & (places_.size() - 1))
+            if (summary[places_[i].position].same_key(part))
+                return &summary[places_[i].position];
+        places_[i] = {round_, static_cast<uint32_t>(summary.size())};
+        return nullptr;
+    }
+
+    bool knows(const Summary &summary, const Part &part) const {
+        for (size_t i = first(part); places_[i].round == round_; i = (i + 1) & (places_.size() - 1))
+            if (summary[places_[i].position].same_key(part))
+                return true;
+        return false;
+    }
+
+    void note(const Summary &summary, size_t position) {
+        size_t i = first(summary[position]);
+        while (places_[i].round == round_)
+            i = (i + 1) & (places_.size() - 1);
+        places_[i] = {round_, static_cast<uint32_t>(position)};
+    }
+};
+
+class Summaries {
+    Sets &sets_;
+    PartIndex index_;
+    Interned<uint32_t> parts_, kept_; // kept_: of parts
+    std::vector<uint32_t> scratch_;
+    std::vector<Part> sorted_, left_, gone_;
+
+public:
+    using Race = std::pair<uint32_t, uint64_t>; // who, before
+
+    explicit Summaries(Sets &sets) : sets_(sets) {}
+
+    // summaries.step_above()
+    void step_above(const Summary &below, const Step &step, Summary &above, std::vector<Race> *races) {
+        uint64_t bit = uint64_t{1} << step.choice;
+        above.clear();
+        above.push_back({0, step.choice, step.own, Sets::EMPTY});
+        index_.begin(below.size() + 1);
+        for (const Part &part : below) {
+            if (part.who != step.choice && !(part.before & bit) && !sets_.meet(step.enemy, part.certain)) {
+                if (!sets_.meet(step.enemy, part.touched)) {
+                    above.push_back(part); // no other has this key: the others there are step.choice's, or have the bit
+                    continue;
+                }
+                if (races)
+                    races->emplace_back(part.who, part.before);
+            }
+            Part moved{part.before | bit, part.who, part.touched, sets_.unite(part.certain, step.own)};
+            if (Part *known = index_.find_or_note(above, moved)) {
+                known->touched = sets_.unite(known->touched, moved.touched);
+                known->certain = sets_.common(known->certain, moved.certain);
+            } else {
+                above.push_back(moved);
+            }
+        }
+    }
+
+    // summaries.join(): `one` becomes both; `other` is left in any state.
+    void join(Summary &one, Summary &other) {
+        if (one.size() < other.size())
+            one.swap(other);
+        index_.begin(one.size() + other.size());
+        for (size_t i = 0; i < one.size(); i++)
+            index_.note(one, i);
+        for (const Part &part : other) {
+            if (Part *known = index_.find_or_note(one, part)) {
+                known->touched = sets_.unite(known->touched, part.touched);
+                known->certain = sets_.common(known->certain, part.certain);
+            } else {
+                one.push_back(part);
+            }
+        }
+    }
+
+    // summaries.leave_out_implied()
+    void leave_out_implied(Summary &summary) {
+        sorted_.clear();
+        for (const Part &part : summary)
+            if (part.before)
+                sorted_.push_back(part);
+        std::stable_sort(sorted_.begin(), sorted_.end(), [](const Part &a, const Part &b) {
+            return std::make_pair(a.who, __builtin_popcountll(a.before)) < std::make_pair(b.who, __builtin_popcountll(b.before));
+        });
+        left_.clear();
+        size_t first = 0; // of those left with the same who
+        index_.begin(summary.size());
+        gone_.clear();
+        for (const Part &part : sorted_) {
+            if (!left_.empty() && left_[first].who != part.who)
+                first = left_.size();
+            bool implied = std::any_of(left_.begin() + first, left_.end(), [&](const Part &by) {
+                return (by.before & part.before) == by.before && sets_.within(part.touched, by.touched) &&
+                       sets_.within(by.certain, part.certain);
+            });
+            if (!implied) {
+                left_.push_back(part);
+            } else {
+                gone_.push_back(part);
+                index_.note(gone_, gone_.size() - 1);
+            }
+        }
+        if (gone_.empty())
+            return;
+        auto is_gone = [&](const Part &part) { return part.before && index_.knows(gone_, part); };
+        summary.erase(std::remove_if(summary.begin(), summary.end(), is_gone), summary.end());
+    }
+
+    // For good: equal summaries, and equal parts, once.
+    uint32_t keep(const Summary &summary) {
+        scratch_.clear();
+        for (const Part &part : summary) {
+            uint32_t words[] = {part.who, static_cast<uint32_t>(part.before), static_cast<uint32_t>(part.before >> 32), part.touched,
+                                part.certain};
+            scratch_.push_back(parts_.add(words, std::size(words)));
+        }
+        return kept_.add(scratch_.data(), scratch_.size());
+    }
+
+    void load(uint32_t kept, Summary &summary) const {
+        summary.clear();
+        const uint32_t *ids = kept_.at(kept);
+        for (size_t i = 0; i < kept_.length(kept); i++) {
+            const uint32_t *words = parts_.at(ids[i]);
+            summary.push_back({words[1] | static_cast<uint64_t>(words[2]) << 32, words[0], words[3], words[4]});
+        }
+    }
+};
