@@ -10,8 +10,8 @@ from collections.abc import Hashable, Iterator
 from kernel_model.fields import Kind
 from oom_review.explore.codes import Coder
 from oom_review.explore.fields import FIELDS, RAW, REAL, name_of
+from oom_review.explore.places import field_code
 from oom_review.explore.recorder import Entry, Recorder
-from oom_review.explore.steps import field_code
 
 
 def pids(r: Recorder) -> frozenset[int]:

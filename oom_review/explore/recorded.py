@@ -123,13 +123,13 @@ class RecordedTables(RecordedKernel):
         """See Recorded; that somebody may panic changes for all if they can take a step."""
         if self._panicked != self._sleepers.panicked:
             self._panicked = self._sleepers.panicked
-            self._forgotten += [(CAN, pid, WHOLE) for pid in self._steps.pids]
+            self._forgotten += [(CAN, pid, WHOLE) for pid in self._steps.places.pids]
         found, self._forgotten = self._forgotten, []
         return found
 
     def everybody(self) -> list[int]:
         """See Recorded."""
-        return list(self._steps.pids)
+        return list(self._steps.places.pids)
 
     def defaults(self) -> list[int]:
         """See Recorded."""
@@ -182,7 +182,7 @@ class RecordedTables(RecordedKernel):
         self.enabled(state, path)
         state = self._steps.numbering.padded(state)
         ways = []
-        for pid in self._steps.pids:
+        for pid in self._steps.places.pids:
             way = self.way(CAN, pid, state, path)
             ways.append((CAN, pid, way))
             if way.leaf == IF_IT_FINDS:

@@ -63,7 +63,7 @@ class Sleepers:
             size = len(steps.numbering.places)
             if len(state) < size:
                 state = steps.numbering.padded(state)
-            if len(self._rows) != len(steps.pids):
+            if len(self._rows) != len(steps.places.pids):
                 self._find_rows()
             if self._panicked(state):
                 return []
@@ -73,7 +73,7 @@ class Sleepers:
 
     def _find_rows(self) -> None:
         slots = self._steps.numbering.slots
-        for pid in self._steps.pids:
+        for pid in self._steps.places.pids:
             self._rows[pid] = Row(pid, *[slots[("task", pid), name] for name in Row._fields[1:]])
 
     def _wait(self, at: int) -> Wait:
@@ -85,7 +85,7 @@ class Sleepers:
             if code is not None and code is not ABSENT:
                 point, lock = (code, ()) if isinstance(code[0], str) else code
                 kind = POINTS[point].kind
-                found = Wait(kind, *self._steps.lock_slots(lock)) if kind in LOCKS else Wait(kind)
+                found = Wait(kind, *self._steps.places.lock_slots(lock)) if kind in LOCKS else Wait(kind)
             self._waits[at] = found
         return found
 
