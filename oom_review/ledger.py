@@ -53,14 +53,19 @@ def find(claim_id: str) -> Claim:
     """The claim with that id.  Raises BadInput."""
     known = by_id()
     if claim_id not in known:
-        raise BadInput(f"{no_such(claim_id)}; there are: {', '.join(known)}")
+        raise BadInput(
+            f"no such claim: {_short(claim_id)}; there are: {', '.join(known)} (one of your own: give its file, --claims FILE.py)"
+        )
     return known[claim_id]
 
 
 def no_such(claim_id: str) -> str:
     """What to say of an id that is not known here."""
-    shown = claim_id if len(claim_id) <= 60 else f"{claim_id[:60]}..."  # noqa: PLR2004 - fits a line
-    return f"no such claim: {shown!r} (if it is one of your own, give its file: --claims FILE.py)"
+    return f"no such claim: {_short(claim_id)} (if it is one of your own, give its file: --claims FILE.py)"
+
+
+def _short(claim_id: str) -> str:
+    return repr(claim_id if len(claim_id) <= 60 else f"{claim_id[:60]}...")  # noqa: PLR2004 - fits a line
 
 
 def given() -> tuple[str, ...]:

@@ -216,3 +216,48 @@ def test_results_are_no_link_and_not_empty(tmp_path: Path) -> None:
         assert (status, errors.count("\n")) == (2, 1), errors
     assert (tmp_path / "empty").read_bytes() == b""
     assert not (tmp_path / "elsewhere").exists()
+
+
+WALKS = """import patched
+from kernel_model import freezer
+from kernel_model.variant import Variant, replaces
+
+def freeze_task(k, cur, p):
+    while True:
+        yield freezer.FREEZE_TASK_SKIP, p
+
+VARIANT = Variant(__name__, (replaces(freezer.freeze_task, freeze_task),), base=patched.VARIANT)
+"""
+SUSPEND = "oom-review scenario 1\n\ninit: fork v\nrun\ninit: suspend\nrun\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["explore", "walk"], "variant 'walks': init walks through freeze_task() for 50000 steps and no end"),
+        (["explore", "before"], "walks: before the explored run: 50000 steps and no end"),
+        (["find", "count", "before"], "walks: before the explored run: 50000 steps and no end"),
+        (
+            ["explore", "--situation", "self-oom/threads=1/suspend", "--jobs", "1"],
+            "variant 'walks': init walks through freeze_task() for 50000 steps and no end",
+        ),
+    ],
+    ids=["a walk", "what comes before", "before a question", "in a worker"],
+)
+def test_what_never_rests_is_one_line(words: list[str], said: str, tmp_path: Path) -> None:
+    """Each of its steps ends: the machine is never at rest."""
+    (tmp_path / "walks").mkdir()
+    (tmp_path / "walks" / "__init__.py").write_text(WALKS, encoding="utf-8")
+    (tmp_path / "walk").write_text(f"{SUSPEND}\nend\n", encoding="utf-8")
+    (tmp_path / "before").write_text(f"{SUSPEND}v: exit\nrun\n\nend\n", encoding="utf-8")
+    status, _output, errors = command(*words, "--variant", "./walks", cwd=tmp_path)
+    assert (status, errors.count("\n"), said in errors) == (2, 1, True), errors
+
+
+def test_a_schedule_that_does_not_fit_before_the_explored_run(tmp_path: Path) -> None:
+    """One line: which kernel, and what was asked for."""
+    text = "oom-review scenario 1\n\ninit: fork v\nrun exactly v*900\nv: exit\nrun\n\nend\n"
+    (tmp_path / "f").write_text(text, encoding="utf-8")
+    status, _output, errors = command("explore", "f", "--variant", "rfc", cwd=tmp_path)
+    assert (status, errors.count("\n")) == (2, 1), errors
+    assert "patched: before the explored run: " in errors

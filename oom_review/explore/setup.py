@@ -10,11 +10,17 @@ from kernel_model.sched import TaskStruct
 from kernel_model.variant import Variant
 from oom_review import ledger
 from oom_review.claims import Claim
+from oom_review.errors import BadInput
 from oom_review.explore.limits import MOVE_ON
 from oom_review.play.session import Session
 from oom_review.scenario.items import Op, Run
 from oom_review.schedules.choices import follow
-from oom_review.schedules.driver import TICK
+from oom_review.schedules.driver import STEP_LIMIT, TICK, ScheduleDiverged, StepLimitReached
+
+
+class SetupError(BadInput):
+    """What comes before the explored run never ends, or is not possible in its order; or a walk within the run never ends."""
+
 
 Setup = list[Op | int]
 """Operations, and choices by pid."""
@@ -23,12 +29,15 @@ Setup = list[Op | int]
 def played(
     items: Iterable[Op | Run], variant: Variant, claims: tuple[Claim, ...] | None = None
 ) -> tuple[Session, Setup]:
-    """Each run after its schedule.  Raises IllegalOperation for an operation that is not possible."""
+    """Each run after its schedule.  Raises IllegalOperation for an operation that is not possible, and SetupError."""
     session = Session(Machine(variant), ledger.claims() if claims is None else claims)
     setup: Setup = []
     for item in items:
         if isinstance(item, Run):
-            names = session.run(follow(item.schedule))
+            try:
+                names = session.run(follow(item.schedule))
+            except (StepLimitReached, ScheduleDiverged) as error:
+                raise SetupError(f"{variant.name}: before the explored run: {error}") from None
             tasks = session.machine.names_now()
             setup += [MOVE_ON if name == TICK else tasks[name].pid for name in names]
         else:
@@ -83,7 +92,7 @@ class Led:
 
 
 def take(machine: Machine, t: TaskStruct, walks: frozenset[PreemptionPoint]) -> int:
-    """One step, after the end of a sleep if the task sleeps; a walk to its end.  Returns the steps of the machine."""
+    """One step, after the end of a sleep if the task sleeps; a walk to its end.  Returns the steps of the machine.  Raises SetupError."""
     if not machine.runnable(t):
         machine.expire(t)
     machine.step(t)
@@ -91,6 +100,11 @@ def take(machine: Machine, t: TaskStruct, walks: frozenset[PreemptionPoint]) -> 
     while t.held and at_point(t.at) in walks and machine.runnable(t):
         machine.step(t)
         count += 1
+        if count > STEP_LIMIT:
+            name, where = machine.k.variant.name, at_point(t.at)
+            raise SetupError(
+                f"variant {name!r}: {t.name} walks through {where.function if where else '?'}() for {STEP_LIMIT} steps and no end"
+            )
     return count
 
 

@@ -1,7 +1,7 @@
 """A run as text, in the form of the tip tree's handbook: a column per context, time downwards, calls indented.
 
 Shown are the steps that change what somebody can observe, with the calls that lead to them; preparation is folded to a line
-per operation, everything else to ``[...]``.
+per operation, everything else to ``[...]``.  On the left stand the numbers of the steps, by which sentences, the JSON and the page name them.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from oom_review.show.remarks import TURNING, Focus, final_line, focus_on
 WIDTH = 75
 COLUMN = 32
 HALF = 38
+GUTTER = 4
+"""For the numbers of steps; with it a line has 80 columns."""
 LONG_SLEEP = 1000
 PREEMPT = ("<PREEMPT>",)
 _NOT_CALLED = frozenset({"user mode", "worker_thread", "the clock"})
@@ -316,9 +318,11 @@ def _path(step: Step, stack: Sequence[tuple[str, int]]) -> Path:
 def _table(story: Sequence[Shown | Note], names: list[str], focus: Focus) -> Iterator[str]:
     offsets = {name: i * COLUMN for i, name in enumerate(names)}
     width = max(WIDTH, COLUMN * (len(names) - 1) + WIDTH - COLUMN)
-    header = "".join(f"CPU{i} ({name})".ljust(COLUMN) for i, name in enumerate(names))
-    yield header.rstrip()
-    yield "".join(("=" * len(f"CPU{i} ({name})")).ljust(COLUMN) for i, name in enumerate(names)).rstrip()
+    heads = [f"CPU{i} ({name})" for i, name in enumerate(names)]
+    last = max(item.step.number for item in story if isinstance(item, Shown))
+    gutter = max(GUTTER, len(str(last)))
+    yield f"{'step'.ljust(gutter)} {''.join(head.ljust(COLUMN) for head in heads)}".rstrip()
+    yield f"{'=' * gutter} {''.join(('=' * len(head)).ljust(COLUMN) for head in heads)}".rstrip()
     displayed: dict[str, Path] = {}
     for item in story:
         if isinstance(item, Note):
@@ -330,8 +334,17 @@ def _table(story: Sequence[Shown | Note], names: list[str], focus: Focus) -> Ite
         if item.step.number == focus.blamed and item.remarks != PREEMPT:
             text = lines[-1].lstrip()
             lines.append(" " * (len(lines[-1]) - len(text)) + "^" * len(text))
-        for line in lines:
-            yield " " * offsets[name] + line
+        at = _own_line(item, lines)
+        for i, line in enumerate(lines):
+            number = str(item.step.number) if i == at else ""
+            yield f"{number.rjust(gutter)} {' ' * offsets[name]}{line}"
+
+
+def _own_line(item: Shown, lines: Sequence[str]) -> int:
+    """Which of the lines is the step's own, below the calls that lead to it; -1 where a context is only preempted."""
+    if item.remarks == PREEMPT:
+        return -1
+    return next((i for i, line in enumerate(lines) if "// " in line), len(lines) - 1)
 
 
 def _call_lines(item: Shown, displayed: Path, width: int) -> Iterator[str]:

@@ -96,15 +96,7 @@ class Focus:
 
     def why(self) -> str:
         """Why ``^^^^`` stands where it does, in words."""
-        if self.blame is None:
-            return ""
-        if self.blame.before == KEEPS:
-            return f"{POINT.capitalize()} is step {self.blame.lost}: before it some interleaving keeps the promise, after it none does"
-        seen = "^^^^ is where it was seen to be broken"
-        if self.blame.before == BREAKS:
-            return f"Every interleaving of this run breaks it; {seen}"
-        known = f"none keeps it after step {self.blame.lost}, and to know more takes over {self.blame.limit}"
-        return f"{POINT.capitalize()} was not found: {known}; {seen}"
+        return "" if self.blame is None else why(self.blame)
 
     def matters(self, e: Seen) -> bool:
         """The event belongs into the picture."""
@@ -138,6 +130,17 @@ class Focus:
 
     def _new_zombie(self, step: Step) -> bool:
         return step.task in self.tasks and step.point[0] == "exit_notify"
+
+
+def why(found: Blame) -> str:
+    """Why ``^^^^`` stands where it does, in words."""
+    if found.before == KEEPS:
+        return f"{POINT.capitalize()} is step {found.lost}: before it some interleaving keeps the promise, after it none does"
+    seen = "^^^^ is where it was seen to be broken"
+    if found.before == BREAKS:
+        return f"Every interleaving of this run breaks it; {seen}"
+    known = f"none keeps it after step {found.lost}, and to know more takes over {found.limit}"
+    return f"{POINT.capitalize()} was not found: {known}; {seen}"
 
 
 def focus_on(trace: Trace, variant: Variant, claim_id: str | None = None) -> Focus:

@@ -10,10 +10,14 @@ from typing import Any
 import attrs
 
 from kernel_model.variant import Variant
+from oom_review import ledger
+from oom_review.explore.blame import blame
+from oom_review.explore.explorer import KEEPS
+from oom_review.play.session import Violation
 from oom_review.play.trace import Request, Rest, Row, Seen, Step, Trace, record
 from oom_review.scenario.form import Expectation, ScenarioError, ScenarioFile, unstructure
 from oom_review.show.columns import WIDTH, focus_columns, lockstep_trace_columns
-from oom_review.show.remarks import focus_on
+from oom_review.show.remarks import focus_on, why
 from oom_review.variants.loading import origin, origins
 
 JSON_VERSION = 1
@@ -200,9 +204,21 @@ def _replay_json(r: Replay) -> dict[str, Any]:
         "freezer_states": [{"cgroup": c, "state": s} for c, s in observation.freezer_states],
         "phase": observation.phase,
         "panicked": observation.panicked,
-        "refuted": [attrs.asdict(v) for v in trace.violations],
+        "refuted": [attrs.asdict(v) | {"blame": _blame_json(r, v)} for v in trace.violations],
         "boot": [_row_json(row) for row in trace.boot],
         "entries": [_entry_json(e) for e in trace.entries],
+    }
+
+
+def _blame_json(r: Replay, violation: Violation) -> dict[str, Any]:
+    """The step to blame, as the columns mark it."""
+    found = blame(r.trace, r.variant, ledger.find(violation.claim), violation)
+    known = found.before == KEEPS
+    return {
+        "step": found.step,
+        "point_of_no_return": found.lost if known else None,
+        "before": found.before,
+        "why": why(found),
     }
 
 

@@ -35,20 +35,25 @@ def go(page: Page, key: str, place: str) -> None:
     expect(page.locator(f"[id='{key}'] .where")).to_have_text(text)
 
 
+GUTTER = 5
+"""Of the columns: where the numbers of the steps stand."""
+
+
 @pytest.mark.parametrize("key", ALL)
 def test_the_mark_stands_where_the_columns_have_it(opened: tuple[Page, Listener], key: str) -> None:
     """Function and context above the text's ``^^^^`` are those of the step that the page marks, opens at and names."""
     page, _listener = opened
     section = page.locator(f"[id='{key}']")
     text = str(section.locator(f"[id='{key}-columns']").text_content()).splitlines()
-    names = re.findall(r"CPU\d+ \((\S+)\)", next(line for line in text if line.startswith("CPU0")))
+    names = re.findall(r"CPU\d+ \((\S+)\)", next(line for line in text if line.startswith("step CPU0")))
     at = next(i for i, line in enumerate(text) if line.strip() and not line.strip().strip("^"))
-    column = text[at].index("^") // 32
+    column = (text[at].index("^") - GUTTER) // 32
     number = int(re.findall(r"step (\d+) of", str(section.locator(".where").text_content()))[0])
     side, trace = mine(player(key))
     step = trace.steps[number - 1]
     assert step.task == names[column]
-    above = [line[column * 32 :] for line in text[:at]]
+    above = [line[GUTTER + column * 32 :] for line in text[:at]]
+    assert [n for line in text[:at] if (n := line[: GUTTER - 1].strip()).isdigit()][-1] == str(number)
     called = [m for line in above if line[:1] and (m := re.match(r" *(\w+)\(\)", line))]
     assert called[-1][1] == step.point[0]
     assert f"step {number}:" in str(section.locator(".blame").text_content())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 
@@ -58,29 +59,29 @@ FRIDGE_LEGACY = """\
 # init: freeze A    (v, t1 in the fridge)
 # kworker: alloc
 
-CPU0 (kworker)                  CPU1 (v)
-==============                  ========
-alloc_pages_slowpath()
-  out_of_memory()
-    oom_kill_process()
-      do_send_sig_info() // v: SIGNAL_GROUP_EXIT
-      mark_oom_victim() // v: TIF_MEMDIE
-        // v: oom_mm set
-        ^^^^^^^^^^^^^^^^
-        thaw_task() // wakes v
-        // oom_victims 0 -> 1
-                                get_signal()
-                                  try_to_freeze()
-                                    refrigerator() // left the fridge
-                                  [...]
-                                  do_group_exit()
-                                    do_exit()
-                                      exit_mm()
-                                        exit_oom_victim()
-                                          // oom_victims 1 -> 0
-                                      [...]
-                                      exit_notify() // EXIT_ZOMBIE
-                                      do_task_dead() // TASK_DEAD
+step CPU0 (kworker)                  CPU1 (v)
+==== ==============                  ========
+     alloc_pages_slowpath()
+       out_of_memory()
+         oom_kill_process()
+  51       do_send_sig_info() // v: SIGNAL_GROUP_EXIT
+  53       mark_oom_victim() // v: TIF_MEMDIE
+  54         // v: oom_mm set
+             ^^^^^^^^^^^^^^^^
+  55         thaw_task() // wakes v
+  56         // oom_victims 0 -> 1
+                                     get_signal()
+                                       try_to_freeze()
+  64                                     refrigerator() // left the fridge
+                                       [...]
+                                       do_group_exit()
+                                         do_exit()
+                                           exit_mm()
+                                             exit_oom_victim()
+  74                                           // oom_victims 1 -> 0
+                                           [...]
+  79                                       exit_notify() // EXIT_ZOMBIE
+  81                                       do_task_dead() // TASK_DEAD
 
 At the end: v zombie; t1 in the fridge; oom_victims 0.
 Broken promise: every thread of a marked group leaves the fridge although
@@ -96,21 +97,21 @@ LEADER_GONE_RFC = """\
 # v: exit    (v zombie)
 # kworker: alloc
 
-CPU0 (kworker)                  CPU1 (t1)
-==============                  =========
-alloc_pages_slowpath()
-  out_of_memory()
-    oom_kill_process()
-      do_send_sig_info() // v: SIGNAL_GROUP_EXIT
-      mark_oom_victim() // v: oom_mm set
-        // oom_victims 0 -> 1
-                                get_signal()
-                                  do_group_exit()
-                                    do_exit()
-                                      exit_notify()
-                                        release_task() // is unhashed
-                                      do_task_dead() // TASK_DEAD
-                                      ^^^^^^^^^^^^^^^^^^^^^^^^^^^
+step CPU0 (kworker)                  CPU1 (t1)
+==== ==============                  =========
+     alloc_pages_slowpath()
+       out_of_memory()
+         oom_kill_process()
+  44       do_send_sig_info() // v: SIGNAL_GROUP_EXIT
+  46       mark_oom_victim() // v: oom_mm set
+  47         // oom_victims 0 -> 1
+                                     get_signal()
+                                       do_group_exit()
+                                         do_exit()
+                                           exit_notify()
+  75                                         release_task() // is unhashed
+  77                                       do_task_dead() // TASK_DEAD
+                                           ^^^^^^^^^^^^^^^^^^^^^^^^^^^
 
 At the end: v zombie; t1 reaped; oom_victims 1.
 Broken promise: when all threads of all marked groups are dead, oom_victims
@@ -134,16 +135,19 @@ def test_a_leaked_count() -> None:
 def blamed(text: str) -> str:
     """The line above the carets."""
     lines = text.splitlines()
-    return lines[next(i for i, line in enumerate(lines) if line.strip() and not line.strip(" ^")) - 1].strip()
+    carets = next(i for i, line in enumerate(lines) if line.strip() and not line.strip(" ^"))
+    return lines[carets - 1].lstrip(" 0123456789")
 
 
 def test_io_after_disable_is_decided_before_it_happens() -> None:
     """The OOM killer is disabled while a victim still has files to close, with three contexts at 0, 32 and 64."""
     text = columns(LATE_MARK, LEGACY, "disabled-means-quiet")
     assert blamed(text) == "// point of no return"
-    assert "oom_killer_disable() // phase: disabled\n      // point of no return\n      ^^^^" in text
-    header = next(line for line in text.splitlines() if line.startswith("CPU0"))
-    assert [header.index(f"CPU{i}") for i in range(3)] == [0, COLUMN, 2 * COLUMN]
+    assert re.search(
+        r"\n  89 +oom_killer_disable\(\) // phase: disabled\n +// point of no return\n +\^\^\^\^", text
+    )
+    header = next(line for line in text.splitlines() if line.startswith("step"))
+    assert [header.index(f"CPU{i}") for i in range(3)] == [5, 5 + COLUMN, 5 + 2 * COLUMN]
     assert text.index("oom_victims 1 -> 0") < text.index("phase: disabled") < text.index("device access")
     assert (
         "Point of no return is step 89: before it some interleaving keeps the\npromise, after it none does."
@@ -154,9 +158,21 @@ def test_io_after_disable_is_decided_before_it_happens() -> None:
 def test_model_helpers_are_no_calls_of_the_c_source() -> None:
     """exit_files() is called by do_exit(), whatever the model calls in between."""
     lines = columns(LATE_MARK, LEGACY, "disabled-means-quiet").splitlines()
-    depth = {line.strip().split("(")[0]: line.index(line.strip()) for line in lines if "()" in line}
+    called = [match for line in lines if (match := re.search(r"(\w+)\(\)", line))]
+    depth = {match[1]: match.start() for match in called}
     assert depth["exit_files"] == depth["do_exit"] + 2
     assert all(in_source(name) for name in depth)
+
+
+def test_each_step_has_its_number() -> None:
+    """On the step's own line, whatever calls lead to it; it is what the trace, and sentences, call it."""
+    text = columns(LATE_MARK, LEGACY, "disabled-means-quiet")
+    numbers = {int(n): line.strip() for n, line in re.findall(r"^ *(\d+) +(\S.*)$", text, re.MULTILINE)}
+    assert list(numbers) == sorted(numbers)
+    steps = {s.number: s for s in record(LATE_MARK, LEGACY).steps}
+    for number, line in numbers.items():
+        assert line.startswith("//") or f"{steps[number].point[0]}()" in line, line
+    assert not any("PREEMPT" in line for line in numbers.values())
 
 
 def test_only_preemptions_that_matter_are_shown() -> None:
@@ -183,10 +199,10 @@ def test_a_failed_suspend_tells_the_time_that_passed() -> None:
 @pytest.mark.parametrize("scenario", [FRIDGE, LEADER_GONE, SHARERS], ids=["fridge", "leader", "sharers"])
 @pytest.mark.parametrize("variant", [LEGACY, RFC], ids=["legacy", "rfc"])
 def test_two_contexts_fit_a_mail_and_a_screen(scenario: Scenario, variant: Variant) -> None:
-    """75 columns where two contexts are enough, and never more than 45 lines."""
+    """80 columns where two contexts are enough, and never more than 45 lines."""
     text = columns(scenario, variant)
     if "CPU2" not in text:
-        assert max(map(len, text.splitlines())) <= WIDTH
+        assert max(map(len, text.splitlines())) <= WIDTH + 5
     assert len(text.splitlines()) <= 45
 
 

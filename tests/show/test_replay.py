@@ -184,7 +184,12 @@ def test_json_says_what_the_text_says(fridge: str, capsys: pytest.CaptureFixture
     assert (legacy["variant"], rfc["variant"]) == ("legacy_tifmemdie", "patched")
     assert {"task": "t1", "state": "in the fridge", "marked": True} in legacy["tasks"]
     assert (legacy["oom_victims"], rfc["oom_victims"]) == ([0, 1, 0], [0, 1])
-    assert [v["claim"] for v in rfc["refuted"]] == ["count-returns"]
+    (leak,) = rfc["refuted"]
+    assert leak["claim"] == "count-returns"
+    assert set(leak["blame"]) == {"step", "point_of_no_return", "before", "why"}
+    said = leak["blame"]
+    assert (said["before"] == "keeps") == (said["point_of_no_return"] == said["step"])
+    assert str(said["step"] if said["before"] == "keeps" else "^^^^") in said["why"]
     for one in (legacy, rfc):
         states = {row["task"]: row for row in one["boot"]}
         for entry in one["entries"]:

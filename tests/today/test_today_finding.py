@@ -168,34 +168,34 @@ FINDING = """\
 # init: oom_score_adj v 1000
 # sysrq_f
 
-CPU0 (kworker)                  CPU1 (v)                        CPU2 (init)
-==============                  ========                        ===========
-out_of_memory()
-  oom_kill_process()
-    do_send_sig_info() // v: SIGNAL_GROUP_EXIT
-    mark_oom_victim() // v: TIF_MEMDIE
-      // v: oom_mm set
-      [...]
-      // oom_victims 0 -> 1
-                                get_signal()
-                                  do_group_exit()
-                                    do_exit()
-                                      exit_mm()
-                                        exit_oom_victim() // oom_victims 1 -> 0
+step CPU0 (kworker)                  CPU1 (v)                        CPU2 (init)
+==== ==============                  ========                        ===========
+     out_of_memory()
+       oom_kill_process()
+  24     do_send_sig_info() // v: SIGNAL_GROUP_EXIT
+  26     mark_oom_victim() // v: TIF_MEMDIE
+  27       // v: oom_mm set
+           [...]
+  29       // oom_victims 0 -> 1
+                                     get_signal()
+                                       do_group_exit()
+                                         do_exit()
+                                           exit_mm()
+  50                                         exit_oom_victim() // oom_victims 1 -> 0
 # 2 s later
 # init: suspend
-                                                                pm_suspend()
-                                                                  freeze_processes()
-                                                                    try_to_freeze_tasks()
-                                                                      freeze_task() // phase: frozen
-                                                                    oom_killer_disable() // phase: disabled
-                                                                  [...]
-                                                                  dpm_suspend() // phase: suspended
+                                                                     pm_suspend()
+                                                                       freeze_processes()
+                                                                         try_to_freeze_tasks()
+  66                                                                       freeze_task() // phase: frozen
+  68                                                                     oom_killer_disable() // phase: disabled
+                                                                       [...]
+  85                                                                   dpm_suspend() // phase: suspended
 # fuse_answer
-                                      exit_files()
-                                        close_files()
-                                          request_wait_answer() // device access, suspended
-                                          ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+                                           exit_files()
+                                             close_files()
+  86                                           request_wait_answer() // device access, suspended
+                                               ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 """
 
 
