@@ -283,3 +283,46 @@ def test_what_can_t_be_tried_is_skipped(arguments: list[str], tmp_path: Path) ->
         run("replay", *arguments, *more, cwd=tmp_path) for more in (["--bisect"], [])
     )
     assert (first, second, output, said.count("\n")) == (125, 2, "", 1)
+
+
+def test_quiet_explorations_are_the_verdicts_only(tmp_path: Path) -> None:
+    """Of situations: no progress and no interleaving, but what nobody expected; of a file: no ends."""
+    variant(tmp_path / "my_v2", "patched")
+    words = ("explore", "--situation", "memcg-oom/threads=2", "--variant", "./my_v2", "--jobs", "1")
+    loud, quiet = run(*words, cwd=tmp_path), run(*words, "--quiet", cwd=tmp_path)
+    assert (loud[0], quiet[0]) == (1, 1)
+    for text, there in (
+        ("1/1 jobs", False),
+        ("point of no return", False),
+        ("UNEXPECTED: count-returns", True),
+    ):
+        assert text in loud[1]
+        assert (text in quiet[1]) == there, text
+    words = ("explore", str(LEAK), "--variant", "rfc")
+    loud, quiet = run(*words, cwd=tmp_path), run(*words, "--quiet", cwd=tmp_path)
+    assert "\nend 1: " in loud[1]
+    assert "\nend 1: " not in quiet[1]
+    assert "Observation count-returns" in quiet[1]
+
+
+def test_a_quiet_report_tells_no_progress(tmp_path: Path) -> None:
+    """Only where the page is."""
+    words = ("report", "--out", "r.html", "--claim", "count-returns", "--variant", "rfc", "--programs", "1")
+    assert " jobs" in run(*words, cwd=tmp_path)[1]
+    status, output, errors = run(*words, "--quiet", cwd=tmp_path)
+    assert (status, errors, output.splitlines()[0][:7]) == (0, "", "r.html:"), output
+    assert " jobs" not in output
+
+
+def test_a_comparison_says_what_it_compared(tmp_path: Path) -> None:
+    """Which files were loaded; its command replays a run on the very kernel."""
+    variant(tmp_path / "v" / "my_v2", "patched")
+    words = ("compare", "legacy", "./v/my_v2", str(LEAK), "--jobs", "1")
+    status, output, errors = run(*words, "--save", "s", "--json", "c.json", cwd=tmp_path)
+    assert (status, errors) == (1, ""), output
+    assert "\nmy_v2: loaded from ./v/my_v2\n" in output
+    files = json.loads((tmp_path / "c.json").read_text(encoding="utf-8"))["files"]
+    assert files["my_v2"] == "./v/my_v2"
+    command = next(line for line in output.splitlines() if "--variant ./v/my_v2" in line)
+    status, output, errors = run(*shlex.split(command.split("oom-review ")[1]), cwd=tmp_path)
+    assert (status, errors) == (0, "")

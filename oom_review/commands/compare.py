@@ -18,7 +18,7 @@ from oom_review.files import STDOUT, check_directory, check_target, write_beside
 from oom_review.scenario import file as scenario_file
 from oom_review.scenario.items import Run, Scenario
 from oom_review.situations.families import LARGE, QUICK, SITUATIONS
-from oom_review.variants.loading import load
+from oom_review.variants.loading import load, origin, origins
 
 PROGRAMS, STATES, PROGRAM_STATES = 100, 200_000, 3000
 MOST_PROGRAMS = 100_000
@@ -138,9 +138,11 @@ def _write(options: argparse.Namespace, found: Comparison, known: accepted.Accep
         for i, group in enumerate(found.groups, 1)
         if options.save
     ]
-    data = json.dumps(as_data(found, known), indent=2) + "\n"
+    files = {name: origin(name) for name in found.variants}
+    data = json.dumps(as_data(found, known) | {"files": files}, indent=2) + "\n"
     if options.json != STDOUT:
         sys.stdout.write(text(found, saved, mail=options.mail, known=known))
+        print(*origins(found.variants), sep="\n")
     else:
         sys.stdout.write(data)
     if options.json and options.json != STDOUT:

@@ -14,7 +14,16 @@ from kernel_model.errors import IllegalOperation
 from oom_review import ledger
 from oom_review.claims import REFUTED
 from oom_review.commands import INTERRUPTED
-from oom_review.commands.options import DAY, MOST_STATES, add_base, add_claims, add_jobs, add_variants, number
+from oom_review.commands.options import (
+    DAY,
+    MOST_STATES,
+    add_base,
+    add_claims,
+    add_jobs,
+    add_quiet,
+    add_variants,
+    number,
+)
 from oom_review.errors import BadInput
 from oom_review.explore import engines
 from oom_review.explore.explorer import BOUNDED, Bounds, explore
@@ -58,6 +67,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_claims(parser)
     add_base(parser)
+    add_quiet(parser, "print the verdicts only: no progress, no interleavings and, with FILE, no ends")
     add_variants(parser, "explore", "all three; with FILE: those that it names, else legacy and patched")
     parser.add_argument(
         "--states",
@@ -129,7 +139,7 @@ def _scenario(options: argparse.Namespace) -> int:
             # A replay knows the line.
             replay(file, [variant], options.file)
             raise BadInput(f"{options.file}: {error}") from None
-        sys.stdout.write(ends.text(result, variant))
+        sys.stdout.write(ends.text(result, variant, with_ends=not options.quiet))
         bounded = bounded or bool(result.bounded)
     print(*origins(v.name for v in variants), sep="\n")
     return int(bounded)
@@ -158,7 +168,7 @@ def _situations(options: argparse.Namespace) -> int:
         print(f"left out: {name} takes hours, or more than 8 GB; --situation {name} explores it")
     exploration = Exploration(jobs, results)
     try:
-        exploration.run(options.jobs)
+        exploration.run(options.jobs, Console(quiet=options.quiet))
     except KeyboardInterrupt:
         _interrupted(options, exploration)
         return INTERRUPTED
@@ -200,7 +210,9 @@ def _words(options: argparse.Namespace) -> list[str]:
     for option in ("base", "threads", "states", "seconds", "jobs", "save"):
         value = getattr(options, option)
         words += [] if value is None else [f"--{option}", str(value)]
-    return words + [f"--{o}" for o in ("quick-look", "verbose") if getattr(options, o.replace("-", "_"))]
+    return words + [
+        f"--{o}" for o in ("quick-look", "verbose", "quiet") if getattr(options, o.replace("-", "_"))
+    ]
 
 
 def _report(
@@ -214,7 +226,7 @@ def _report(
     cells = verdicts([s.name for s in situations], variants, outcomes, claims)
     wrong = unexpected(outcomes, Expectations(load(options.base).name if options.base else ""))
     print_refutations(cells)
-    print_unexpected(wrong)
+    print_unexpected(wrong, with_interleavings=not options.quiet)
     marked = dict.fromkeys((claim.id, outcome.job.variant) for claim, outcome, _expected in wrong)
     rows = [
         (c.claim.id, c.variant, c.verdict, "!" if (c.claim.id, c.variant) in marked else "", c.bound)

@@ -54,6 +54,11 @@ def add_claims(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_quiet(parser: argparse.ArgumentParser, what: str) -> None:
+    """``--quiet``."""
+    parser.add_argument("--quiet", action="store_true", help=what)
+
+
 def add_base(parser: argparse.ArgumentParser) -> None:
     """``--base``."""
     parser.add_argument(
@@ -84,7 +89,6 @@ def add_search(parser: argparse.ArgumentParser) -> None:
     add_variants(parser, "review", "all three")
     add_claims(parser)
     add_base(parser)
-    parser.set_defaults(quiet=False)
     parser.add_argument(
         "--claim", metavar="ID", action="append", help="review only this claim; may be repeated"
     )

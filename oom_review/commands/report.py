@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from oom_review.commands.options import add_search
+from oom_review.commands.options import add_quiet, add_search
 from oom_review.files import STDOUT, check_target, write_over_ours
 from oom_review.report.page import MARKER, page
 from oom_review.variants.loading import load_all, origins
@@ -29,6 +29,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--review", metavar="FILE", help="what `oom-review review --json FILE` wrote")
     add_search(parser)
+    add_quiet(parser, "print where the page is, and no progress of a review")
 
 
 def run(options: argparse.Namespace) -> int:

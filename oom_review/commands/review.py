@@ -14,7 +14,7 @@ from kernel_model.variant import Variant
 from oom_review import ledger
 from oom_review.claims import REFUTED
 from oom_review.commands import FAILED, INTERRUPTED, OK
-from oom_review.commands.options import add_search
+from oom_review.commands.options import add_quiet, add_search
 from oom_review.compare.brief import Brief, brief
 from oom_review.errors import BadInput
 from oom_review.explore import engines
@@ -71,9 +71,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="print again what --json wrote to FILE; nothing is searched",
     )
-    parser.add_argument(
-        "--quiet", action="store_true", help="print the verdicts only: no progress and no interleavings"
-    )
+    add_quiet(parser, "print the verdicts only: no progress and no interleavings")
     parser.add_argument("--verbose", action="store_true", help="say in the table what each verdict rests on")
 
 
@@ -99,7 +97,7 @@ def run(options: argparse.Namespace) -> int:
     work = work_of(options)
     limit = f", at most {options.budget:.0f} s" if options.budget else ""
     _say(
-        console,
+        Console(quiet=True) if options.quiet else console,
         f"{len(options.claim or ledger.claims())} claims on {len(names)} variants: {work.batches * BATCH} random programs for each "
         f"variant and all interleavings of the small situations, {engine}{limit}",
     )

@@ -15,7 +15,7 @@ from oom_review.compare.statements import Difference, difference, nearest, renam
 from oom_review.explore.explorer import Result, explore
 from oom_review.explore.final import Final
 from oom_review.explore.limits import Limits
-from oom_review.explore.setup import played
+from oom_review.explore.setup import SetupError, played
 from oom_review.explore.symmetry import interchangeable
 from oom_review.scenario.items import Run, Scenario
 from oom_review.variants.loading import load
@@ -95,7 +95,7 @@ def run(job: Job) -> Outcome:
             with watch.around():
                 names |= common_names(job.scenario, variant)
             found = explore(job.scenario, variant, limits=Limits(states), around=watch.around)
-        except IllegalOperation as error:
+        except (IllegalOperation, SetupError) as error:
             return Outcome(job, impossible=f"{variant.name}: {error}")
         if found.stopped and job.has_to_fit and not results:
             ran = frozenset(watch.ran), frozenset[str]()

@@ -20,7 +20,7 @@ from oom_review.scenario import file as scenario_file
 from oom_review.scenario.form import ScenarioFile, Settings
 from oom_review.scenario.items import Run
 from oom_review.show.columns import lockstep_trace_columns
-from oom_review.variants.loading import load
+from oom_review.variants.loading import load, replaying
 
 NOTHING_IS_KNOWN: Accepted = {}
 WIDTH, TITLE = 75, 60
@@ -55,7 +55,7 @@ def dumped(c: Comparison, group: Group) -> str:
 
 
 def _command(c: Comparison, group: Group, file: str) -> str:
-    return f"oom-review replay {file} --variant {c.variants[group.side]}"
+    return replaying(file, c.variants[group.side])
 
 
 def _wrap(said: str, indent: str = "") -> list[str]:

@@ -73,12 +73,13 @@ def save_refutations(cells: Iterable[Explored], directory: Path) -> None:
             print(replaying(path, cell.variant))
 
 
-def print_unexpected(wrong: Iterable[tuple[Claim, Outcome, str]]) -> None:
+def print_unexpected(wrong: Iterable[tuple[Claim, Outcome, str]], *, with_interleavings: bool = True) -> None:
     """What nobody expected; the first refutation of a claim on a variant leaves a file, and shows the interleaving."""
     seen = set()
     for claim, outcome, expected in wrong:
         variant = outcome.job.variant
-        if claim.id in outcome.refuted and (claim.id, variant) not in seen:
+        first = (claim.id, variant) not in seen
+        if with_interleavings and claim.id in outcome.refuted and first:
             seen.add((claim.id, variant))
             scenario = scenario_file.parse(outcome.refuted[claim.id].scenario).scenario
             print(f"\n{failure.account(scenario, known(variant), claim.id, strategy='every interleaving')}")

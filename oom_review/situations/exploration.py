@@ -31,7 +31,7 @@ class Exploration:
     outcomes: dict[Job, Outcome] = attrs.Factory(dict)
     lost: list[Job] = attrs.Factory(list)
 
-    def run(self, workers: int | None) -> None:
+    def run(self, workers: int | None, console: Console | None = None) -> None:
         """Explore what the results do not know, the longest first so that no core is left with a long job at the end."""
         for job in self.jobs:
             known = None if self.results is None else self.results.outcome(job)
@@ -41,7 +41,7 @@ class Exploration:
         progress = Progress(len(self.jobs), "states", len(self.outcomes), ahead=sum(map(size, todo)))
         with (
             Pool(workers or os.cpu_count() or 1) as pool,
-            shown(Console(), progress) as tell,
+            shown(console or Console(), progress) as tell,
             closing(pool.run(self.answer, listed(todo))) as answers,
         ):
             for answer in answers:

@@ -66,7 +66,10 @@ def _duration(seconds: float) -> str:
 
 @contextmanager
 def shown(console: Console, progress: Progress) -> Iterator[Callable[[bool], None]]:
-    """Gives the function to call after each job (True) and now and then in between (False)."""
+    """Gives the function to call after each job (True) and now and then in between (False); a quiet console is told nothing."""
+    if console.quiet:
+        yield lambda _news: None
+        return
     if not console.is_terminal:
         said = progress.done * MOST_LINES // max(progress.total, 1)
 
