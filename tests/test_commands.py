@@ -298,8 +298,8 @@ def test_quiet_explorations_are_the_verdicts_only(tmp_path: Path) -> None:
     ):
         assert text in loud[1]
         assert (text in quiet[1]) == there, text
-    words = ("explore", str(LEAK), "--variant", "rfc")
-    loud, quiet = run(*words, cwd=tmp_path), run(*words, "--quiet", cwd=tmp_path)
+    of_a_file = ("explore", str(LEAK), "--variant", "rfc")
+    loud, quiet = run(*of_a_file, cwd=tmp_path), run(*of_a_file, "--quiet", cwd=tmp_path)
     assert "\nend 1: " in loud[1]
     assert "\nend 1: " not in quiet[1]
     assert "Observation count-returns" in quiet[1]

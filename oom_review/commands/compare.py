@@ -15,6 +15,8 @@ from oom_review.compare.text import as_data, described, dumped, text
 from oom_review.errors import BadInput
 from oom_review.explore import engines
 from oom_review.files import STDOUT, check_directory, check_target, write_beside, write_over_ours
+from oom_review.report.compared import page
+from oom_review.report.page import MARKER as PAGE
 from oom_review.scenario import file as scenario_file
 from oom_review.scenario.items import Run, Scenario
 from oom_review.situations.families import LARGE, QUICK, SITUATIONS
@@ -66,6 +68,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--write-accept", metavar="FILE", type=Path, help="write what was found as such a file"
     )
     parser.add_argument(
+        "--out", metavar="PAGE.html", help="write a page with a player for each difference, too"
+    )
+    parser.add_argument(
         "--resume",
         metavar="FILE",
         type=Path,
@@ -87,6 +92,8 @@ def run(options: argparse.Namespace) -> int:
     known = _accepted(options.accept, variants)
     if options.json and options.json != STDOUT:
         check_target(Path(options.json), MARKER)
+    if options.out:
+        check_target(Path(options.out), PAGE)
     if options.save:
         check_directory(options.save)
     files = [_scenario(name) for name in options.files]
@@ -147,6 +154,8 @@ def _write(options: argparse.Namespace, found: Comparison, known: accepted.Accep
         sys.stdout.write(data)
     if options.json and options.json != STDOUT:
         write_over_ours(Path(options.json), data, MARKER)
+    if options.out:
+        write_over_ours(Path(options.out), page(found, known), PAGE)
     if options.write_accept:
         accepted.write(options.write_accept, found.groups, found.variants, known)
 

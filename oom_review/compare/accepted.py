@@ -25,6 +25,7 @@ Known = tuple[str, tuple[str, ...], tuple[str, ...]]
 """On which kernel only, what it has, what the other one has instead."""
 Accepted = Mapping[Known, tuple[str, ...]]
 """Their names."""
+NOTHING_IS_KNOWN: Accepted = {}
 
 
 @attrs.define(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 import attrs
 
-from oom_review.compare.accepted import Accepted
+from oom_review.compare.accepted import NOTHING_IS_KNOWN, Accepted
 from oom_review.compare.accepted import known as name_of
 from oom_review.compare.comparison import Comparison, Reach
 from oom_review.compare.groups import Group
@@ -22,7 +22,6 @@ from oom_review.scenario.items import Run
 from oom_review.show.columns import lockstep_trace_columns
 from oom_review.variants.loading import load, replaying
 
-NOTHING_IS_KNOWN: Accepted = {}
 WIDTH, TITLE = 75, 60
 MOST_SHOWN = 12
 """Lines that never ran are listed up to so many."""
@@ -36,10 +35,10 @@ def text(
     for number, group in enumerate(c.groups, 1):
         lines += [*_group(c, number, group, known), ""]
         if saved:
-            lines += [f"to replay: {_command(c, group, saved[number - 1])}", ""]
+            lines += [f"to replay: {command(c, group, saved[number - 1])}", ""]
         elif mail:
             lines += [f"to replay: save this as difference-{number}.scenario, and", ""]
-            lines += [f"  {_command(c, group, f'difference-{number}.scenario')}", ""]
+            lines += [f"  {command(c, group, f'difference-{number}.scenario')}", ""]
             lines += [*dumped(c, group).splitlines(), ""]
     return "\n".join([*lines, *_functions(c), *_promises(c), *_summary(c), ""])
 
@@ -47,14 +46,15 @@ def text(
 def dumped(c: Comparison, group: Group) -> str:
     """The scenario file of the group's run on its side."""
     settings = Settings(
-        title=textwrap.shorten(_headline(c, group), TITLE, placeholder=" ..."),
+        title=textwrap.shorten(headline(c, group), TITLE, placeholder=" ..."),
         variant=c.variants[group.side],
         strategy="every interleaving",
     )
     return scenario_file.dumps(ScenarioFile(group.found.here, settings))
 
 
-def _command(c: Comparison, group: Group, file: str) -> str:
+def command(c: Comparison, group: Group, file: str) -> str:
+    """Replays the group's run on its side."""
     return replaying(file, c.variants[group.side])
 
 
@@ -64,7 +64,8 @@ def _wrap(said: str, indent: str = "") -> list[str]:
     )
 
 
-def _headline(c: Comparison, group: Group) -> str:
+def headline(c: Comparison, group: Group) -> str:
+    """On which kernel only, and what."""
     where = (
         f"only on {c.variants[group.side]}"
         if group.sure
@@ -85,13 +86,13 @@ def _told(where: str, only: Sequence[str], instead: Sequence[str]) -> str:
 
 
 def _group(c: Comparison, number: int, group: Group, known: Accepted) -> Iterator[str]:
-    yield from _wrap(f"{number}. {_headline(c, group)}")
+    yield from _wrap(f"{number}. {headline(c, group)}")
     if names := known.get(name_of(group, c.variants)):
         yield from _wrap(f"   accepted as {', '.join(names)}", "")
     shown = [f"{n} of {c.tried[kind]} {kind}s" for kind, n in group.shown.items()]
     yield from _wrap(f"   shown by {' and '.join(shown)}", "")
     if group.measured is not None:
-        yield from _wrap(f"   {_measured(group.measured)}", "")
+        yield from _wrap(f"   {measured(group.measured)}", "")
     yield ""
     for item in group.script.items:
         if isinstance(item, Run):
@@ -105,7 +106,7 @@ def _group(c: Comparison, number: int, group: Group, known: Accepted) -> Iterato
     yield from lockstep_trace_columns(*traces).splitlines()
 
 
-def _measured(m: Measured) -> str:
+def measured(m: Measured) -> str:
     """How likely it is, and how wide its window."""
     likely = f"{m.likely} of {RUNS} runs of this script under uniform scheduling end so"
     if not m.window:
@@ -117,11 +118,12 @@ def _functions(c: Comparison) -> Iterator[str]:
     if c.reach:
         yield "Functions that differ, and what of them ran:"
     for r in c.reach:
-        yield from _wrap(f"{r.function.name}() in {PurePath(r.function.file).name}: {_ran(r)}", "  ")
+        yield from _wrap(f"{r.function.name}() in {PurePath(r.function.file).name}: {ran(r)}", "  ")
     yield ""
 
 
-def _ran(r: Reach) -> str:
+def ran(r: Reach) -> str:
+    """How much of the function ran, and to what effect."""
     if not r.explorations:
         return "never ran"
     said = f"ran in {r.explorations} explorations, {len(r.lines & r.function.lines)} of {len(r.function.lines)} lines"
@@ -141,23 +143,23 @@ def _promises(c: Comparison) -> Iterator[str]:
 
 
 def _summary(c: Comparison) -> Iterator[str]:
+    for line in outlook(c):
+        yield from _wrap(line)
+
+
+def outlook(c: Comparison) -> Iterator[str]:
+    """What was tried, within which bounds, and how much was found."""
     tried = [f"{c.tried[kind]} {kind}s" for kind in (SITUATION, FILE, PROGRAM) if c.tried[kind]]
-    yield from _wrap(
-        f"Tried: {', '.join(tried)}, every interleaving on both; sleeps of up to 200 ms end at any time, longer ones at rest."
-    )
+    yield f"Tried: {', '.join(tried)}, every interleaving on both; sleeps of up to 200 ms end at any time, longer ones at rest."
     if c.bounds.programs:
-        yield from _wrap(
+        yield (
             f"The programs are the first {c.bounds.programs} of those drawn with seed {c.bounds.seed} that have at most "
             f"{c.bounds.states} states on {c.variants[0]}; {c.passed_over} larger ones were passed over."
         )
     if c.known:
-        yield from _wrap(
-            f"Explored now: {c.explored} scripts; {c.known} are known from an earlier comparison."
-        )
-    for said in c.impossible:
-        yield from _wrap(f"Not possible: {said}")
-    for why in c.bounded:
-        yield from _wrap(f"bounded: {why}")
+        yield f"Explored now: {c.explored} scripts; {c.known} are known from an earlier comparison."
+    yield from (f"Not possible: {said}" for said in c.impossible)
+    yield from (f"bounded: {why}" for why in c.bounded)
     for side in (0, 1):
         sure = sum(g.side == side and g.sure for g in c.groups)
         if sure:
@@ -170,7 +172,7 @@ def _summary(c: Comparison) -> Iterator[str]:
 
 
 def as_data(c: Comparison, known: Accepted = NOTHING_IS_KNOWN) -> dict[str, Any]:
-    """For a JSON file."""
+    """For a JSON file (comparison.schema.json)."""
     return {
         "format": "oom-review comparison",
         "version": 1,
@@ -178,6 +180,8 @@ def as_data(c: Comparison, known: Accepted = NOTHING_IS_KNOWN) -> dict[str, Any]
         "patch": c.variants[1],
         "tried": c.tried,
         "programs": attrs.asdict(c.bounds) | {"passed over": c.passed_over},
+        "explored": c.explored,
+        "known": c.known,
         "impossible": list(c.impossible),
         "bounded": list(c.bounded),
         "differences": [

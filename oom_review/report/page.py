@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import attrs
@@ -17,7 +17,7 @@ from oom_review.differences import DIFFERENCES, diverge
 from oom_review.errors import BadInput
 from oom_review.project import version
 from oom_review.report.drawing import LEGEND, title
-from oom_review.report.players import Player, players
+from oom_review.report.players import Player, Stage, players
 from oom_review.report.templates import environment, text_of
 from oom_review.scenario.file import dumps
 from oom_review.verdicts import Cell, Review
@@ -57,56 +57,62 @@ class Shown:
 
 def page(review: Review, name: str) -> str:
     """The whole page.  Raises BadInput if a scenario can't be replayed, or if the page would be too large."""
+    return fitting(lambda limit: _render(review, players(review, name, limit)), name)
+
+
+def fitting(made: Callable[[int], str], name: str) -> str:
+    """A page with as many players as fit; ``made`` makes it with those of at most so many steps.  Raises BadInput."""
     size = 0
     for limit in STEP_LIMITS:
-        text = _render(review, players(review, name, limit))
+        text = made(limit)
         size = len(text.encode())
         if size < MAX_BYTES:
             return text
     raise BadInput(f"{name}: the page would have {size} bytes, more than {MAX_BYTES}")
 
 
-def _render(review: Review, made: Sequence[Player]) -> str:
+def render(template: str, **more: object) -> str:
+    """A page of ours, with what all of them need."""
     css, js = text_of("lanes.css", "style.css"), _script()
-    shown = {(p.cell.id, p.cell.variant): p for p in made}
-    rows = [
-        (ledger.find(claim), [_shown(review.cell(claim, v), shown) for v in review.variants])
-        for claim in review.ids
-    ]
     return (
         environment()
-        .get_template("template.html.j2")
+        .get_template(template)
         .render(
             marker=Markup(MARKER),  # noqa: S704 - our own
             policy=_policy(css, js),
             css=css,
             js=js,
-            variants=[(v, title(v)) for v in review.variants],
-            rows=rows,
-            unexpected=[s for _claim, cells in rows for s in cells if s is not None and not s.as_expected],
-            refuted=sum(c.verdict == REFUTED for c in review.claims),
-            players=made,
-            claims=ledger.by_id(),
             letters=LEGEND,
-            origin=_origin(review),
-            verdicts=list(dict.fromkeys(c.verdict for c in review.claims)),
             title=title,
             file_text=lambda p: dumps(p.file),
             download=_download,
             data=_embedded,
             ends=_ends,
-            where=_where,
-            differences=_differences(review),
-            bounds=review.bounds,
             version=version(),
+            **more,
         )
     )
 
 
-def _where(player: Player) -> str:
-    """Where it opens, as its program will say it."""
-    after = "" if player.step is not None else "after "
-    return f"{after}step {player.steps if player.step is None else player.step} of {player.steps}"
+def _render(review: Review, made: Sequence[Player]) -> str:
+    shown = {(p.cell.id, p.cell.variant): p for p in made}
+    rows = [
+        (ledger.find(claim), [_shown(review.cell(claim, v), shown) for v in review.variants])
+        for claim in review.ids
+    ]
+    return render(
+        "template.html.j2",
+        variants=[(v, title(v)) for v in review.variants],
+        rows=rows,
+        unexpected=[s for _claim, cells in rows for s in cells if s is not None and not s.as_expected],
+        refuted=sum(c.verdict == REFUTED for c in review.claims),
+        players=made,
+        claims=ledger.by_id(),
+        origin=_origin(review),
+        verdicts=list(dict.fromkeys(c.verdict for c in review.claims)),
+        differences=_differences(review),
+        bounds=review.bounds,
+    )
 
 
 def _origin(review: Review) -> list[tuple[str, str, bool]]:
@@ -156,7 +162,7 @@ def _plural(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}".replace(",", "\N{NARROW NO-BREAK SPACE}")
 
 
-def _ends(player: Player) -> list[tuple[str, str, str]]:
+def _ends(player: Stage) -> list[tuple[str, str, str]]:
     """What could be seen and is not the same in the end."""
     left, right = (s.trace.observation for s in player.sides)
     return [(f"{d.kind} {d.subject}".strip(), _said(d.left), _said(d.right)) for d in diverge(left, right)]

@@ -23,45 +23,66 @@ from oom_review.variants.loading import VariantError, known, replaying
 from oom_review.verdicts import Alternative, Cell, Review
 
 LEGACY, RFC = "legacy_tifmemdie", "patched"
+NO_ALTERNATIVES: Mapping[str, Sequence[Alternative]] = {}
 # Left to right; strangers stand between mainline and the RFC.
 _ORDER = (LEGACY, "mainline_v6_18")
 
 
 @attrs.define(frozen=True)
 class Side:
-    """One kernel of a player.  ``marked``: the number of the step under which ``^^^^`` stands, or None."""
+    """One kernel of a player.  ``marked``: the number of the step under which ``^^^^`` stands, or None.
+
+    ``refutes``: what it shows, or empty; then ``otherwise`` says that.
+    """
 
     trace: Trace
     drawing: draw.Drawing
     marked: int | None
     refutes: str
+    otherwise: str
 
 
 @attrs.define(frozen=True)
-class Player:
-    """A refuted claim.  ``key``: its address in the page; ``position``: where it opens, at the step under which ``^^^^`` stands.
+class Stage:
+    """Two runs side by side.  ``position``: where it opens; ``marked``: what the button to there is called, in long and in short.
 
-    ``steps``: the number of steps of the kernel that refutes the claim, which all steps of the page are counted by; ``step``: the
-    number of the one to blame, or None; ``blame``: that step in words.  ``data``: for the page's program.
+    ``steps``: the number of steps of the kernel that all steps of the page are counted by; ``data``: for the page's program.
+    """
+
+    sides: tuple[Side, ...]
+    operations: tuple[str, ...]
+    lockstep: str
+    signs: tuple[draw.Sign, ...]
+    tasks: tuple[str, ...]
+    positions: int
+    position: int
+    marked: str
+    marked_short: str
+    steps: int
+    playable: bool
+    data: dict[str, Any]
+
+
+@attrs.define(frozen=True)
+class Player(Stage):
+    """A refuted claim.  ``key``: its address in the page; it opens at the step under which ``^^^^`` stands.
+
+    ``step``: the number of the one to blame, or None; ``blame``: that step in words.
     """
 
     key: str
     cell: Cell
     file: ScenarioFile
     file_name: str
-    sides: tuple[Side, ...]
-    operations: tuple[str, ...]
     columns: str
-    lockstep: str
-    signs: tuple[draw.Sign, ...]
-    tasks: tuple[str, ...]
-    positions: int
-    position: int
-    steps: int
     step: int | None
     blame: str
-    playable: bool
-    data: dict[str, Any]
+
+    @property
+    def where(self) -> str:
+        """Where it opens, as the page's program will say it."""
+        after = "" if self.step is not None else "after "
+        return f"{after}step {self.steps if self.step is None else self.step} of {self.steps}"
 
     @property
     def command(self) -> str:
@@ -99,40 +120,55 @@ def _player(review: Review, cell: Cell, key: str, name: str, most_steps: int) ->
     file = scenario_file.parse(cell.scenario, where)
     replays = replay(file, [_load(v, where) for v in pair], where)
     traces = [r.trace for r in replays]
-    mine = next(t for t in traces if t.variant == cell.variant)
+    focuses = [focus_on(r.trace, r.variant, cell.id) for r in replays]
+    marked = [f.blamed for f in focuses]
+    side = next(i for i, t in enumerate(traces) if t.variant == cell.variant)
+    told = [(_sentence(t, cell.id), "does not break it here") for t in traces]
+    staged = stage(traces, side, marked, told, most_steps, cell.id, cell.alternatives)
+    return Player(
+        **attrs.asdict(staged, recurse=False),
+        key=key,
+        cell=cell,
+        file=file,
+        file_name=f"{cell.id}--{cell.variant}.scenario",
+        columns=focus_columns(focuses[side], cell.id),
+        step=marked[side],
+        blame=_blame(focuses[side]),
+    )
+
+
+def stage(
+    traces: Sequence[Trace],
+    side: int,
+    marked: Sequence[int | None],
+    told: Sequence[tuple[str, str]],
+    most_steps: int,
+    claim: str = "",
+    alternatives: Mapping[str, Sequence[Alternative]] = NO_ALTERNATIVES,
+) -> Stage:
+    """The traces of two kernels; ``side``: whose steps are counted; ``told``: of each, what it shows, or what else is said of it."""
     order = frames(traces)
     stops = notable(traces, order)
     tasks = shown_tasks(traces)
-    focuses = [focus_on(r.trace, r.variant, cell.id) for r in replays]
-    marked = [f.blamed for f in focuses]
     lanes = [layout(t, order, i, tasks, marked[i]) for i, t in enumerate(traces)]
     places = draw.edges(stops, draw.PLAYER_WIDTH)
     most = max(draw.highest(one) for one in lanes)
-    side = traces.index(mine)
-    step = marked[side]
-    drawings = [draw.drawing(one, places, draw.PLAYER_WIDTH, cell.id, most) for one in lanes]
+    drawings = [draw.drawing(one, places, draw.PLAYER_WIDTH, claim, most) for one in lanes]
     playable = max(len(t.steps) for t in traces) <= most_steps
-    return Player(
-        key,
-        cell,
-        file,
-        f"{cell.id}--{cell.variant}.scenario",
-        tuple(
-            Side(t, drawing, number, _sentence(t, cell.id))
-            for t, drawing, number in zip(traces, drawings, marked, strict=True)
-        ),
-        tuple(map(str, file.scenario.operations)),
-        focus_columns(focuses[side], cell.id),
+    parted = next((p for p, frame in enumerate(order, 1) if None in frame), len(order))
+    names = ("the step to blame", "to blame") if claim else ("where they part", "they part")
+    return Stage(
+        tuple(map(Side, traces, drawings, marked, *zip(*told, strict=True))),
+        tuple(map(str, traces[side].scenario.operations)),
         lockstep_trace_columns(traces[0], traces[1]),
         tuple(draw.signs(drawings)),
         tuple(tasks),
         len(order),
-        _opening(mine, side, order, step),
-        len(mine.steps),
-        step,
-        _blame(focuses[side]),
+        _opening(traces[side], side, order, marked[side]) if claim else parted,
+        *names,
+        len(traces[side].steps),
         playable,
-        _data(traces, order, stops, places, side, marked, cell) if playable else {},
+        _data(traces, order, stops, places, side, marked, alternatives) if playable else {},
     )
 
 
@@ -188,11 +224,11 @@ def _data(
     places: Sequence[float],
     side: int,
     marked: Sequence[int | None],
-    cell: Cell,
+    alternatives: Mapping[str, Sequence[Alternative]],
 ) -> dict[str, Any]:
     """``side``: the kernel whose steps are counted and whose alternatives were explored, if any were."""
     strings = _Strings()
-    explored = [cell.alternatives if i == side else {} for i in range(len(traces))]
+    explored = [alternatives if i == side else NO_ALTERNATIVES for i in range(len(traces))]
     sides = [
         {
             "variant": t.variant,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from importlib.resources import files
 from pathlib import Path
 
 import attrs
+import jsonschema
 import pytest
 
 from oom_review.commands.cli import main
@@ -220,6 +222,15 @@ def test_accepted_differences(leak: str, tmp_path: Path, capsys: pytest.CaptureF
     assert main([*words, "--json", str(tmp_path / "x.json"), "--write-accept", str(known)]) == 1
     data = json.loads((tmp_path / "x.json").read_text())
     assert [(d["only on"], d["has"]) for d in data["differences"]] == [("patched", list(LEAK.only))]
+    schema = json.loads(files("oom_review.compare").joinpath("comparison.schema.json").read_text())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.validate(data, schema, jsonschema.Draft202012Validator)
+    for part in (data, data["differences"][0], data["functions"][0]):
+        for name in [n for n in part if n != "$schema"]:
+            left_out = part.pop(name)
+            with pytest.raises(jsonschema.ValidationError):
+                jsonschema.validate(data, schema, jsonschema.Draft202012Validator)
+            part[name] = left_out
     bounded = data["bounded"]
     capsys.readouterr()
     assert main([*words, "--accept", str(known)]) == int(bool(bounded))
