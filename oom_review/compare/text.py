@@ -111,7 +111,7 @@ def measured(m: Measured) -> str:
     likely = f"{m.likely} of {RUNS} runs of this script under uniform scheduling end so"
     if not m.window:
         return f"{likely}; whichever single choice is taken otherwise"
-    return f"{likely}; the window of the run below is {m.window} of its {m.steps} steps"
+    return f"{likely}; the window is {m.window} of the {m.steps} steps of the last run below"
 
 
 def _functions(c: Comparison) -> Iterator[str]:

@@ -1,4 +1,4 @@
-/* The overview's filter: by claim, kernel and verdict.  What it leaves out goes from the table and from the players below. */
+/* The overview's filter: by claim, kernel and verdict, or those of them that the page has.  What it leaves out goes from the table and from the players below. */
 
 class Overview {
   constructor(form, onChange) {
@@ -46,6 +46,6 @@ class Overview {
     });
     this.table.querySelectorAll("tbody tr").forEach((row) => { row.hidden = !row.querySelector("td:not(.out)"); });
     document.querySelectorAll("section.player").forEach((section) => { section.hidden = !this.matches(section.dataset); });
-    this.status.textContent = this.query ? `${shown} of ${cells.length} verdicts` : `${cells.length} verdicts`;
+    this.status.textContent = this.query ? `${shown} of ${cells.length} ${this.form.dataset.counted}` : `${cells.length} ${this.form.dataset.counted}`;
   }
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from oom_review.compare import accepted
@@ -40,6 +42,11 @@ def test_comparing_finds_what_is_there_in_the_end(difference: Difference) -> Non
     pair, remaining = lockstep_play(to_rest(difference.example), left, right)
     assert remaining == []
     assert (difference.id in pair.parted) == (difference.id in FOUND)
+
+
+def test_the_page_says_which_names_lockstep_keeps() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "compare.md").read_text()
+    assert {d.id for d in DIFFERENCES if f"`{d.id}`" in page} == {d.id for d in DIFFERENCES} - FOUND
 
 
 def test_it_is_about_these_two() -> None:

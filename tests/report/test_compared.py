@@ -99,5 +99,8 @@ def test_the_filter_leaves_the_differences_of_one_kernel(opened: Page, compariso
     mine = sum(g.side for g in comparison.groups)
     assert 0 < mine < len(comparison.groups)
     expect(opened.locator("section.player:visible")).to_have_count(mine)
+    expect(opened.locator(".filter [role=status]")).to_have_text(
+        f"{mine} of {len(comparison.groups)} differences"
+    )
     opened.locator(".filter button[type=reset]").click()
     expect(opened.locator("section.player:visible")).to_have_count(len(comparison.groups))
