@@ -25,7 +25,9 @@ from kernel_model.coredump import core_read
 from kernel_model.exec import execve
 from kernel_model.filemap import wait_on_page_writeback
 from kernel_model.fork import CloneArgs, do_fork
+from kernel_model.futex import futex_wait, futex_wake
 from kernel_model.get_signal import do_group_exit
+from kernel_model.hrtimer import nanosleep
 from kernel_model.locking import acquire, release
 from kernel_model.mm import io_complete, mem_cgroup_commit_charge
 from kernel_model.page_alloc import (
@@ -177,6 +179,10 @@ def _subreaper(k: Kernel, cur: TaskStruct) -> Steps[str]:
     cur.signal.is_child_subreaper = True
     return ""
 
+
+operation("futex_wait", "wait on a futex")(futex_wait)
+operation("futex_wake", "wake who waits on a futex", target=TASK)(futex_wake)
+operation("nanosleep", "sleep for 100 ms")(nanosleep)
 
 # Signals and ptrace
 

@@ -335,6 +335,8 @@ class Kernel:
     aio: list[MmStruct] = attrs.Factory(list)
     # mm/filemap.c: who waits for the device to write a page
     writeback: list[TaskStruct] = attrs.Factory(list)
+    # kernel/futex.c: one futex for each waiter
+    futex_waiters: list[TaskStruct] = attrs.Factory(list)
     # kernel/freezer.c, kernel/power/
     system_freezing_cnt: int = 0
     pm_freezing: bool = False

@@ -31,7 +31,13 @@ from kernel_model import (
     freezer as base_freezer,
 )
 from kernel_model import (
+    futex as base_futex,
+)
+from kernel_model import (
     get_signal as base_get_signal,
+)
+from kernel_model import (
+    hrtimer as base_hrtimer,
 )
 from kernel_model import (
     oom_kill as base_oom_kill,
@@ -57,7 +63,7 @@ from kernel_model import (
 from kernel_model import (
     wait as base_wait,
 )
-from kernel_model.operations import Arg, Operation
+from kernel_model.operations import Operation
 from kernel_model.power import main as base_power
 from kernel_model.power import process as base_process
 from kernel_model.variant import Replacement, replaces
@@ -141,6 +147,8 @@ TODAY: tuple[Replacement, ...] = (
     replaces(base_cgroup_freezer._tell_tasks, cgroup_freezer._tell_tasks),
     replaces(base_cgroup_freezer.update_if_frozen, cgroup_freezer.update_if_frozen),
     replaces(base_wait.do_wait, wait.do_wait),
+    replaces(base_futex.futex_wait, sleepers.futex_wait),
+    replaces(base_hrtimer.nanosleep, sleepers.nanosleep),
     replaces(base_pid_namespace.zap_pid_ns_processes, pid_namespace.zap_pid_ns_processes),
     replaces(base_process._freeze_pass, power._freeze_pass),
     replaces(base_power.lock_system_sleep, power.lock_system_sleep),
@@ -173,8 +181,5 @@ OPERATIONS: tuple[Any, ...] = (
     Operation("open_fuse", "user", {}, file.open_fuse, "open a file of a FUSE server, which answers late"),
     Operation("open_ttys", "user", {}, file.open_ttys, "open terminals, whose close is I/O"),
     Operation("fuse_answer", "event", {}, file.fuse_answer, "the FUSE server answers who waits for it"),
-    Operation("futex_wait", "user", {}, sleepers.futex_wait, "wait on a futex"),
-    Operation("futex_wake", "user", {"target": Arg.TASK}, sleepers.futex_wake, "wake who waits on a futex"),
-    Operation("nanosleep", "user", {}, sleepers.nanosleep, "sleep for 100 ms"),
     Operation("s2idle", "user", {}, power.s2idle, "write freeze to /sys/power/state"),
 )

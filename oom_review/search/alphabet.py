@@ -46,6 +46,8 @@ PLAIN = (
     "io_submit",
     "writeback",
     "open_delalloc",
+    "futex_wait",
+    "nanosleep",
 )
 MEMORY = ("alloc", "fault", "charge", "charge_fault")
 POWER = ("suspend", "hibernate", "snapshot_freeze", "snapshot_unfreeze")
@@ -56,6 +58,7 @@ TRACE = (
     "ptrace_exitkill",
     "ptrace_cont",
     "ptrace_detach",
+    "futex_wake",
 )
 EVENTS = (
     *("sysrq_f", "wakeup", "io_complete", "core_read"),
@@ -285,6 +288,6 @@ class AlphabetMachine(RuleBasedStateMachine):
 
     @rule(drawn=together(TRACE, WHO), whom=ANYBODY)
     def i_trace(self, drawn: tuple[str, int], whom: int) -> None:
-        """The tracer's requests."""
+        """The tracer's requests, and a wake-up."""
         name, who = drawn
         self.submit(Op(name, self.person(who), (self.child(whom),)))

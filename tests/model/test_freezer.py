@@ -287,3 +287,136 @@ def test_a_task_deep_in_do_exit_holds_up_suspend() -> None:
     assert box.user_mode("init")
     box.do("io_complete")
     assert box["v"].at is None
+
+
+def in_a_frozen_cgroup(operation: str) -> Box:
+    """v sleeps in A, and A has been frozen."""
+    box = Box()
+    box.fork("v", "s")
+    box.do("attach", "init", "v", "A")
+    box.ask(operation, "v")
+    box.alone("v")
+    box.ask("freeze", "s", "A")
+    box.alone("s")
+    return box
+
+
+@pytest.mark.parametrize("operation", ["futex_wait", "nanosleep"])
+def test_a_skipped_sleeper_is_not_woken_to_freeze(operation: str) -> None:
+    """FREEZER_SKIP: the cgroup reads FROZEN, and the sleeper has no signal of it."""
+    box = in_a_frozen_cgroup(operation)
+    assert box["v"].flags & PF_FREEZER_SKIP
+    assert not box["v"].flags & PF_FROZEN
+    assert not box["v"].thread_flags
+    box.ask("read_state", "s", "A")
+    box.alone("s")
+    assert box["s"].result == "FROZEN"
+
+
+def test_a_woken_futex_waiter_freezes_on_its_way() -> None:
+    """freezer_count(); the wake-up is not lost."""
+    box = in_a_frozen_cgroup("futex_wait")
+    box.do("futex_wake", "s", "v")
+    assert box["v"].flags & PF_FROZEN
+    box.do("thaw", "s", "A")
+    assert box.user_mode("v")
+    assert box["v"].result == ""
+    assert box.k.futex_waiters == []
+
+
+def test_a_futex_waiter_waits_again_after_a_signal_that_does_nothing() -> None:
+    """ERESTARTSYS; a wake-up for who does not wait is none."""
+    box = Box()
+    box.fork("v", "s")
+    box.do("futex_wake", "s", "v")
+    box.do("futex_wait", "v")
+    box.do("suspend", "s")
+    assert box.k.pm_phase == "suspended"
+    box.do("wakeup")
+    box.do("kill", "s", "v", "STOP")
+    box.do("kill", "s", "v", "CONT")
+    assert box.at("v") == "futex_wait_queue_me: freezable_schedule()"
+    assert box.k.futex_waiters == [box["v"]]
+    box.do("kill", "s", "v", "KILL")
+    assert box["v"].at is None
+    assert box.k.futex_waiters == []
+
+
+def test_a_wake_up_before_the_sleep_is_not_lost() -> None:
+    """Queued, but not yet asleep."""
+    box = Box()
+    box.fork("v", "s")
+    box.ask("futex_wait", "v")
+    box.until("v", "PF_FREEZER_SKIP")
+    box.ask("futex_wake", "s", "v")
+    box.alone("s")
+    box.alone("v")
+    assert box.user_mode("v")
+    assert box["v"].result == ""
+
+
+def test_who_is_woken_and_then_signalled_was_woken() -> None:
+    """unqueue_me() finds it off the queue: 0, not ERESTARTSYS."""
+    box = Box()
+    box.fork("v", "s")
+    box.do("futex_wait", "v")
+    for operation, *args in (("futex_wake", "v"), ("kill", "v", "STOP")):
+        box.ask(operation, "s", *args)
+        box.alone("s")
+    box.do("kill", "s", "v", "CONT")
+    assert box.user_mode("v")
+    assert box["v"].result == ""
+
+
+def test_a_signal_before_the_nap_leaves_no_timer() -> None:
+    """schedule() returns at once, without a wake-up."""
+    box = Box()
+    box.fork("v", "s")
+    box.ask("nanosleep", "v")
+    box.until("v", "a timer of 100 ms")
+    box.ask("kill", "s", "v", "STOP")
+    box.alone("s")
+    box.alone("v")
+    assert box["v"].timer is None
+
+
+def test_a_nap_ends_by_its_timer_or_by_a_signal() -> None:
+    """100 ms of the clock; EINTR and no timer left."""
+    box = Box()
+    box.fork("v", "s")
+    box.do("nanosleep", "v")
+    assert (box["v"].result, box.k.clock) == ("", 100)
+    box.ask("nanosleep", "v")
+    box.alone("v")
+    box.ask("kill", "s", "v", "STOP")
+    box.alone("s")
+    box.alone("v")
+    box.do("kill", "s", "v", "CONT")
+    assert box["v"].result == "EINTR"
+    assert box["v"].timer is None
+    assert box.k.clock == 100
+
+
+def test_a_sleeper_that_is_killed_in_a_frozen_cgroup() -> None:
+    """SIGKILL wakes it, and it goes to the fridge as long as it is no OOM victim."""
+    box = in_a_frozen_cgroup("futex_wait")
+    box.do("kill", "s", "v", "KILL")
+    assert box["v"].flags & PF_FROZEN
+    box.do("oom_score_adj", "init", "v", 1000)
+    box.do("alloc", "kworker")
+    assert box["v"].at is None
+
+
+def test_a_thread_is_frozen_just_before_its_call() -> None:
+    """The freezer's signal finds it in user mode: the call begins after the thaw."""
+    box = Box()
+    box.fork("v", "s")
+    box.do("attach", "init", "v", "A")
+    box.ask("open_delalloc", "v")
+    box.ask("freeze", "s", "A")
+    box.alone("s")
+    box.alone("v")
+    assert box["v"].flags & PF_FROZEN
+    assert not box["v"].task_works
+    box.do("thaw", "s", "A")
+    assert box["v"].task_works
