@@ -46,7 +46,7 @@ from kernel_model.power.main import (
 )
 from kernel_model.preempt import Steps, lock, point
 from kernel_model.prototypes import do_exit
-from kernel_model.ptrace import ptrace_attach, ptrace_detach, ptrace_resume, ptrace_setoptions
+from kernel_model.ptrace import ptrace_attach, ptrace_detach, ptrace_resume, ptrace_setoptions, ptrace_traceme
 from kernel_model.sched import FreezerCgroup, Kernel, MemCgroup, TaskStruct, list_del_rcu
 from kernel_model.signal import do_send_sig_info
 from kernel_model.wait import do_wait
@@ -150,6 +150,9 @@ for _name, _flags, _meaning in (
 operation("clone_nosig", "a process whose exit signal is SIGUSR1", name=NEW)(
     partial(_clone, flags=0, exit_signal=sched.SIGUSR1)
 )
+operation("clone_silent", "a process without an exit signal", name=NEW)(
+    partial(_clone, flags=0, exit_signal=0)
+)
 operation("execve", "run another program")(execve)
 
 
@@ -163,13 +166,17 @@ def _exit_group(k: Kernel, cur: TaskStruct) -> Steps[None]:
     yield from do_group_exit(k, cur, 0)
 
 
-def _wait4(k: Kernel, cur: TaskStruct, *, wall: bool) -> Steps[str]:
-    reaped = yield from do_wait(k, cur, wall=wall)
+def _wait4(
+    k: Kernel, cur: TaskStruct, target: TaskStruct | None = None, *, wall: bool = False, nohang: bool = False
+) -> Steps[str]:
+    reaped = yield from do_wait(k, cur, wall=wall, only=target, nohang=nohang)
     return reaped if isinstance(reaped, str) else f"reaped {reaped.name}"
 
 
-operation("wait", "wait for any child")(partial(_wait4, wall=False))
+operation("wait", "wait for any child")(_wait4)
 operation("wait_all", "wait for any child, __WALL")(partial(_wait4, wall=True))
+operation("wait_nohang", "reap a child if there is a zombie, WNOHANG")(partial(_wait4, nohang=True))
+operation("waitpid", "wait for one child", target=TASK)(_wait4)
 
 
 @operation("subreaper", "become a child subreaper")
@@ -233,6 +240,7 @@ for _name, _flags, _meaning in (
     ),
 ):
     operation(_name, _meaning, target=TASK)(partial(ptrace_attach, flags=_flags))
+operation("ptrace_traceme", "PTRACE_TRACEME: be traced by the parent")(ptrace_traceme)
 operation("ptrace_exitkill", "set PTRACE_O_EXITKILL", target=TASK)(
     partial(ptrace_setoptions, options=sched.PT_EXITKILL)
 )

@@ -34,6 +34,7 @@ from kernel_model.sched import (
 from kernel_model.signal import do_notify_parent, do_send_sig_info, send_signal, wake_up_parent
 
 ATTACH = lock("ptrace_attach", "tasklist_lock: link to the tracer")
+TRACEME = lock("ptrace_traceme", "tasklist_lock: link to the parent")
 REQUEST = read_lock("ptrace_check_attach", "tasklist_lock: is it ours, and stopped?")
 DETACH = lock("ptrace_detach", "tasklist_lock: unlink")
 
@@ -80,6 +81,19 @@ def ptrace_attach(k: Kernel, cur: TaskStruct, target: TaskStruct, flags: int) ->
         return "EPERM"
     if not flags & PT_SEIZED:
         yield from do_send_sig_info(k, cur, target, SIGSTOP, group=False, force=True)
+    return ""
+
+
+def ptrace_traceme(k: Kernel, cur: TaskStruct) -> Steps[str]:
+    """The natural parent, unless it is on its way out, traces from now on (kernel/ptrace.c, ptrace_traceme)."""
+    yield TRACEME, k.tasklist_lock
+    # Init's parent is the idle task, which is not modelled.
+    if cur.ptrace or same_thread_group(cur, cur.real_parent):
+        return "EPERM"
+    acquire(cur, k.tasklist_lock)
+    if not cur.real_parent.flags & PF_EXITING:
+        ptrace_link(cur, cur.real_parent, 0)
+    release(cur, k.tasklist_lock)
     return ""
 
 

@@ -28,6 +28,7 @@ UNTRACE = lock("wait_task_zombie", "tasklist_lock: from EXIT_TRACE back to the n
 RELEASE = point("wait_task_zombie", "release_task()")
 
 ECHILD = "ECHILD"
+NONE_YET = "0"
 ERESTARTSYS = "ERESTARTSYS"
 
 
@@ -51,11 +52,13 @@ def consider(p: TaskStruct, *, ptrace: bool, wall: bool) -> tuple[bool, bool]:
     return False, True
 
 
-def scan(cur: TaskStruct, *, wall: bool) -> tuple[TaskStruct | None, bool]:
-    """Tasklist_lock held for reading.  A zombie to reap, or whether one may come (kernel/exit.c, do_wait)."""
+def scan(cur: TaskStruct, *, wall: bool, only: TaskStruct | None) -> tuple[TaskStruct | None, bool]:
+    """Tasklist_lock held for reading.  A zombie to reap, or whether one may come (kernel/exit.c, do_wait and eligible_pid)."""
     may_come = False
     for thread in cur.signal.threads:
         for p, ptrace in [(c, False) for c in thread.children] + [(c, True) for c in thread.ptraced]:
+            if only is not None and p is not only:
+                continue
             now, later = consider(p, ptrace=ptrace, wall=wall)
             if now:
                 return p, True
@@ -63,20 +66,25 @@ def scan(cur: TaskStruct, *, wall: bool) -> tuple[TaskStruct | None, bool]:
     return None, may_come
 
 
-def do_wait(k: Kernel, cur: TaskStruct, *, wall: bool) -> Steps[TaskStruct | str]:
-    """The reaped task, or ECHILD, or ERESTARTSYS for a signal (kernel/exit.c, do_wait)."""
+def do_wait(
+    k: Kernel, cur: TaskStruct, *, wall: bool, only: TaskStruct | None = None, nohang: bool = False
+) -> Steps[TaskStruct | str]:
+    """The reaped task, or ECHILD, or ERESTARTSYS for a signal; NONE_YET with WNOHANG (kernel/exit.c, do_wait)."""
     cur.signal.wait_chldexit.append(cur)
     while True:
         yield SCAN, k.tasklist_lock
         cur.state = TASK_INTERRUPTIBLE
         acquire_read(cur, k.tasklist_lock)
-        zombie, may_come = scan(cur, wall=wall)
+        zombie, may_come = scan(cur, wall=wall, only=only)
         if zombie is not None:
             result: TaskStruct | str = yield from wait_task_zombie(k, cur, zombie)
             break
         release_read(cur, k.tasklist_lock)
         if not may_come:
             result = ECHILD
+            break
+        if nohang:
+            result = NONE_YET
             break
         if signal_pending(cur):
             result = ERESTARTSYS

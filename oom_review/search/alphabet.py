@@ -31,6 +31,7 @@ BIRTHS = (
     "clone_sighand",
     "clone_parent",
     "clone_nosig",
+    "clone_silent",
     "clone_newpid",
 )
 PLAIN = (
@@ -39,6 +40,8 @@ PLAIN = (
     "execve",
     "wait",
     "wait_all",
+    "wait_nohang",
+    "ptrace_traceme",
     "ignore_sigchld",
     "handle_sigchld",
     "nocldwait",
@@ -59,6 +62,7 @@ TRACE = (
     "ptrace_cont",
     "ptrace_detach",
     "futex_wake",
+    "waitpid",
 )
 EVENTS = (
     *("sysrq_f", "wakeup", "io_complete", "core_read"),
@@ -288,6 +292,6 @@ class AlphabetMachine(RuleBasedStateMachine):
 
     @rule(drawn=together(TRACE, WHO), whom=ANYBODY)
     def i_trace(self, drawn: tuple[str, int], whom: int) -> None:
-        """The tracer's requests, and a wake-up."""
+        """The tracer's requests, a wake-up, and a wait for one child."""
         name, who = drawn
         self.submit(Op(name, self.person(who), (self.child(whom),)))

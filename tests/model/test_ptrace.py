@@ -8,9 +8,11 @@ from boot import Box
 from kernel_model.sched import (
     EXIT_DEAD,
     EXIT_ZOMBIE,
+    PF_EXITING,
     PF_FREEZER_SKIP,
     PF_FROZEN,
     PT_EXITKILL,
+    PT_PTRACED,
     PT_SEIZED,
     PT_TRACE_EXIT,
     SIGKILL,
@@ -94,6 +96,24 @@ def test_options_replace_one_another(box: Box) -> None:
     assert box["v"].ptrace & PT_EXITKILL
     assert not box["v"].ptrace & PT_TRACE_EXIT
     assert box["v"].ptrace & PT_SEIZED
+
+
+def test_traceme(box: Box) -> None:
+    """The parent traces, without a stop; once; a dying parent does not."""
+    box.fork("p")
+    box.fork("c", by="p")
+    assert box.do("ptrace_traceme", "c") == ""
+    assert box["c"].ptrace == PT_PTRACED
+    assert box["p"].ptraced == [box["c"]]
+    assert box.user_mode("c")
+    assert box.do("ptrace_traceme", "c") == "EPERM"
+    box.do("kill", "s", "c", "TERM")
+    assert box["c"].state == TASK_TRACED
+    assert box.do("ptrace_traceme", "init") == "EPERM"
+    box.fork("d", by="p")
+    box["p"].flags |= PF_EXITING
+    assert box.do("ptrace_traceme", "d") == ""
+    assert not box["d"].ptrace
 
 
 def test_detach_gives_the_tracee_back(box: Box) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from boot import Box
 
-from kernel_model.sched import EXIT_TRACE, EXIT_ZOMBIE, PF_FROZEN, SIG_IGN, SIGKILL, TIF_SIGPENDING
+from kernel_model.sched import EXIT_TRACE, EXIT_ZOMBIE, PF_FROZEN, SIG_IGN, SIGCHLD, SIGKILL, TIF_SIGPENDING
 
 
 @pytest.fixture
@@ -43,6 +43,46 @@ def test_a_child_with_another_exit_signal_needs_wall(box: Box) -> None:
     assert box.do("wait", "p") == "ECHILD"
     box.do("wait_all", "p")
     assert box.at("p").startswith("do_wait")
+
+
+def test_a_child_without_an_exit_signal_tells_nobody(box: Box) -> None:
+    """It stays a zombie although its parent ignores SIGCHLD, until __WALL; an orphan sends SIGCHLD like any other."""
+    box.do("ignore_sigchld", "p")
+    box.do("clone_silent", "p", "n")
+    box.do("exit_group", "n")
+    assert box["n"].exit_state == EXIT_ZOMBIE
+    assert box.do("wait_nohang", "p") == "0"
+    assert box.do("wait_all", "p") == "reaped n"
+    box.do("clone_silent", "p", "m")
+    box.do("exit_group", "m")
+    box.do("exit_group", "p")
+    assert box["m"].exit_signal == SIGCHLD
+    assert box.do("wait", "init") in {"reaped p", "reaped m"}
+
+
+def test_wnohang_does_not_sleep(box: Box) -> None:
+    """0 while a child lives, the child when it is a zombie, ECHILD when none is left."""
+    assert box.do("wait_nohang", "p") == "0"
+    assert box.user_mode("p")
+    box.do("exit_group", "c")
+    assert box.do("wait_nohang", "p") == "reaped c"
+    assert box.do("wait_nohang", "p") == "ECHILD"
+    assert box["p"].signal.wait_chldexit == []
+
+
+def test_waitpid_sees_one_child_only(box: Box) -> None:
+    """Another zombie stays; who is no child is none; a tracee counts."""
+    box.fork("d", by="p")
+    box.do("exit_group", "d")
+    box.do("waitpid", "p", "c")
+    assert box.at("p") == "do_wait: schedule() in TASK_INTERRUPTIBLE"
+    assert box["d"].exit_state == EXIT_ZOMBIE
+    box.do("exit_group", "c")
+    assert box["p"].result == "reaped c"
+    assert box.do("waitpid", "p", "s") == "ECHILD"
+    box.do("ptrace_seize", "p", "s")
+    box.do("exit_group", "s")
+    assert box.do("waitpid", "p", "s") == "reaped s"
 
 
 def test_a_leader_with_threads_can_not_be_reaped(box: Box) -> None:
