@@ -29,10 +29,10 @@ class Orbits {
 
     std::vector<Class> classes_;
     std::vector<uint32_t> lists_, blocks_;
-    uint32_t width_ = 0;
+    size_t width_ = 0; // of a block, in words
     std::array<std::vector<uint32_t>, 64> anonymous_; // by value
     std::vector<uint32_t> in_order_;                  // by value
-    Interned<uint32_t> pairs_;                        // who is called whom; 0: nobody changes his name
+    Interned<Varying> pairs_;                         // who is called whom; 0: nobody changes his name
     std::vector<Renaming> renamings_{1};
     uint32_t asked_ = 0;
     std::vector<std::pair<Slots, uint32_t>> sorted_;
@@ -77,7 +77,7 @@ public:
         if (bits % 64)
             throw std::invalid_argument("blocks are whole words");
         blocks_.assign(who, who + n);
-        width_ = bits;
+        width_ = bits / 64;
     }
 
     // The answer to Ask::renamed.
@@ -151,7 +151,7 @@ public:
             for (uint64_t left = part.before; left; left &= left - 1)
                 before |= uint64_t{1} << to[__builtin_ctzll(left)];
             part = {before, to[part.who], sets.moved(part.touched, from_block, to_block, width_),
-                    sets.moved(part.certain, from_block, to_block, width_)};
+                    sets.moved(part.certain, from_block, to_block, width_), Part::UNKNOWN};
         }
     }
 

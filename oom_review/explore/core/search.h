@@ -98,11 +98,11 @@ class Search {
     Sets sets_;
     Summaries summaries_{sets_};
     Pieces pieces_;
-    Interned<uint32_t> states_; // rows
+    Interned<Varying> states_; // rows
     std::vector<Met> met_;      // by state
-    Interned<uint32_t> like_;   // canonical rows
+    Interned<Varying> like_;   // canonical rows
     std::vector<std::pair<uint32_t, uint32_t>> like_met_; // a state, and its renaming
-    Interned<uint32_t> steps_;
+    Interned<Fixed<uint32_t, 3>> steps_;
     size_t size_ = 0; // slots of all states here; fewer than there are defaults if some came up since
 
     std::vector<std::unique_ptr<Node>> nodes_; // the path, and nodes to be used again
@@ -484,7 +484,7 @@ private:
             if (touches == CORE_OF_THE_LOOK)
                 touches = look(who, node.state).own;
             if (touches != CORE_NOTHING)
-                node.summary.push_back({0, who, touches, Sets::EMPTY});
+                node.summary.push_back({0, who, touches, Sets::EMPTY, NONE});
         }
     }
 

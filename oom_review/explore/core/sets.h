@@ -1,4 +1,6 @@
 // Sets of bits, by numbers: what steps touch.  The empty set is 0.
+//
+// There are a few for each state, of a hundred words, and most are alike in most words: a set is an array of pieces, each kept once.
 #pragma once
 
 #include <algorithm>
@@ -10,6 +12,8 @@
 
 class Sets {
     using Word = uint64_t;
+    using Words = std::vector<Word>;
+    static constexpr size_t PIECE = 4;
 
     // The last answers, by their operands.  One that is overwritten is worked out again.
     struct Answer {
@@ -17,33 +21,69 @@ class Sets {
     };
     using Answers = std::vector<Answer>;
 
-    Interned<Word> all_;
-    std::vector<Word> scratch_;
-    Answers united_{1u << 15}, common_{1u << 15};
+    Interned<Fixed<Word, PIECE>> pieces_; // 0: no bits
+    Interned<Varying> all_;               // of pieces
+    std::vector<uint32_t> scratch_;
+    Answers united_{1u << 17}, common_{1u << 17};
 
     static Answer &answer(Answers &answers, uint32_t a, uint32_t b) {
         uint64_t mixed = (static_cast<uint64_t>(a) << 32 | b) * 0x9e3779b97f4a7c15u;
-        return answers[mixed >> 49];
+        return answers[mixed >> 47];
+    }
+
+    // Without the empty pieces at the end, so that equal sets are equal arrays.
+    uint32_t add_pieces(size_t n) {
+        while (n && !scratch_[n - 1])
+            n--;
+        return all_.add(scratch_.data(), n);
+    }
+
+    template <class Combine> uint32_t combined(uint32_t a, uint32_t b, Combine combine) {
+        Word words[PIECE];
+        for (size_t i = 0; i < PIECE; i++)
+            words[i] = combine(pieces_.at(a)[i], pieces_.at(b)[i]);
+        return pieces_.add(words, PIECE);
+    }
+
+    uint32_t piece(uint32_t set, size_t i) const { return i < all_.length(set) ? all_.at(set)[i] : 0; }
+
+    Words words(uint32_t set) const {
+        Words found;
+        for (size_t i = 0; i < all_.length(set); i++)
+            found.insert(found.end(), pieces_.at(piece(set, i)), pieces_.at(piece(set, i)) + PIECE);
+        return found;
     }
 
 public:
     static constexpr uint32_t EMPTY = 0;
 
-    Sets() { all_.add(nullptr, 0); }
+    Sets() {
+        const Word none[PIECE] = {};
+        pieces_.add(none, PIECE);
+        all_.add(nullptr, 0);
+    }
 
-    // Without the zeros at the end, so that equal sets are equal arrays.
     uint32_t add(const Word *words, size_t n) {
-        while (n && !words[n - 1])
-            n--;
-        return all_.add(words, n);
+        scratch_.clear();
+        for (size_t i = 0; i < n; i += PIECE) {
+            Word piece[PIECE] = {};
+            std::copy_n(words + i, std::min(PIECE, n - i), piece);
+            scratch_.push_back(pieces_.add(piece, PIECE));
+        }
+        return add_pieces(scratch_.size());
     }
 
     bool meet(uint32_t a, uint32_t b) const {
-        const Word *x = all_.at(a), *y = all_.at(b);
+        const uint32_t *x = all_.at(a), *y = all_.at(b);
         size_t n = std::min(all_.length(a), all_.length(b));
-        for (size_t i = 0; i < n; i++)
-            if (x[i] & y[i])
-                return true;
+        for (size_t i = 0; i < n; i++) {
+            if (!x[i] || !y[i])
+                continue;
+            const Word *v = pieces_.at(x[i]), *w = pieces_.at(y[i]);
+            for (size_t j = 0; j < PIECE; j++)
+                if (v[j] & w[j])
+                    return true;
+        }
         return false;
     }
 
@@ -52,10 +92,15 @@ public:
             return true;
         if (all_.length(a) > all_.length(b))
             return false;
-        const Word *x = all_.at(a), *y = all_.at(b);
-        for (size_t i = 0; i < all_.length(a); i++)
-            if (x[i] & ~y[i])
-                return false;
+        const uint32_t *x = all_.at(a), *y = all_.at(b);
+        for (size_t i = 0; i < all_.length(a); i++) {
+            if (x[i] == y[i])
+                continue;
+            const Word *v = pieces_.at(x[i]), *w = pieces_.at(y[i]);
+            for (size_t j = 0; j < PIECE; j++)
+                if (v[j] & ~w[j])
+                    return false;
+        }
         return true;
     }
 
@@ -68,11 +113,12 @@ public:
             std::swap(a, b);
         Answer &known = answer(united_, a, b);
         if (known.a != a || known.b != b) {
-            scratch_.assign(all_.at(a), all_.at(a) + all_.length(a));
-            scratch_.resize(std::max(all_.length(a), all_.length(b)));
-            for (size_t i = 0; i < all_.length(b); i++)
-                scratch_[i] |= all_.at(b)[i];
-            known = {a, b, add(scratch_.data(), scratch_.size())};
+            scratch_.clear();
+            for (size_t i = 0; i < std::max(all_.length(a), all_.length(b)); i++) {
+                uint32_t x = piece(a, i), y = piece(b, i);
+                scratch_.push_back(x == y || !y ? x : !x ? y : combined(x, y, [](Word v, Word w) { return v | w; }));
+            }
+            known = {a, b, add_pieces(scratch_.size())};
         }
         return known.result;
     }
@@ -84,27 +130,27 @@ public:
             std::swap(a, b);
         Answer &known = answer(common_, a, b);
         if (known.a != a || known.b != b) {
-            size_t n = std::min(all_.length(a), all_.length(b));
-            scratch_.assign(all_.at(a), all_.at(a) + n);
-            for (size_t i = 0; i < n; i++)
-                scratch_[i] &= all_.at(b)[i];
-            known = {a, b, add(scratch_.data(), n)};
+            scratch_.clear();
+            for (size_t i = 0; i < std::min(all_.length(a), all_.length(b)); i++) {
+                uint32_t x = piece(a, i), y = piece(b, i);
+                scratch_.push_back(x == y ? x : combined(x, y, [](Word v, Word w) { return v & w; }));
+            }
+            known = {a, b, add_pieces(scratch_.size())};
         }
         return known.result;
     }
 
-    // Blocks of `width` bits change places: from[i] goes to to[i].  Bits behind all blocks stay.
-    uint32_t moved(uint32_t a, const std::vector<uint32_t> &from, const std::vector<uint32_t> &to, uint32_t width) {
+    // Blocks of `width` words change places: from[i] goes to to[i].  Bits behind all blocks stay.
+    uint32_t moved(uint32_t a, const std::vector<uint32_t> &from, const std::vector<uint32_t> &to, size_t width) {
         size_t last = std::max(*std::max_element(from.begin(), from.end()), *std::max_element(to.begin(), to.end()));
-        size_t words = width / 64; // blocks are whole words: core_blocks() refuses others
-        scratch_.assign(all_.at(a), all_.at(a) + all_.length(a));
-        scratch_.resize(std::max(scratch_.size(), (last + 1) * words));
-        std::vector<Word> before = scratch_;
+        Words before = words(a);
+        before.resize(std::max(before.size(), (last + 1) * width));
+        Words after = before;
         for (uint32_t block : from)
-            std::fill_n(scratch_.begin() + block * words, words, 0);
+            std::fill_n(after.begin() + block * width, width, 0);
         for (size_t i = 0; i < from.size(); i++)
-            for (size_t w = 0; w < words; w++)
-                scratch_[to[i] * words + w] |= before[from[i] * words + w];
-        return add(scratch_.data(), scratch_.size());
+            for (size_t w = 0; w < width; w++)
+                after[to[i] * width + w] |= before[from[i] * width + w];
+        return add(after.data(), after.size());
     }
 };

@@ -14,7 +14,7 @@ using Row = std::vector<uint32_t>;
 
 class Pieces {
     static constexpr size_t WIDTH = 16;
-    Interned<uint32_t> pieces_;
+    Interned<Varying> pieces_;
 
 public:
     // The row of a state.  Where a slot is as in `before`, whose row is `row`, so is what is known of it.

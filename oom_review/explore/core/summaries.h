@@ -17,6 +17,9 @@ struct Part {
     uint32_t who;
     uint32_t touched; // sets
     uint32_t certain;
+    uint32_t id; // among those that are kept, or UNKNOWN
+
+    static constexpr uint32_t UNKNOWN = UINT32_MAX;
 
     bool same_key(const Part &other) const { return who == other.who && before == other.before; }
 };
@@ -58,13 +61,6 @@ public:
         return nullptr;
     }
 
-    bool knows(const Summary &summary, const Part &part) const {
-        for (size_t i = first(part); places_[i].round == round_; i = (i + 1) & (places_.size() - 1))
-            if (summary[places_[i].position].same_key(part))
-                return true;
-        return false;
-    }
-
     void note(const Summary &summary, size_t position) {
         size_t i = first(summary[position]);
         while (places_[i].round == round_)
@@ -76,9 +72,21 @@ public:
 class Summaries {
     Sets &sets_;
     PartIndex index_;
-    Interned<uint32_t> parts_, kept_; // kept_: of parts
+    Interned<Fixed<uint32_t, 5>> parts_;
+    Interned<Varying> kept_; // of parts
     std::vector<uint32_t> scratch_;
-    std::vector<Part> sorted_, left_, gone_;
+    std::vector<Part> left_;
+    std::vector<bool> gone_;
+    std::vector<uint64_t> order_;
+
+    void merge(Part &known, const Part &part) {
+        uint32_t touched = sets_.unite(known.touched, part.touched), certain = sets_.common(known.certain, part.certain);
+        if (touched == known.touched && certain == known.certain)
+            return;
+        known.touched = touched;
+        known.certain = certain;
+        known.id = Part::UNKNOWN;
+    }
 
 public:
     using Race = std::pair<uint32_t, uint64_t>; // who, before
@@ -89,7 +97,7 @@ public:
     void step_above(const Summary &below, const Step &step, Summary &above, std::vector<Race> *races) {
         uint64_t bit = uint64_t{1} << step.choice;
         above.clear();
-        above.push_back({0, step.choice, step.own, Sets::EMPTY});
+        above.push_back({0, step.choice, step.own, Sets::EMPTY, Part::UNKNOWN});
         index_.begin(below.size() + 1);
         for (const Part &part : below) {
             if (part.who != step.choice && !(part.before & bit) && !sets_.meet(step.enemy, part.certain)) {
@@ -100,13 +108,11 @@ public:
                 if (races)
                     races->emplace_back(part.who, part.before);
             }
-            Part moved{part.before | bit, part.who, part.touched, sets_.unite(part.certain, step.own)};
-            if (Part *known = index_.find_or_note(above, moved)) {
-                known->touched = sets_.unite(known->touched, moved.touched);
-                known->certain = sets_.common(known->certain, moved.certain);
-            } else {
+            Part moved{part.before | bit, part.who, part.touched, sets_.unite(part.certain, step.own), Part::UNKNOWN};
+            if (Part *known = index_.find_or_note(above, moved))
+                merge(*known, moved);
+            else
                 above.push_back(moved);
-            }
         }
     }
 
@@ -118,55 +124,52 @@ public:
         for (size_t i = 0; i < one.size(); i++)
             index_.note(one, i);
         for (const Part &part : other) {
-            if (Part *known = index_.find_or_note(one, part)) {
-                known->touched = sets_.unite(known->touched, part.touched);
-                known->certain = sets_.common(known->certain, part.certain);
-            } else {
+            if (Part *known = index_.find_or_note(one, part))
+                merge(*known, part);
+            else
                 one.push_back(part);
-            }
         }
     }
 
     // summaries.leave_out_implied()
     void leave_out_implied(Summary &summary) {
-        sorted_.clear();
-        for (const Part &part : summary)
-            if (part.before)
-                sorted_.push_back(part);
-        std::stable_sort(sorted_.begin(), sorted_.end(), [](const Part &a, const Part &b) {
-            return std::make_pair(a.who, __builtin_popcountll(a.before)) < std::make_pair(b.who, __builtin_popcountll(b.before));
-        });
+        order_.clear();
+        for (size_t i = 0; i < summary.size(); i++)
+            if (summary[i].before) // by who, then by how many come before, then as they stand
+                order_.push_back(uint64_t{summary[i].who} << 40 | uint64_t(__builtin_popcountll(summary[i].before)) << 32 | i);
+        std::sort(order_.begin(), order_.end());
         left_.clear();
+        gone_.assign(summary.size(), false);
         size_t first = 0; // of those left with the same who
-        index_.begin(summary.size());
-        gone_.clear();
-        for (const Part &part : sorted_) {
+        for (uint64_t place : order_) {
+            const size_t i = static_cast<uint32_t>(place);
+            const Part &part = summary[i];
             if (!left_.empty() && left_[first].who != part.who)
                 first = left_.size();
-            bool implied = std::any_of(left_.begin() + first, left_.end(), [&](const Part &by) {
+            gone_[i] = std::any_of(left_.begin() + first, left_.end(), [&](const Part &by) {
                 return (by.before & part.before) == by.before && sets_.within(part.touched, by.touched) &&
                        sets_.within(by.certain, part.certain);
             });
-            if (!implied) {
+            if (!gone_[i])
                 left_.push_back(part);
-            } else {
-                gone_.push_back(part);
-                index_.note(gone_, gone_.size() - 1);
-            }
         }
-        if (gone_.empty())
-            return;
-        auto is_gone = [&](const Part &part) { return part.before && index_.knows(gone_, part); };
-        summary.erase(std::remove_if(summary.begin(), summary.end(), is_gone), summary.end());
+        size_t kept = 0;
+        for (size_t i = 0; i < summary.size(); i++)
+            if (!gone_[i])
+                summary[kept++] = summary[i];
+        summary.resize(kept);
     }
 
     // For good: equal summaries, and equal parts, once.
-    uint32_t keep(const Summary &summary) {
+    uint32_t keep(Summary &summary) {
         scratch_.clear();
-        for (const Part &part : summary) {
-            uint32_t words[] = {part.who, static_cast<uint32_t>(part.before), static_cast<uint32_t>(part.before >> 32), part.touched,
-                                part.certain};
-            scratch_.push_back(parts_.add(words, std::size(words)));
+        for (Part &part : summary) {
+            if (part.id == Part::UNKNOWN) {
+                uint32_t words[] = {part.who, static_cast<uint32_t>(part.before), static_cast<uint32_t>(part.before >> 32), part.touched,
+                                    part.certain};
+                part.id = parts_.add(words, std::size(words));
+            }
+            scratch_.push_back(part.id);
         }
         return kept_.add(scratch_.data(), scratch_.size());
     }
@@ -176,7 +179,7 @@ public:
         const uint32_t *ids = kept_.at(kept);
         for (size_t i = 0; i < kept_.length(kept); i++) {
             const uint32_t *words = parts_.at(ids[i]);
-            summary.push_back({words[1] | static_cast<uint64_t>(words[2]) << 32, words[0], words[3], words[4]});
+            summary.push_back({words[1] | static_cast<uint64_t>(words[2]) << 32, words[0], words[3], words[4], ids[i]});
         }
     }
 };
