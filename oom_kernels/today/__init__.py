@@ -119,6 +119,7 @@ TODAY: tuple[Replacement, ...] = (
     replaces(base_coredump.do_coredump, coredump.do_coredump),
     replaces(base_coredump.coredump_finish, coredump.coredump_finish),
     replaces(base_exit.exit_signals, exit.exit_signals),
+    replaces(base_exit.forget_original_parent, exit.forget_original_parent),
     replaces(prototypes.exit_mm, exit.exit_mm),
     replaces(base_exit._exit_files_and_namespaces, exit._exit_files_and_namespaces),
     replaces(prototypes.exit_notify, exit_notify),

@@ -13,17 +13,23 @@ from kernel_model.exit import (
     EXIT_SIGNALS,
     EXIT_SIGNALS_BEGIN,
     EXIT_TASK_WORK,
+    RETAKE,
     _down_read_mmap_sem,
     _exit_accounting,
     exit_io_context,
+    find_alive_thread,
     retarget_shared_pending,
+)
+from kernel_model.exit import (
+    forget_original_parent as base_forget_original_parent,
 )
 from kernel_model.locking import acquire, acquire_read, release, release_read
 from kernel_model.mm import mm_release, mmput, put_task_struct
 from kernel_model.page_alloc import alloc_pages_slowpath
 from kernel_model.power.main import snapshot_release
 from kernel_model.preempt import Steps, lock
-from kernel_model.prototypes import exit_notify, exit_oom_victim
+from kernel_model.prototypes import exit_notify, exit_oom_victim, release_task
+from kernel_model.ptrace import exit_ptrace
 from kernel_model.ptrace_stop import ptrace_event_exit, task_participate_group_stop
 from kernel_model.sched import (
     JOBCTL_STOP_PENDING,
@@ -70,6 +76,23 @@ def exit_signals(k: Kernel, cur: TaskStruct) -> Steps[None]:
     if cur.jobctl & JOBCTL_STOP_PENDING and task_participate_group_stop(cur):
         wake_up_parent(cur.group_leader.real_parent)
     release(cur, sighand.siglock)
+
+
+def forget_original_parent(k: Kernel, father: TaskStruct, dead: list[TaskStruct]) -> Steps[None]:
+    """Tasklist_lock held for writing.  As in 2016, but a dying namespace's init releases its dead tracees before it waits.
+
+    In C find_child_reaper() does that, and takes the lock again only after the wait (kernel/exit.c).
+    """
+    if father.ptraced:
+        exit_ptrace(k, father, dead)
+    if dead and father.pid_ns.child_reaper is father and find_alive_thread(father) is None:
+        release(father, k.tasklist_lock)
+        released, dead[:] = tuple(dead), []
+        for _i, p in enumerate(released):
+            yield from release_task(k, father, p)
+        yield RETAKE, k.tasklist_lock
+        acquire(father, k.tasklist_lock)
+    yield from base_forget_original_parent(k, father, dead)
 
 
 def exit_mm(k: Kernel, tsk: TaskStruct) -> Steps[None]:

@@ -13,10 +13,12 @@ from kernel_model.sched import (
     SIGNAL_GROUP_EXIT,
     SIGNAL_STOP_STOPPED,
     SIGTERM,
+    TASK_DEAD,
     TASK_TRACED,
     TIF_SIGPENDING,
 )
 from kernel_model.variant import Variant
+from oom_kernels import last_out
 from oom_kernels.today.sched import PF_POSTCOREDUMP, TASK_FREEZABLE, TASK_IDLE
 
 FILES, TTY = "exit_files", "disassociate_ctty"
@@ -449,3 +451,18 @@ def test_a_sigkill_during_the_dump_moves_an_exit_stop_on(variant: Variant) -> No
     box.alone("init")
     box.alone("t1")
     assert box.at("t1") == "TASK_DEAD"
+
+
+@each
+def test_the_tracees_of_a_dying_namespace_are_released_before_it_waits(variant: Variant) -> None:
+    """Or its init would wait for one that only it can release, as in 2016: here for its own child, traced, that nobody wants."""
+    for kernel, gone in ((variant, True), (last_out.VARIANT, False)):
+        box = Box(kernel)
+        box.do("clone_newpid", "init", "n")
+        box.do("nocldwait", "n")
+        box.do("fork", "n", "c")
+        box.do("ptrace_seize", "n", "c")
+        box.do("exit_group", "c")
+        box.do("kill", "init", "n", "KILL")
+        assert (box["n"].state == TASK_DEAD) == gone
+        assert box["c"].hashed != gone
