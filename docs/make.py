@@ -8,12 +8,16 @@ from pathlib import Path
 import jinja2
 
 from oom_review.claims import CLAIMS, REFUTED
+from oom_review.claims.everyone import OF_EVERYONE
+from oom_review.claims.victims import OF_VICTIMS
 from oom_review.differences import DIFFERENCES
 from oom_review.scenario import file as scenario_file
 from oom_review.scenario.items import Run, Scenario
 from oom_review.show.columns import columns
-from oom_review.situations.families import FAMILIES, QUICK, SITUATIONS, Family
+from oom_review.situations.families import FAMILIES, QUICK, SITUATIONS
+from oom_review.situations.family import Family
 from oom_review.situations.situation import DIMENSIONS, MAX_THREADS
+from oom_review.situations.without_oom import SCRIPTS
 from oom_review.variants.loading import TITLES, load
 
 DOCS = Path(__file__).parent
@@ -57,8 +61,11 @@ def render(template: Path) -> str:
         DIMENSIONS=DIMENSIONS,
         FAMILIES=FAMILIES,
         MAX_THREADS=MAX_THREADS,
+        OF_EVERYONE=OF_EVERYONE,
+        OF_VICTIMS=OF_VICTIMS,
         QUICK=QUICK,
         REFUTED=REFUTED,
+        SCRIPTS=SCRIPTS,
         SITUATIONS=SITUATIONS,
         TITLES=TITLES,
         interleaving=interleaving,

@@ -1,6 +1,6 @@
 """The claims of this process: the project's own, and those of files that the user gave, which run as a variant's package does.
 
-Everybody asks here for claims; ``claims.py`` only says what the project's are.  A claim of somebody's own is called through a guard:
+Everybody asks here for claims; ``claims`` only says what the project's are.  A claim of somebody's own is called through a guard:
 what it raises, or answers with the wrong type, is its mistake and is said with its file and line.
 """
 
@@ -146,6 +146,10 @@ def _is_expected(value: object) -> bool:
     )
 
 
+def _is_names(value: object) -> bool:
+    return isinstance(value, frozenset) and all(isinstance(name, str) for name in value)
+
+
 _FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "id": (lambda v: isinstance(v, str) and bool(IDENTITY.fullmatch(v)), "a name of a-z, 0-9 and -"),
     "sentence": (lambda v: isinstance(v, str) and bool(v.strip()) and v.isprintable(), "a line of text"),
@@ -157,6 +161,7 @@ _FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "start": (lambda v: isinstance(v, Hashable), "hashable"),
     "shows": (_is_kinds, "a frozenset of classes of kernel_model.events"),
     "sharers": (lambda v: isinstance(v, bool), "True or False"),
+    "premise": (_is_names, "a frozenset of names of operations"),
 }
 
 

@@ -19,12 +19,7 @@ INIT, PARENT, VICTIM, TRACER, HOG = "init", "parent", "v", "tracer", "hog"
 SIGCHLD = {"ignores SIGCHLD": "ignore_sigchld", "SA_NOCLDWAIT": "nocldwait"}
 
 
-def op(text: str) -> Op:
-    """``who: operation argument ...``, or an event's name alone."""
-    who, colon, what = text.rpartition(": ")
-    name, *args = what.split()
-    numbers = (int(a) if a.lstrip("-").isdigit() else a for a in args)
-    return Op(name, who if colon else None, tuple(numbers))
+op = items.operation
 
 
 def in_peace(*operations: str) -> tuple[Op | Run, ...]:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import re
 import runpy
 from pathlib import Path
 
 import pytest
 
+from kernel_model.events import Dead, FreezerState, Io, LeftFridge, PmResult
 from oom_review.claims import CLAIMS, REFUTED
+from oom_review.play.session import Session, play
+from oom_review.scenario import file as scenario_file
+from oom_review.variants.loading import load
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGES: dict[Path, str] = runpy.run_path(str(DOCS / "make.py"))["pages"]()
 
 
 def test_every_template_makes_a_page() -> None:
-    assert {path.name for path in PAGES} == {"claims.md", "differences.md", "situations.md"}
+    assert {path.name for path in PAGES} == {"claims.md", "differences.md", "findings.md", "situations.md"}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -30,3 +35,23 @@ def test_the_ledger_leads_to_every_counterexample() -> None:
         for variant, verdict in claim.expected.items():
             link = f"../tests/corpus/{claim.id}--{variant}.scenario"
             assert (link in ledger) == (DOCS / link).exists() == (verdict == REFUTED), link
+
+
+def findings(variant: str) -> list[Session]:
+    """The scenarios that the page hands to a shell, played."""
+    blocks = re.findall(r"<<END\n(.*?) {4}END\n", PAGES[DOCS / "findings.md"], re.DOTALL)
+    texts = ["".join(line[4:] or line for line in b.splitlines(keepends=True)) for b in blocks]
+    return [play(scenario_file.parse(text).scenario, load(variant)) for text in texts]
+
+
+def test_the_findings_are_what_their_scenarios_show() -> None:
+    """FROZEN is read while somebody runs; a suspend fails."""
+    frozen, suspend = findings("patched")
+    happened = [type(event) for _step, event in frozen.history]
+    reads = [i for i, kind in enumerate(happened) if kind is FreezerState]
+    assert {e.state for _step, e in frozen.history if isinstance(e, FreezerState)} == {"FROZEN"}
+    assert len(reads) == len(("before", "after"))
+    assert happened.index(LeftFridge) < reads[1] < happened.index(Dead)
+    assert Io in happened[reads[1] :]
+    assert [e.result for _step, e in suspend.history if isinstance(e, PmResult)] == ["EBUSY"]
+    assert not frozen.violations | suspend.violations

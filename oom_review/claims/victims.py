@@ -1,22 +1,14 @@
-"""The ledger: each promise of the changelog, or what everybody takes for granted, as a property of a run of one variant.
-
-A claim looks at events as they happen and at the machine when it is at rest, and answers with the sentence that says what was
-broken.  What it remembers between two events is in ``state``, a hashable value, so that an exhaustive search can tell runs apart.
-"""
+"""The promises about OOM victims: those of the RFC's changelog, and what everybody takes for granted beside them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
-from typing import Any
-
-import attrs
+from collections.abc import Hashable
 
 from kernel_model.core import frozen
 from kernel_model.entry import USER_MODE
 from kernel_model.events import (
     QUIET_PHASES,
     DisableFailed,
-    Event,
     Io,
     IoContextGone,
     Marked,
@@ -26,79 +18,26 @@ from kernel_model.events import (
     Unpinned,
     Warned,
 )
-from kernel_model.locking import Lock
-from kernel_model.power.main import DEVICE_SLEEP
-from kernel_model.sched import (
-    PF_KTHREAD,
-    PF_SUSPEND_TASK,
-    SIGNAL_GROUP_COREDUMP,
-    SIGNAL_GROUP_EXIT,
-    TASK_DEAD,
-    TASK_TRACED,
-    Kernel,
-    SignalStruct,
-    TaskStruct,
+from kernel_model.sched import PF_KTHREAD, PF_SUSPEND_TASK, SIGNAL_GROUP_EXIT, TASK_DEAD, Kernel
+from oom_review.claims.claim import (
+    HOLDS,
+    REFUTED,
+    Claim,
+    OnEvent,
+    group_name,
+    marked_groups,
+    names,
+    no_event,
+    no_rest,
+    user_tasks,
+    verdicts_on,
 )
-
-# Of one of the claim's kinds.
-OnEvent = Callable[[Kernel, Hashable, Any], tuple[Hashable, str]]
-AtRest = Callable[[Kernel, Hashable], str]
-
-HOLDS = "holds"
-REFUTED = "refuted"
-
-
-def _no_event(_k: Kernel, state: Hashable, _event: object) -> tuple[Hashable, str]:
-    return state, ""
-
-
-def _no_rest(_k: Kernel, _state: Hashable) -> str:
-    return ""
-
-
-@attrs.define(frozen=True, slots=True, eq=False)
-class Claim:
-    """One promise.
-
-    ``expected`` maps variant names to the verdict that the suite asserts; ``kinds``: the events that it looks at.
-
-    What a reader of a run that breaks it is shown: ``shows`` are events that matter to nobody who asks about other claims; with
-    ``sharers`` whoever is left in the fridge matters, marked or not.
-    """
-
-    id: str
-    sentence: str
-    source: str
-    expected: dict[str, str] = attrs.Factory(dict)
-    kinds: frozenset[type[Event]] = frozenset()
-    on_event: OnEvent = _no_event
-    at_rest: AtRest = _no_rest
-    start: Hashable = None
-    shows: frozenset[type[Event]] = frozenset()
-    sharers: bool = False
-
-
-def marked_groups(k: Kernel) -> list[SignalStruct]:
-    """Every group that is or was an OOM victim, in order of their leaders' pids."""
-    return list({id(p.signal): p.signal for p in k.tasks.values() if p.signal.oom_mm is not None}.values())
-
-
-def group_name(k: Kernel, number: int) -> str:
-    """A group's name for people: that of its first thread."""
-    return next((p.name for p in k.tasks.values() if p.signal.number == number), f"group {number}")
-
-
-def _user_tasks(k: Kernel) -> list[TaskStruct]:
-    return [p for p in k.tasks.values() if not p.flags & PF_KTHREAD]
-
-
-def _names(tasks: list[TaskStruct]) -> str:
-    return ", ".join(p.name for p in tasks)
+from oom_review.claims.waiting import held
 
 
 def _fridge_empties(k: Kernel, _state: Hashable) -> str:
-    left = [p for p in _user_tasks(k) if frozen(p) and p.signal.oom_mm is not None]
-    return f"{_names(left)} of a marked group left behind in the fridge" if left else ""
+    left = [p for p in user_tasks(k) if frozen(p) and p.signal.oom_mm is not None]
+    return f"{names(left)} of a marked group left behind in the fridge" if left else ""
 
 
 def _counted_once(k: Kernel, state: Hashable, event: Marked | OomVictims) -> tuple[Hashable, str]:
@@ -159,39 +98,11 @@ def _no_spurious_ebusy(k: Kernel, state: Hashable, event: DisableFailed) -> tupl
     return state, f"{name}'s suspend fails as oom_victims is {event.count}, and no victim is alive"
 
 
-def _waits_for_the_sleeping_machine(p: TaskStruct) -> bool:
-    """It wants a lock whose owner waits for the power button."""
-    lock = p.at[1] if isinstance(p.at, tuple) else None
-    owner = lock.owner if isinstance(lock, Lock) else None
-    return isinstance(owner, TaskStruct) and owner.at is DEVICE_SLEEP
-
-
-def _held(k: Kernel, signal: SignalStruct) -> bool:
-    """A tracer, a dump, a pid namespace, a device or the sleeping machine holds the group: its death needs them."""
-    threads = [p for p in k.tasks.values() if p.signal is signal and p.state != TASK_DEAD]
-    for p in threads:
-        at = p.at[0] if isinstance(p.at, tuple) else p.at
-        if p.state == TASK_TRACED or (at is not None and at.outside):
-            return True
-        if _waits_for_the_sleeping_machine(p):
-            return True
-        if (
-            at is not None
-            and at.function in ("do_wait", "zap_pid_ns_processes")
-            and p.exit_state == 0
-            and p.mm is None
-        ):
-            return True
-        if p.mm is not None and p.mm.core_state is not None:
-            return True
-    return signal.core_state is not None or bool(signal.flags & SIGNAL_GROUP_COREDUMP)
-
-
 def _victim_dies(k: Kernel, _state: Hashable) -> str:
     for signal in marked_groups(k):
         alive = [p for p in k.tasks.values() if p.signal is signal and p.state != TASK_DEAD]
-        if alive and not _held(k, signal):
-            return f"{_names(alive)} of a marked group can't die, and nobody outside holds it"
+        if alive and not held(k, signal, unreaped=True):
+            return f"{names(alive)} of a marked group can't die, and nobody outside holds it"
     return ""
 
 
@@ -202,10 +113,10 @@ def _never_marked_while_disabled(k: Kernel, state: Hashable, event: Warned) -> t
 def _fork_cannot_escape(k: Kernel, _state: Hashable) -> str:
     escaped = [
         p
-        for p in _user_tasks(k)
+        for p in user_tasks(k)
         if p.signal.flags & SIGNAL_GROUP_EXIT and p.at is USER_MODE and p.syscall is None
     ]
-    return f"{_names(escaped)} in user mode although the group was killed" if escaped else ""
+    return f"{names(escaped)} in user mode although the group was killed" if escaped else ""
 
 
 def _no_io_after_io_context(k: Kernel, state: Hashable, event: Io | IoContextGone) -> tuple[Hashable, str]:
@@ -221,7 +132,10 @@ def _bystanders_stay(k: Kernel, state: Hashable, event: Thawed) -> tuple[Hashabl
     p = k.tasks[event.task]
     if not event.by_oom_killer or p.signal.oom_mm is not None:
         return state, ""
-    return state, f"{p.name} is thawed by the OOM killer, and its group is not marked"
+    # Whoever shares a victim's mm is killed with it, and is no bystander: here this promise yields to sharers-leave.
+    if p.mm is not None and any(p.mm is signal.oom_mm for signal in marked_groups(k)):
+        return state, ""
+    return state, f"{p.name} is thawed by the OOM killer, its group is not marked, and its mm is no victim's"
 
 
 def _pin_balanced(k: Kernel, state: Hashable, event: Pinned | Unpinned) -> tuple[Hashable, str]:
@@ -249,31 +163,27 @@ def _sharers_leave(k: Kernel, _state: Hashable) -> str:
     victims = [s.oom_mm for s in marked_groups(k)]
     left = [
         p
-        for p in _user_tasks(k)
+        for p in user_tasks(k)
         if frozen(p) and p.signal.oom_mm is None and p.mm in victims and p.mm is not None
     ]
-    return f"{_names(left)} shares the victim's mm and stays in the fridge" if left else ""
+    return f"{names(left)} shares the victim's mm and stays in the fridge" if left else ""
 
 
-def _expected(legacy: str, rfc: str, mainline: str) -> dict[str, str]:
-    return {"legacy_tifmemdie": legacy, "patched": rfc, "mainline_v6_18": mainline}
-
-
-CLAIMS: tuple[Claim, ...] = (
+OF_VICTIMS: tuple[Claim, ...] = (
     Claim(
         "fridge-empties",
         "every thread of a marked group leaves the fridge although nobody thaws it",
         "RFC changelog, 1st paragraph: a multi-threaded process can leave threads behind in the fridge",
-        _expected(REFUTED, HOLDS, HOLDS),
+        verdicts_on(REFUTED, HOLDS, HOLDS),
         frozenset(),
-        _no_event,
+        no_event,
         _fridge_empties,
     ),
     Claim(
         "counted-once-per-group",
         "a marked group raises oom_victims exactly once",
         "RFC changelog, 3rd paragraph: increment only once per thread group",
-        _expected(REFUTED, HOLDS, REFUTED),
+        verdicts_on(REFUTED, HOLDS, REFUTED),
         frozenset({Marked, OomVictims}),
         _counted_once,
         _counted_once_at_rest,
@@ -283,99 +193,99 @@ CLAIMS: tuple[Claim, ...] = (
         "count-returns",
         "when all threads of all marked groups are dead, oom_victims is 0",
         "RFC changelog, 3rd paragraph: exit_oom_victim once per process; review by O. Nesterov, 4 Oct 2016",
-        _expected(HOLDS, REFUTED, HOLDS),
+        verdicts_on(HOLDS, REFUTED, HOLDS),
         frozenset(),
-        _no_event,
+        no_event,
         _count_returns,
     ),
     Claim(
         "count-never-negative",
         "oom_victims is never below 0, and never drops more often than it rose",
         "mm/oom_kill.c: oom_killer_disable() waits for 0 literally",
-        _expected(HOLDS, HOLDS, HOLDS),
+        verdicts_on(HOLDS, HOLDS, HOLDS),
         frozenset({OomVictims}),
         _never_negative,
-        _no_rest,
+        no_rest,
     ),
     Claim(
         "disabled-means-quiet",
         "after oom_killer_disable() returned true no thread of a marked group accesses a device until it is enabled again",
         "RFC changelog, 3rd paragraph: no further access to devices once exit_oom_victim is called",
-        _expected(REFUTED, HOLDS, REFUTED),
+        verdicts_on(REFUTED, HOLDS, REFUTED),
         frozenset({Io}),
         _quiet_in(QUIET_PHASES),
-        _no_rest,
+        no_rest,
     ),
     Claim(
         "suspended-means-quiet",
         "after freeze_kernel_threads() succeeded too, no thread of a marked group accesses a device until processes are thawed",
         "kernel/power/process.c: the second pass freezes whatever is left",
-        _expected(HOLDS, HOLDS, REFUTED),
+        verdicts_on(HOLDS, HOLDS, REFUTED),
         frozenset({Io}),
         _quiet_in(QUIET_PHASES - {"disabled"}),
-        _no_rest,
+        no_rest,
     ),
     Claim(
         "no-spurious-ebusy",
         "suspend does not fail because of the victim count when no victim is alive",
         "what a user takes for granted",
-        _expected(HOLDS, REFUTED, HOLDS),
+        verdicts_on(HOLDS, REFUTED, HOLDS),
         frozenset({DisableFailed}),
         _no_spurious_ebusy,
-        _no_rest,
+        no_rest,
     ),
     Claim(
         "victim-dies",
         "a marked group dies without help from outside, unless a tracer, a dump, a pid namespace, I/O in flight or the sleeping machine holds it",
         "RFC changelog, 1st paragraph: the whole process is killed and should die",
-        _expected(REFUTED, HOLDS, HOLDS),
+        verdicts_on(REFUTED, HOLDS, HOLDS),
         frozenset(),
-        _no_event,
+        no_event,
         _victim_dies,
     ),
     Claim(
         "never-marked-while-disabled",
         "the warning in mark_oom_victim never fires",
         "mm/oom_kill.c: WARN_ON(oom_killer_disabled)",
-        _expected(HOLDS, HOLDS, HOLDS),
+        verdicts_on(HOLDS, HOLDS, HOLDS),
         frozenset({Warned}),
         _never_marked_while_disabled,
-        _no_rest,
+        no_rest,
     ),
     Claim(
         "fork-cannot-escape",
         "no thread born of a racing copy_process outlives its killed group",
         "RFC changelog, 2nd paragraph: the oom killer might race with copy_process",
-        _expected(HOLDS, HOLDS, HOLDS),
+        verdicts_on(HOLDS, HOLDS, HOLDS),
         frozenset(),
-        _no_event,
+        no_event,
         _fork_cannot_escape,
     ),
     Claim(
         "no-io-after-io-context",
         "no I/O by a task after exit_io_context",
         "RFC changelog, 4th paragraph; block/blk-ioc.c",
-        _expected(HOLDS, HOLDS, HOLDS),
+        verdicts_on(HOLDS, HOLDS, HOLDS),
         frozenset({Io, IoContextGone}),
         _no_io_after_io_context,
-        _no_rest,
+        no_rest,
         frozenset(),
         shows=frozenset({Io, IoContextGone}),
     ),
     Claim(
         "bystanders-stay",
-        "marking thaws no thread outside the marked group",
+        "marking thaws nobody outside the marked group but those who share its mm",
         "mm/oom_kill.c: the thaw loop is over the victim's own threads",
-        _expected(HOLDS, HOLDS, HOLDS),
+        verdicts_on(HOLDS, HOLDS, HOLDS),
         frozenset({Thawed}),
         _bystanders_stay,
-        _no_rest,
+        no_rest,
     ),
     Claim(
         "mm-pin-balanced",
         "the pin behind oom_mm is taken and dropped exactly once per group",
         "mm/oom_kill.c and kernel/fork.c, free_signal_struct()",
-        _expected(HOLDS, HOLDS, HOLDS),
+        verdicts_on(HOLDS, HOLDS, HOLDS),
         frozenset({Pinned, Unpinned}),
         _pin_balanced,
         _pin_balanced_at_rest,
@@ -386,12 +296,10 @@ CLAIMS: tuple[Claim, ...] = (
         "sharers-leave",
         "every process that shares the victim's mm leaves the fridge too",
         "T. Handa's objection of 10 Sep 2016: thawing only what shares signal is halfway",
-        _expected(REFUTED, REFUTED, REFUTED),
+        verdicts_on(REFUTED, REFUTED, REFUTED),
         frozenset(),
-        _no_event,
+        no_event,
         _sharers_leave,
         sharers=True,
     ),
 )
-
-BY_ID = {c.id: c for c in CLAIMS}

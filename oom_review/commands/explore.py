@@ -45,7 +45,7 @@ from oom_review.situations.exploration import Exploration
 from oom_review.situations.families import FAMILIES, LARGE, QUICK, select
 from oom_review.situations.job import Job
 from oom_review.situations.results import Results
-from oom_review.situations.situation import Situation
+from oom_review.situations.script import AnySituation
 from oom_review.situations.verdicts import bound_of, unexpected, verdicts
 from oom_review.variants.loading import DEFAULT_VARIANTS, TITLES, chosen, load, load_all, origins
 
@@ -178,7 +178,7 @@ def _situations(options: argparse.Namespace) -> int:
     return _report(options, situations, variants, exploration)
 
 
-def _claims(situation: Situation) -> list[str]:
+def _claims(situation: AnySituation) -> list[str]:
     """Those that it bears on, with the variants on which exploring refutes them there."""
     said = []
     for claim, family in FAMILIES.items():
@@ -217,7 +217,7 @@ def _words(options: argparse.Namespace) -> list[str]:
 
 def _report(
     options: argparse.Namespace,
-    situations: Sequence[Situation],
+    situations: Sequence[AnySituation],
     variants: Sequence[str],
     exploration: Exploration,
 ) -> int:

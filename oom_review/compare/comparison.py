@@ -18,8 +18,7 @@ from oom_review.compare.shrink import Key, shrink
 from oom_review.compare.window import Measure, measure
 from oom_review.scenario.items import Scenario
 from oom_review.situations.families import SITUATIONS
-from oom_review.situations.script import scenario
-from oom_review.situations.situation import Situation
+from oom_review.situations.script import AnySituation, scenario
 from oom_review.variants.loading import load
 from oom_review.workers.pool import Broke, Lost, Pool, listed
 
@@ -82,7 +81,7 @@ class Comparison:
 
 def jobs(
     variants: tuple[str, str],
-    situations: Iterable[Situation],
+    situations: Iterable[AnySituation],
     files: Iterable[tuple[str, Scenario]],
     bounds: Bounds,
     *,

@@ -214,8 +214,8 @@ def watch(job: Batch) -> Watched:
 def _more(found: Found, tally: dict[str, int], seconds: float) -> Found:
     return attrs.evolve(
         found,
-        examples=found.examples + tally.get("examples", 0),
-        interleavings=found.interleavings + tally.get("interleavings", 0),
+        examples=found.examples + tally.get(f"examples {found.claim}", 0),
+        interleavings=found.interleavings + tally.get(f"interleavings {found.claim}", 0),
         endless=found.endless + tally.get("without end", 0),
         seconds=found.seconds + seconds,
     )

@@ -36,6 +36,14 @@ class Run:
         return f"run {exactly}{self.schedule}"
 
 
+def operation(text: str) -> Op:
+    """The other way round: ``who: operation argument ...``, or an event's name alone."""
+    who, colon, what = text.rpartition(": ")
+    name, *args = what.split()
+    numbers = (int(a) if a.lstrip("-").isdigit() else a for a in args)
+    return Op(name, who if colon else None, tuple(numbers))
+
+
 def in_peace(operations: Iterable[Op]) -> tuple[Op | Run, ...]:
     """One by one, each run to quiescence before the next is asked for."""
     return tuple(item for op in operations for item in (op, Run()))

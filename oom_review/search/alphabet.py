@@ -71,6 +71,8 @@ EVENTS = (
 SIGNALS = ("KILL", "TERM", "ABRT", "STOP", "CONT")
 CGROUPS = ("A", "A/B", "/")
 LEADERS = ("fork", "fork", "fork", "clone_newpid")
+ENDINGS = ("exit", "exit_group", "snapshot_unfreeze", "wakeup", "TERM", "KILL")
+DISPOSITIONS = ("", "ignore_sigchld", "nocldwait")
 SHARERS = ("", "clone_vm", "clone_sighand")
 # Whom the freezer holds when the OOM killer comes is what all this is about: more often than anything else.
 PLACES = ("nowhere", "M", "A", "frozen", "frozen")
@@ -280,6 +282,25 @@ class AlphabetMachine(RuleBasedStateMachine):
         name, who = drawn
         self.submit(Op(name, self.person(who)))
 
+    @rule(drawn=together(POWER[:3], (1, 2), ENDINGS, (False, True)), seed=SEED)
+    def h_standby(self, drawn: tuple[str, int, str, bool], seed: int) -> None:
+        """A thread puts the machine to sleep, and something becomes of that thread, meanwhile or later."""
+        name, threads, ending, later = drawn
+        self.settle()
+        who = leader = self.birth("fork", "init")
+        self.settle()
+        if threads > 1:
+            who = self.birth("clone", leader)
+            self.settle()
+        self.submit(Op(name, who))
+        if later:
+            self.settle()
+        if ending in SIGNALS:
+            self.submit(Op("kill", "init", (leader, ending)))
+        else:
+            self.submit(Op(ending) if ending in EVENTS else Op(ending, who))
+        self.advance(seed, "portfolio", [])
+
     @rule(drawn=together((False, True), WHO), whom=ANYBODY)
     def i_funeral(self, drawn: tuple[bool, int], whom: int) -> None:
         """A tracer of another process waits for its tracee's death."""
@@ -289,6 +310,27 @@ class AlphabetMachine(RuleBasedStateMachine):
         self.settle()
         self.submit(Op("wait_all", tracer))
         self.submit(Op("exit_group", tracee))
+
+    @rule(drawn=together(DISPOSITIONS, ("", "inside", "outside"), (False, True), (False, True)), seed=SEED)
+    def i_namespace(self, drawn: tuple[str, str, bool, bool], seed: int) -> None:
+        """A pid namespace dies with its init: of one child, perhaps unwanted, traced, or dead before."""
+        disposition, tracer, before, kill = drawn
+        self.settle()
+        reaper = self.birth("clone_newpid", "init")
+        self.settle()
+        if disposition:
+            self.submit(Op(disposition, reaper))
+            self.settle()
+        child = self.birth("fork", reaper)
+        self.settle()
+        if tracer:
+            self.submit(Op("ptrace_seize", reaper if tracer == "inside" else "init", (child,)))
+            self.settle()
+        if before:
+            self.submit(Op("exit_group", child))
+            self.settle()
+        self.submit(Op("kill", "init", (reaper, "KILL")) if kill else Op("exit_group", reaper))
+        self.advance(seed, "portfolio", [])
 
     @rule(drawn=together(TRACE, WHO), whom=ANYBODY)
     def i_trace(self, drawn: tuple[str, int], whom: int) -> None:

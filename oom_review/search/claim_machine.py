@@ -125,13 +125,14 @@ class ClaimMachine(AlphabetMachine):
     def teardown(self) -> None:
         """To quiescence, and then again under other schedules.
 
-        A program that kills nobody says little: it is rejected, so that Hypothesis draws another one instead, and soon gives up
-        beginning with small ones.
+        A program that says nothing about any of the claims is rejected, so that Hypothesis draws another one instead, and soon
+        gives up beginning with small ones.
         """
         self.settle()
         self._describe()
         script = Scenario(tuple(i if isinstance(i, Op) else Run() for i in self.items))
-        if not any(i.name in KILLERS for i in script.operations):
+        spoken_of = self._spoken_of(script)
+        if not spoken_of:
             # When an example is over for another reason, an exception is under way, and Hypothesis may not be told this.
             if sys.exc_info()[0] is None:
                 reject()
@@ -139,8 +140,16 @@ class ClaimMachine(AlphabetMachine):
         rng = random.Random(self.seed)
         for draws, _ in zip(self.mix.plays(rng), range(self.interleavings), strict=False):
             session, recorded = shuffle(script, self.variant, self.claims, rng, strict=False, draws=draws)
-            self.count("interleavings")
+            for claim in spoken_of:
+                self.count(f"interleavings {claim.id}")
             self._check(session, recorded)
+        for claim in spoken_of:
+            self.count(f"examples {claim.id}")
+
+    def _spoken_of(self, script: Scenario) -> list[Claim]:
+        """The claims of which the program has an operation that the promise is about."""
+        asked = {op.name for op in script.operations}
+        return [c for c in self.claims if asked & (c.premise or KILLERS)]
 
     def _check(self, session: Session, recorded: Recorded) -> None:
         for violation in session.violations.values():
@@ -159,7 +168,6 @@ class ClaimMachine(AlphabetMachine):
             event("a race was possible")
         if self.guided:
             target(float(kinds.count(events.Marked) + kinds.count(events.Froze)), label="marked and frozen")
-        self.count("examples")
 
     @classmethod
     def count(cls, what: str) -> None:

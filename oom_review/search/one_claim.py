@@ -64,7 +64,7 @@ def search(
 ) -> Found:
     """Try ``max_examples`` examples, or until the monotonic clock says ``until``; shrink what breaks the claim.
 
-    Programs that kill nobody are tried, and do not count towards ``max_examples``.
+    Programs that say nothing about the claim are tried, and do not count.
     """
     started = time.monotonic()
     machine = claim_machine(variant, (claim,), mix)
@@ -77,7 +77,7 @@ def search(
     except TimeIsUp:
         cut = True
     tally = machine.tally
-    examples, interleavings = tally.get("examples", 0), tally.get("interleavings", 0)
+    examples, interleavings = (tally.get(f"{what} {claim.id}", 0) for what in ("examples", "interleavings"))
     if found is None:
         seconds = time.monotonic() - started
         endless = tally.get("without end", 0)

@@ -1,58 +1,19 @@
-"""The families: for each claim the situations in which it is explored, and in which of them it is refuted on which variant.
+"""The families: for each claim the situations in which it is explored.
 
-Not every combination: each family has what its claim depends on, and the sentence says what that is.  ``refuted`` names variants by
-letters, as the tables of the tests do: L is legacy_tifmemdie, R is patched (the RFC), N is mainline_v6_18.  ``quick`` marks those
-that `oom-review review` explores too, ``large`` those that are explored only if somebody names them: they take hours, or more than 8 GB.
+Not every combination: each family has what its claim depends on, and the sentence says what that is.  Those of the promises about
+every task are in families_of_everyone.py.
 """
 
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
-from typing import Any
 
-import attrs
-
-from oom_review.claims import HOLDS, REFUTED
 from oom_review.errors import BadInput
 from oom_review.ledger import find
-from oom_review.situations.situation import MAX_THREADS, Situation
-
-LETTERS = {"L": "legacy_tifmemdie", "R": "patched", "N": "mainline_v6_18"}
-
-
-@attrs.define(frozen=True)
-class Row:
-    """A situation of a family; ``refuted`` names the variants on which the claim is refuted in it."""
-
-    situation: Situation
-    refuted: frozenset[str]
-    quick: bool
-    large: bool
-
-
-@attrs.define(frozen=True)
-class Family:
-    """Where a claim is explored, and why there."""
-
-    claim: str
-    why: str
-    rows: tuple[Row, ...]
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Of the situations."""
-        return tuple(row.situation.name for row in self.rows)
-
-    def expected(self, situation: str, variant: str) -> str:
-        """The verdict in that situation; variants that nobody knows are to keep every claim."""
-        row = next(row for row in self.rows if row.situation.name == situation)
-        return REFUTED if variant in row.refuted else HOLDS
-
-
-def at(refuted: str = "", *, quick: bool = False, large: bool = False, **values: Any) -> Row:
-    """A row, by what its situation has beyond the plain values."""
-    return Row(Situation(**values), frozenset(LETTERS[letter] for letter in refuted), quick, large)
-
+from oom_review.situations.families_of_everyone import OF_EVERYONE
+from oom_review.situations.family import Family, at
+from oom_review.situations.script import AnySituation
+from oom_review.situations.situation import MAX_THREADS
 
 _FRIDGE_EMPTIES = Family(
     "fridge-empties",
@@ -380,10 +341,11 @@ FAMILIES: dict[str, Family] = {
         _BYSTANDERS_STAY,
         _MM_PIN,
         _SHARERS_LEAVE,
+        *OF_EVERYONE,
     )
 }
 
-SITUATIONS: dict[str, Situation] = {
+SITUATIONS: dict[str, AnySituation] = {
     row.situation.name: row.situation for family in FAMILIES.values() for row in family.rows
 }
 """Every one of them by its name, each once, however many claims it bears on."""
@@ -404,7 +366,7 @@ def bearing(claim: str) -> tuple[str, ...]:
     return FAMILIES[claim].names if claim in FAMILIES else tuple(SITUATIONS)
 
 
-def select(patterns: list[str], claims: list[str], threads: int | None) -> list[Situation]:
+def select(patterns: list[str], claims: list[str], threads: int | None) -> list[AnySituation]:
     """All that match one of the patterns, are in the family of one of the claims and have no more threads; raises BadInput.
 
     Without patterns the large ones are left out.

@@ -24,14 +24,16 @@ from oom_review.variants.loading import known
 
 FORMAT = "oom-review exploration"
 VERSION = 1
-# Of our own package only what can change a verdict: not the tables, whose situations have names that say what they are.
+# Of our own package only what can change a verdict: not the tables, whose names say what is in a situation, but the scripts, whose
+# names do not.
 DECIDES = (
-    "claims.py",
+    "claims",
     "play",
     "scenario/items.py",
     "explore",
     "schedules",
     "situations/script.py",
+    "situations/without_oom.py",
 )
 
 

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from oom_review.scenario.items import Op, Run, Scenario, in_peace
 from oom_review.situations.situation import Situation
+from oom_review.situations.without_oom import Script
+
+AnySituation = Situation | Script
 
 INIT, PARENT, VICTIM, TRACER, SHARER = "init", "parent", "v", "tracer", "sharer"
 CHARGER, ADMIN = "charger", "admin"
 UNKILLABLE, FIRST_CHOICE = -1000, 1000
 
 
-def scenario(s: Situation) -> Scenario:
+def scenario(s: AnySituation) -> Scenario:
     """What comes before, each operation in peace; then everything at once, in a run whose schedule is left open."""
+    if isinstance(s, Script):
+        return s.scenario
     return Scenario((*in_peace(_before(s)), *_meanwhile(s), Run()))
 
 

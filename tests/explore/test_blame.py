@@ -57,6 +57,15 @@ MARKS = {
     "sharers-leave--patched": ("init", "freezer_apply_state", "set or clear CGROUP_FREEZING"),
     # As count-returns: the suspend that fails comes later.
     "no-spurious-ebusy--patched": ("p1", "exit_notify", "tasklist_lock: exit_state"),
+    # Autoreaped as a child of who wants no zombies, but traced by it: on the tracer's list of who has to be released, which comes after
+    # the wait for the namespace to be empty.
+    "killed-dies--legacy_tifmemdie": ("p2", "exit_notify", "tasklist_lock: exit_state"),
+    "killed-dies--mainline_v6_18": ("p2", "exit_notify", "tasklist_lock: exit_state"),
+    "killed-dies--patched": ("p2", "exit_notify", "tasklist_lock: exit_state"),
+    # From here on whoever handles the SIGKILL freezes first, but for the thread that freezes the others.
+    "machine-wakes--legacy_tifmemdie": ("p2", "freeze_processes", "pm_freezing = true"),
+    "machine-wakes--mainline_v6_18": ("p2", "freeze_processes", "pm_freezing = true"),
+    "machine-wakes--patched": ("p2", "freeze_processes", "pm_freezing = true"),
     # The victim is not frozen, and until here it may still have died.
     "suspended-means-quiet--mainline_v6_18": ("init", "dpm_suspend", "devices are suspended"),
 }

@@ -40,6 +40,14 @@ PUBLISHED = {
     "bystanders-stay": "holds holds",
     "mm-pin-balanced": "holds holds",
     "sharers-leave": "refuted refuted",
+    "ebusy-names-a-task": "holds holds",
+    "fridge-has-a-reason": "holds holds",
+    "frozen-does-not-run": "holds holds",
+    "suspender-stays-awake": "holds holds",
+    "machine-wakes": "refuted refuted",
+    "killed-dies": "refuted refuted",
+    "zombies-go": "holds holds",
+    "memory-waiters-go-on": "holds holds",
 }
 
 
@@ -67,7 +75,7 @@ def test_what_ought_to_be_refuted_is_refuted(variant: Variant, claim: Claim) -> 
 
 
 def test_the_ledger_is_the_published_table() -> None:
-    """The verdicts that the suite asserts are those that were promised for the two kernels of 2016."""
+    """The verdicts that the suite asserts are those that were promised for the two kernels of 2016, and what we found."""
     ledger = {c.id: f"{c.expected['legacy_tifmemdie']} {c.expected['patched']}" for c in CLAIMS}
     assert ledger == PUBLISHED
 
@@ -96,4 +104,4 @@ def test_programs_that_kill_nobody_do_not_count(first_seed: int) -> None:
     """A search for so many examples has tried other interleavings of as many programs in which somebody may die."""
     found = search(patched.VARIANT, BY_ID["count-never-negative"], max_examples=20, first_seed=first_seed)
     assert found.interleavings >= 20 * INTERLEAVINGS
-    assert found.examples * INTERLEAVINGS > found.interleavings
+    assert found.interleavings == found.examples * INTERLEAVINGS

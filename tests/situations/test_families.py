@@ -9,24 +9,27 @@ from kernel_model.sched import TASK_DEAD, TaskStruct
 from oom_review.claims import BY_ID, REFUTED
 from oom_review.play.session import Session, play
 from oom_review.scenario.items import Run, Scenario
-from oom_review.situations.families import FAMILIES, LETTERS, QUICK, SITUATIONS
+from oom_review.situations.families import FAMILIES, QUICK, SITUATIONS
+from oom_review.situations.family import LETTERS
 from oom_review.situations.job import Job, Outcome, run
 from oom_review.situations.script import scenario
 from oom_review.situations.situation import DIMENSIONS, MAX_THREADS, Situation
 from oom_review.situations.verdicts import unexpected
+from oom_review.situations.without_oom import SCRIPTS, Script
 from oom_review.variants.loading import load
 
 VARIANTS = tuple(LETTERS.values())
 SMALL = 600
-EACH = pytest.mark.parametrize("situation", SITUATIONS.values(), ids=lambda s: s.name)
+WITH_OOM = [s for s in SITUATIONS.values() if isinstance(s, Situation)]
+EACH = pytest.mark.parametrize("situation", WITH_OOM, ids=lambda s: s.name)
 
 
 def test_every_value_of_every_dimension_occurs() -> None:
     """The dimensions are no wish list."""
     for dimension, values in DIMENSIONS.items():
-        assert {getattr(s, dimension) for s in SITUATIONS.values()} == set(values), dimension
-    assert {s.threads for s in SITUATIONS.values()} == set(range(1, MAX_THREADS + 1))
-    freezers = {(s.freezer != "none", s.pm != "none") for s in SITUATIONS.values()}
+        assert {getattr(s, dimension) for s in WITH_OOM} == set(values), dimension
+    assert {s.threads for s in WITH_OOM} == set(range(1, MAX_THREADS + 1))
+    freezers = {(s.freezer != "none", s.pm != "none") for s in WITH_OOM}
     assert len(freezers) == 4, "the cgroup freezer, the PM freezer, both, none"
 
 
@@ -73,6 +76,16 @@ def test_it_can_be_played_and_is_what_its_name_says(situation: Situation) -> Non
         if situation.parent == "frozen":
             assert frozen(tasks["parent"])
         assert ("sharer" in tasks and tasks["sharer"].mm is threads[0].mm) == (situation.sharer != "none")
+
+
+@pytest.mark.parametrize("script", SCRIPTS.values(), ids=lambda s: s.name)
+def test_a_script_can_be_played_and_is_explored_for_some_claim(script: Script) -> None:
+    """No operation of it is refused on any variant, nothing is broken before all begins at once, and some family has it."""
+    first = max(i for i, item in enumerate(script.scenario.items[:-1]) if isinstance(item, Run))
+    for name in VARIANTS:
+        play(script.scenario, load(name))
+        assert not play(Scenario(script.scenario.items[: first + 1]), load(name)).violations
+    assert script.name in SITUATIONS
 
 
 def _explored(situation: str, variant: str) -> Outcome:

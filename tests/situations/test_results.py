@@ -111,7 +111,7 @@ def test_other_sources_are_other_sources(tmp_path: Path, monkeypatch: pytest.Mon
     (tmp_path / "there" / "model" / "exit.py").write_text("a = 2\n", encoding="utf-8")
     assert results.digest_of([tmp_path / "there" / "model"]) != here
     path = made(tmp_path / "r", OUTCOME)
-    monkeypatch.setattr(results, "DECIDES", ("claims.py",))
+    monkeypatch.setattr(results, "DECIDES", ("claims/claim.py",))
     with pytest.raises(BadInput, match="other sources of the model"):
         known(path)
 

@@ -1,0 +1,58 @@
+"""A claim's family: the situations in which it is explored, and in which of them it is refuted on which variant.
+
+``refuted`` names variants by letters, as the tables of the tests do: L is legacy_tifmemdie, R is patched (the RFC), N is mainline_v6_18.
+``quick`` marks those that `oom-review review` explores too, ``large`` those that are explored only if somebody names them: they take
+hours, or more than 8 GB.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from oom_review.claims import HOLDS, REFUTED
+from oom_review.situations.script import AnySituation
+from oom_review.situations.situation import Situation
+from oom_review.situations.without_oom import SCRIPTS
+
+LETTERS = {"L": "legacy_tifmemdie", "R": "patched", "N": "mainline_v6_18"}
+
+
+@attrs.define(frozen=True)
+class Row:
+    """A situation of a family; ``refuted`` names the variants on which the claim is refuted in it."""
+
+    situation: AnySituation
+    refuted: frozenset[str]
+    quick: bool
+    large: bool
+
+
+@attrs.define(frozen=True)
+class Family:
+    """Where a claim is explored, and why there."""
+
+    claim: str
+    why: str
+    rows: tuple[Row, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the situations."""
+        return tuple(row.situation.name for row in self.rows)
+
+    def expected(self, situation: str, variant: str) -> str:
+        """The verdict in that situation; variants that nobody knows are to keep every claim."""
+        row = next(row for row in self.rows if row.situation.name == situation)
+        return REFUTED if variant in row.refuted else HOLDS
+
+
+def at(refuted: str = "", *, quick: bool = False, large: bool = False, **values: Any) -> Row:
+    """A row, by what its situation has beyond the plain values."""
+    return Row(Situation(**values), frozenset(LETTERS[letter] for letter in refuted), quick, large)
+
+
+def script(name: str, refuted: str = "", *, quick: bool = False) -> Row:
+    """A row without an OOM, by its script's name."""
+    return Row(SCRIPTS[name], frozenset(LETTERS[letter] for letter in refuted), quick, large=False)
