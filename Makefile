@@ -6,7 +6,7 @@ PIP ?=
 BUDGET ?=
 ARGS ?=
 
-PACKAGES := kernel_model legacy_tifmemdie patched mainline_v6_18 oom_kernels oom_review
+PACKAGES := kernel_model legacy_tifmemdie patched oom_kernels oom_review
 CHECKED := $(PACKAGES) $(wildcard tests benchmarks docs)
 PY := $(VENV)/bin/python
 # Two stamps: what the main job runs with, and on top of it what develops the project.

@@ -7,8 +7,8 @@ import sys
 import time
 
 import legacy_tifmemdie
-import mainline_v6_18
 import patched
+from oom_kernels import v7_3
 from oom_review.claims import REFUTED
 from oom_review.explore import Bounds, Limits, explore
 from oom_review.scenario.items import Op, Run, Scenario, in_peace
@@ -16,7 +16,7 @@ from oom_review.scenario.items import Op, Run, Scenario, in_peace
 VARIANTS = {
     "legacy": legacy_tifmemdie.VARIANT,
     "patched": patched.VARIANT,
-    "mainline": mainline_v6_18.VARIANT,
+    "mainline": v7_3.VARIANT,
 }
 
 

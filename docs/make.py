@@ -18,10 +18,24 @@ from oom_review.situations.families import FAMILIES, QUICK, SITUATIONS
 from oom_review.situations.family import Family
 from oom_review.situations.situation import DIMENSIONS, MAX_THREADS
 from oom_review.situations.without_oom import SCRIPTS
-from oom_review.variants.loading import TITLES, load
+from oom_review.variants.loading import DEFAULT_VARIANTS, TITLES, load
 
 DOCS = Path(__file__).parent
 CORPUS = DOCS.parent / "tests" / "corpus"
+
+
+LEDGER = (*DEFAULT_VARIANTS, "oom_kernels.v7_3_rfc", "oom_kernels.v7_3_last_out")
+"""Kernels that a review names by default, and the two repairs of 7.3."""
+
+
+def kept(claim: str, variant: str) -> str:
+    """The name of a kept counterexample: its own, or another kernel's that breaks the claim on it as well."""
+    files = sorted(CORPUS.glob(f"{claim}--*.scenario"), key=lambda p: not p.stem.endswith(f"--{variant}"))
+    for path in files:
+        expected = dict(scenario_file.read(path).expect).get(variant)
+        if expected is not None and claim in (expected.refuted or ()):
+            return path.stem
+    raise LookupError(f"no counterexample of {claim} on {variant} is kept")
 
 
 def interleaving(claim: str, variant: str) -> str:
@@ -38,7 +52,8 @@ def script(scenario: Scenario) -> str:
 def refuted(family: Family) -> str:
     """On which variants exploring refutes the claim, in how many of its situations, the first of them by name."""
     said = []
-    for variant, title in TITLES.items():
+    for variant in LEDGER:
+        title = TITLES[variant]
         names = [row.situation.name for row in family.rows if variant in row.refuted]
         if names:
             said.append(f"{title}: {len(names)}, first `{names[0]}`")
@@ -60,6 +75,7 @@ def render(template: Path) -> str:
         DIFFERENCES=DIFFERENCES,
         DIMENSIONS=DIMENSIONS,
         FAMILIES=FAMILIES,
+        LEDGER=LEDGER,
         MAX_THREADS=MAX_THREADS,
         OF_EVERYONE=OF_EVERYONE,
         OF_VICTIMS=OF_VICTIMS,
@@ -69,6 +85,7 @@ def render(template: Path) -> str:
         SITUATIONS=SITUATIONS,
         TITLES=TITLES,
         interleaving=interleaving,
+        kept=kept,
         refuted=refuted,
         script=script,
     )

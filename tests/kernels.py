@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 import legacy_tifmemdie
-import mainline_v6_18
 import patched
 from kernel_model.variant import Variant
+from oom_kernels import v7_3
 
-L, R, N = legacy_tifmemdie.VARIANT, patched.VARIANT, mainline_v6_18.VARIANT
+L, R, N = legacy_tifmemdie.VARIANT, patched.VARIANT, v7_3.VARIANT
 
 
 def name(value: object) -> str | None:
@@ -20,3 +20,4 @@ def name(value: object) -> str | None:
 
 
 every_kernel = pytest.mark.parametrize("variant", [L, R, N], ids=name)
+of_2016 = pytest.mark.parametrize("variant", [L, R], ids=name)

@@ -18,6 +18,7 @@ import pytest
 
 from oom_review import verdicts
 from oom_review.commands.cli import main
+from oom_review.scenario import file as scenario_file
 from oom_review.verdicts import schema
 
 ROOT = Path(__file__).parents[1]
@@ -110,8 +111,8 @@ def test_a_file_plays_on_the_kernels_that_it_names(tmp_path: Path) -> None:
     text = LEAK.read_text(encoding="utf-8")
     bare = text[: text.index("\nexpect")] + "\nend\n"
     for name, content, expected in (
-        ("three", text, ["legacy_tifmemdie", "patched", "mainline_v6_18"]),
-        ("made-on", bare.replace("variant patched", "variant mainline_v6_18"), ["mainline_v6_18"]),
+        ("all", text, list(dict(scenario_file.parse(text).expect))),
+        ("made-on", bare.replace("variant patched", "variant oom_kernels.v7_3"), ["oom_kernels.v7_3"]),
         ("none", bare.replace("variant patched\n", ""), ["legacy_tifmemdie", "patched"]),
     ):
         (tmp_path / name).write_text(content, encoding="utf-8")

@@ -39,7 +39,7 @@ from oom_review.schedules.driver import Exhausted, StepLimitReached
 from oom_review.schedules.uniform import UniformScheduler
 
 SEEDS = range(60)
-PACKAGES = ("kernel_model", "legacy_tifmemdie", "patched", "mainline_v6_18")
+PACKAGES = ("kernel_model", "legacy_tifmemdie", "patched")
 
 
 @attrs.define(frozen=True)

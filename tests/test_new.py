@@ -48,7 +48,7 @@ def test_functions_lists_each_with_its_place(capsys: pytest.CaptureFixture[str])
     assert main(["functions", "--grep", "("]) == 2
 
 
-@pytest.mark.parametrize("base", ["legacy", "rfc", "mainline", "oom_kernels.last_out"])
+@pytest.mark.parametrize("base", ["legacy", "rfc", "6.12", "7.3", "oom_kernels.last_out"])
 def test_a_copy_of_everything_is_linked_and_does_the_same(
     base: str, here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

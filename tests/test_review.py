@@ -11,9 +11,9 @@ from pathlib import Path
 import attrs
 import pytest
 
-import mainline_v6_18
 import patched
-from oom_review.claims import BY_ID, CLAIMS, REFUTED
+from oom_kernels import v7_3
+from oom_review.claims import CLAIMS, HOLDS, REFUTED
 from oom_review.explore.explorer import BOUNDED
 from oom_review.review.review import Work, review
 from oom_review.scenario import file as scenario_file
@@ -104,18 +104,18 @@ def test_the_same_seed_gives_the_same_verdicts(tmp_path: Path, monkeypatch: pyte
 
 
 def test_the_renamed_mainline_is_reviewed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What exploring refutes is shrunk from an exact schedule, which a dropped operation does not fit; held to legacy, which it stands on."""
-    shutil.copytree(Path(mainline_v6_18.__file__).parent, tmp_path / "my_mainline")
+    """What exploring refutes is shrunk from an exact schedule, which a dropped operation does not fit; without a base it is to keep all."""
+    shutil.copytree(Path(v7_3.__file__).parent, tmp_path / "my_mainline")
     monkeypatch.setattr(loading, "_GIVEN", {})
     loading.load(f"{tmp_path}/my_mainline")
     work = Work(0, 0, ("self-oom/threads=1/suspend",))
     done = review(["my_mainline"], work=work, jobs=1)
     refuted = {c.id: c for c in done.review.claims if c.verdict == REFUTED}
-    assert set(refuted) == {"disabled-means-quiet", "suspended-means-quiet"}
+    assert set(refuted) == {"disabled-means-quiet", "suspended-means-quiet", "no-tail-when-suspended"}
     for cell in refuted.values():
         assert cell.scenario is not None
         assert "exactly" not in cell.scenario
-        assert cell.expected == BY_ID[cell.id].expected["legacy_tifmemdie"]
+        assert cell.expected == HOLDS
 
 
 def test_a_variant_of_ones_own_is_held_to_every_claim(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """The scenarios about the count of victims: when it is dropped, when twice, when never.
 
 The three test_scenarios files are a table: a test is a row (S1, S2, ...), its docstring says it.  L is legacy_tifmemdie, R is patched, N
-is mainline_v6_18.  "Under any schedule" is what a search of some hundred schedules finds.
+is Linux 7.3.  "Under any schedule" is what a search of some hundred schedules finds.
 """
 
 from __future__ import annotations

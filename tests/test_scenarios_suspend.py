@@ -1,7 +1,7 @@
 """The scenarios about power management: what oom_killer_disable() waits for, what it lets through, and what it costs.
 
 The three test_scenarios files are a table: a test is a row (S1, S2, ...), its docstring says it.  L is legacy_tifmemdie, R is patched, N
-is mainline_v6_18.  "Under any schedule" is what a search of some hundred schedules finds.
+is Linux 7.3.  "Under any schedule" is what a search of some hundred schedules finds.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from builders import (
     ask,
     do,
 )
-from kernels import L, N, R, every_kernel, name
+from kernels import L, N, R, every_kernel, name, of_2016
 from reach import Items, Look, Until, WatchedSession, outcomes, stands_at
 from seen import causes, count, doers_while, fate, happened, io_while, name_of, suspends, task
 
@@ -281,9 +281,9 @@ def test_s23_every_suspend_fails_after_a_leak(variant: Variant, left: int, resul
     assert set(outcomes(items, variant, project, tries=60)) == {("dead", left, (result,) * 3, slow)}
 
 
-@every_kernel
+@of_2016
 def test_s27_late_work_is_not_counted(variant: Variant) -> None:
-    """S27: the last user of the address space can be the reaper, whose mmput_async() no count waits for."""
+    """S27: the last user of the address space can be the reaper, whose mmput_async() no count waits for; N's reaper uses none."""
 
     tick = Run(Gaps(((0, TICK),), steps=1))
     killed = (stands_at(HOG, oom_kill.TICK), tick, stands_at(HOG, RETRY))

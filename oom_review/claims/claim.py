@@ -56,9 +56,23 @@ class Claim:
     premise: frozenset[str] = frozenset()
 
 
-def verdicts_on(legacy: str, rfc: str, mainline: str) -> dict[str, str]:
-    """What is expected of the kernels that a review takes by default."""
-    return {"legacy_tifmemdie": legacy, "patched": rfc, "mainline_v6_18": mainline}
+BEFORE = ("legacy_tifmemdie", "oom_kernels.v6_12")
+THE_RFC = ("patched", "oom_kernels.v7_3_rfc")
+AFTER = ("oom_kernels.v6_18", "oom_kernels.v7_2_12", "oom_kernels.v7_3")
+LAST_OUT = ("oom_kernels.last_out", "oom_kernels.v7_3_last_out")
+OF_2016 = frozenset({"legacy_tifmemdie", "patched", "oom_kernels.last_out"})
+
+
+def verdicts_on(legacy: str, rfc: str, today: str, last_out: str = HOLDS) -> dict[str, str]:
+    """6.12 is as legacy, the RFC on 7.3 as the RFC, and so is the other count on both."""
+    before, ported = dict.fromkeys(BEFORE, legacy), dict.fromkeys(THE_RFC, rfc)
+    return before | ported | dict.fromkeys(AFTER, today) | dict.fromkeys(LAST_OUT, last_out)
+
+
+def verdicts_by_base(of_2016: str, of_today: str) -> dict[str, str]:
+    """Where no patch has a say in it: on the kernels of 2016, and on those since 6.12."""
+    kernels = (*BEFORE, *THE_RFC, *AFTER, *LAST_OUT)
+    return {kernel: of_2016 if kernel in OF_2016 else of_today for kernel in kernels}
 
 
 def marked_groups(k: Kernel) -> list[SignalStruct]:

@@ -14,11 +14,20 @@ from kernel_model.events import (
     Marked,
     OomVictims,
     Pinned,
+    PmPhase,
     Thawed,
     Unpinned,
     Warned,
 )
-from kernel_model.sched import PF_KTHREAD, PF_SUSPEND_TASK, SIGNAL_GROUP_EXIT, TASK_DEAD, Kernel
+from kernel_model.sched import (
+    PF_EXITING,
+    PF_KTHREAD,
+    PF_SUSPEND_TASK,
+    SIGNAL_GROUP_EXIT,
+    TASK_DEAD,
+    TIF_MEMDIE,
+    Kernel,
+)
 from oom_review.claims.claim import (
     HOLDS,
     REFUTED,
@@ -169,6 +178,37 @@ def _sharers_leave(k: Kernel, _state: Hashable) -> str:
     return f"{names(left)} shares the victim's mm and stays in the fridge" if left else ""
 
 
+def _reaches_exit_mm(k: Kernel, _state: Hashable) -> str:
+    stuck = [
+        p
+        for p in user_tasks(k)
+        if p.thread_flags & TIF_MEMDIE and p.state != TASK_DEAD and p.mm is not None and not held(k, p.signal)
+    ]
+    return f"{names(stuck)} was marked, and can't reach exit_mm()" if stuck else ""
+
+
+def _no_tail(k: Kernel, state: Hashable, event: Io | PmPhase) -> tuple[Hashable, str]:
+    """``state``: the pids of those that have run their last task work.
+
+    Not of those that are TASK_DEAD: a pass sees hashed threads only, and whoever was reaped may still be on its way there.
+    """
+    assert isinstance(state, frozenset)
+    if isinstance(event, Io):
+        return (state | {event.task} if event.what == "exit_task_work" else state), ""
+    if event.phase != "suspended":
+        return state, ""
+    tail = [
+        p
+        for p in user_tasks(k)
+        if p.signal.oom_mm is not None
+        and p.flags & PF_EXITING
+        and p.mm is None
+        and not p.flags & PF_SUSPEND_TASK
+        and p.pid not in state
+    ]
+    return state, f"suspend succeeds, and {names(tail)} of a marked group is not through" if tail else ""
+
+
 OF_VICTIMS: tuple[Claim, ...] = (
     Claim(
         "fridge-empties",
@@ -296,10 +336,29 @@ OF_VICTIMS: tuple[Claim, ...] = (
         "sharers-leave",
         "every process that shares the victim's mm leaves the fridge too",
         "T. Handa's objection of 10 Sep 2016: thawing only what shares signal is halfway",
-        verdicts_on(REFUTED, REFUTED, REFUTED),
+        verdicts_on(REFUTED, REFUTED, REFUTED, REFUTED),
         frozenset(),
         no_event,
         _sharers_leave,
         sharers=True,
+    ),
+    Claim(
+        "marked-reaches-exit-mm",
+        "a marked thread reaches exit_mm() without help, unless what may hold a marked group holds it",
+        "mm/oom_kill.c: who is marked is thawed, and has SIGKILL",
+        verdicts_on(HOLDS, HOLDS, HOLDS),
+        frozenset(),
+        no_event,
+        _reaches_exit_mm,
+    ),
+    Claim(
+        "no-tail-when-suspended",
+        "suspend does not succeed while a thread of a marked group is between exit_mm() and the end of its last I/O",
+        "kernel/power/process.c: the passes wait for whoever is not frozen",
+        verdicts_on(HOLDS, HOLDS, REFUTED),
+        frozenset({Io, PmPhase}),
+        _no_tail,
+        no_rest,
+        frozenset(),
     ),
 )

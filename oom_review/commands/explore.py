@@ -68,7 +68,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add_claims(parser)
     add_base(parser)
     add_quiet(parser, "print the verdicts only: no progress, no interleavings and, with FILE, no ends")
-    add_variants(parser, "explore", "all three; with FILE: those that it names, else legacy and patched")
+    add_variants(parser, "explore", "all four; with FILE: those that it names, else legacy and patched")
     parser.add_argument(
         "--states",
         type=number(int, MOST_STATES),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from oom_review.show.replay import replay
 from oom_review.variants.loading import DEFAULT_VARIANTS, chosen, origins
 
 CORPUS = "tests/corpus"
+NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*", re.ASCII)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,7 +30,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", required=True, metavar="NAME", help="the regression's name")
     parser.add_argument("--corpus", default=CORPUS, metavar="DIR", help="where regressions are kept")
     add_claims(parser)
-    add_variants(parser, "expect what it gives on", "all three, and those that the file names")
+    add_variants(parser, "expect what it gives on", "all four, and those that the file names")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -59,8 +61,8 @@ def with_expectations(file: ScenarioFile, variants: Iterable[Variant], name: str
 
 def keep(file: ScenarioFile, source: str, name: str, variants: Iterable[Variant], corpus: Path) -> Path:
     """Write the file, which was read from ``source``, as a regression; raises BadInput for a bad name or place, or if one of that name exists."""
-    if not name.replace("-", "").replace("_", "").isalnum() or not name.isascii():
-        raise BadInput(f"{name!r} can't name a regression: letters, digits, - and _ only")
+    if not NAME.fullmatch(name):
+        raise BadInput(f"{name!r} can't name a regression: letters, digits, -, _ and, inside, dots only")
     if not corpus.is_dir():
         raise BadInput(
             f"{corpus}: no such directory; run this in a checkout of the project, or give --corpus"

@@ -86,7 +86,7 @@ def add_search(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seed", type=int, default=0, metavar="N", help="first seed of the random searches (0)"
     )
-    add_variants(parser, "review", "all three")
+    add_variants(parser, "review", "all four")
     add_claims(parser)
     add_base(parser)
     parser.add_argument(

@@ -53,15 +53,34 @@ class Observer:
         happened = RAW(k, "events")
         for event in happened:
             for claim in self._listeners.get(type(event), ()):
-                name = self._name(claim, event)
-                before = unpacked(r.recall(name, claim.start), name[-1])
-                state, sentence = claim.on_event(k, before, event)
-                r.remember(name, packed(state))
+                sentence = self._show(claim, event, k, r)
                 if sentence:
                     broken.append((claim.id, sentence))
             self._history(event, r)
         happened.clear()
         return broken
+
+    def _show(self, claim: Claim, event: Any, k: Kernel, r: Recorder) -> str:
+        """The event; what of the claim it breaks."""
+        if isinstance(claim.start, frozenset) and not hasattr(event, "about"):
+            before = self._of_everybody(claim, k, r)
+            state, sentence = claim.on_event(k, before, event)
+            assert state == before, (
+                f"{claim.id}: {event.kind} is nobody's, and can't be remembered of somebody"
+            )
+            return sentence
+        name = self._name(claim, event)
+        state, sentence = claim.on_event(k, unpacked(r.recall(name, claim.start), name[-1]), event)
+        r.remember(name, packed(state))
+        return sentence
+
+    @staticmethod
+    def _of_everybody(claim: Claim, k: Kernel, r: Recorder) -> frozenset[Hashable]:
+        """What a claim remembers of each task that there is; the step has read who that is."""
+        whole: frozenset[Hashable] = frozenset()
+        for pid in k.tasks:
+            whole |= unpacked(r.recall(("claim", claim.id, pid), frozenset()), pid)
+        return whole
 
     def _name(self, claim: Claim, event: Any) -> Name:
         """What a claim remembers of one task or group is a memory of its own."""

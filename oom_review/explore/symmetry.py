@@ -16,8 +16,9 @@ def named_later(scenario: Scenario) -> frozenset[str]:
         if op.task is not None:
             names.add(op.task)
         operation = OPERATIONS.get(op.name)
-        if operation is not None:
-            names |= {str(v) for kind, v in zip(operation.args, op.args, strict=False) if kind is not Arg.NEW}
+        # A kernel's own may name anybody.
+        kinds = operation.args if operation is not None else [None] * len(op.args)
+        names |= {str(v) for kind, v in zip(kinds, op.args, strict=False) if kind is not Arg.NEW}
     return frozenset(names)
 
 

@@ -24,8 +24,10 @@ from oom_review.verdicts import Alternative, Cell, Review
 
 LEGACY, RFC = "legacy_tifmemdie", "patched"
 NO_ALTERNATIVES: Mapping[str, Sequence[Alternative]] = {}
-# Left to right; strangers stand between mainline and the RFC.
-_ORDER = (LEGACY, "mainline_v6_18")
+BEFORE, AFTER = "oom_kernels.v6_12", "oom_kernels.v7_3"
+# Left to right; strangers stand between today's kernels and the RFC.
+_ORDER = (LEGACY, BEFORE, AFTER)
+_PARTNERS = {LEGACY: RFC, RFC: LEGACY, BEFORE: AFTER, AFTER: BEFORE}
 
 
 @attrs.define(frozen=True)
@@ -104,13 +106,16 @@ def players(review: Review, name: str, most_steps: int) -> list[Player]:
 
 
 def counterpart(review: Review, cell: Cell) -> str:
-    """With whom to compare: the RFC with legacy; all others with the RFC, or with legacy if only that keeps the promise."""
-    if cell.variant in (LEGACY, RFC):
-        return RFC if cell.variant == LEGACY else LEGACY
-    holding = [
-        v for v in (RFC, LEGACY) if (c := review.cell(cell.id, v)) is not None and c.verdict == "holds"
-    ]
-    return (holding or [RFC])[0]
+    """With whom to compare: the RFC with legacy, 6.12 with 7.3; all others with one of these that keeps the promise.
+
+    Of those that stand on the same kernel, the later one first.
+    """
+    if cell.variant in _PARTNERS:
+        return _PARTNERS[cell.variant]
+    today = AFTER in {v.name for v in known(cell.variant).lineage()}
+    pair = (AFTER, BEFORE) if today else (RFC, LEGACY)
+    holding = [v for v in pair if (c := review.cell(cell.id, v)) is not None and c.verdict == "holds"]
+    return (holding or pair)[0]
 
 
 def _player(review: Review, cell: Cell, key: str, name: str, most_steps: int) -> Player:

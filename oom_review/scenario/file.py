@@ -8,9 +8,10 @@ import sys
 
 import attrs
 
-from kernel_model.operations import OPERATIONS, Arg
+from kernel_model.operations import Arg
 from oom_review.scenario.form import HEADER, VERSION, ScenarioError, ScenarioFile, structure
 from oom_review.scenario.items import Op, Run, Scenario
+from oom_review.scenario.operations import operation_of
 from oom_review.scenario.parser import BOOT_TASKS, Parser
 from oom_review.schedules.choices import Choices
 from oom_review.schedules.driver import TICK
@@ -61,7 +62,7 @@ def parse(text: str, file: str = "<text>") -> ScenarioFile:
 
 def dumps(file: ScenarioFile) -> str:
     """The file as text.  Raises ScenarioError for what the format can't say."""
-    file = attrs.evolve(file, scenario=without_strangers(file.scenario))
+    file = attrs.evolve(file, scenario=without_strangers(file.scenario, file.variants))
     lines = [f"{HEADER} {VERSION}"]
     lines += [f"{k} {v}" for k, v in attrs.asdict(file.settings).items() if v not in ("", None)]
     lines.append("")
@@ -80,13 +81,13 @@ def dumps(file: ScenarioFile) -> str:
     return text
 
 
-def without_strangers(scenario: Scenario) -> Scenario:
-    """The same, without preemptions for tasks that no operation makes: schedulers pass them over."""
+def without_strangers(scenario: Scenario, kernels: tuple[str, ...] = ()) -> Scenario:
+    """The same, without preemptions for tasks that no operation makes on these kernels: schedulers pass them over."""
     tasks = set(BOOT_TASKS) | {TICK}
     items: list[Op | Run] = []
     for item in scenario.items:
         if isinstance(item, Op):
-            operation = OPERATIONS.get(item.name)
+            operation = operation_of(item.name, kernels)
             kinds = operation.args if operation is not None else ()
             tasks |= {str(a) for kind, a in zip(kinds, item.args, strict=False) if kind is Arg.NEW}
         elif isinstance(item.schedule, Gaps):

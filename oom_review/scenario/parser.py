@@ -7,11 +7,13 @@ from typing import Any
 
 import attrs
 
-from kernel_model.operations import OPERATIONS, SIGNALS, Arg, Operation
+from kernel_model.operations import SIGNALS, Arg, Operation
 from kernel_model.sched import OOM_SCORE_ADJ_MIN
 from oom_review import ledger
 from oom_review.scenario.form import HEADER, VERSION, ScenarioError
+from oom_review.scenario.operations import operation_of, owner
 from oom_review.schedules.driver import STEP_LIMIT, TICK
+from oom_review.variants.loading import VariantError
 
 MAX_ITEMS = 2_000
 MAX_TASKS = 200
@@ -41,6 +43,7 @@ class Parser:
     expect: dict[str, dict[str, Any]] = attrs.Factory(dict)
     tasks: set[str] = attrs.Factory(lambda: set(BOOT_TASKS))
     cgroups: set[str] = attrs.Factory(lambda: set(BOOT_CGROUPS))
+    kernels: tuple[str, ...] = ()
     choices: int = 0
 
     def error(self, reason: str, line: int | None = None) -> ScenarioError:
@@ -51,6 +54,8 @@ class Parser:
         """The parsed form of the whole file."""
         statements = self.statements()
         self.header(statements[0] if statements else [])
+        # What is expected stands below the operations.
+        self.kernels = tuple(map(_kernel, (first for (_number, first), *_below in statements)))
         for statement in statements[1:]:
             self.number, first = statement[0]
             if first == "end":
@@ -159,9 +164,7 @@ class Parser:
         words = (rest if colon else text).split()
         if not words:
             raise self.error("an operation is missing after the colon")
-        operation = OPERATIONS.get(words[0])
-        if operation is None:
-            raise self.error(f"no such operation: {_quoted(words[0])}")
+        operation = self.known_operation(words[0])
         if operation.by == "event":
             if task is not None:
                 raise self.error(f"nobody does '{operation.name}': write it without a task")
@@ -170,6 +173,18 @@ class Parser:
             raise self.error(f"'{operation.name}' needs the task that does it: 'task: {operation.name}'")
         self.known_task(task)
         return {"op": operation.name, "task": task, "args": self.arguments(operation, words[1:])}
+
+    def known_operation(self, name: str) -> Operation:
+        """One that every kernel has, or one that the file names."""
+        try:
+            operation = operation_of(name, filter(None, self.kernels))
+        except VariantError as error:
+            raise self.error(f"no such operation on every kernel: {_quoted(name)}; {error}") from None
+        if operation is None:
+            kernel = owner(name)
+            reason = "" if kernel is None else f" on a kernel that the file names; it is {kernel}'s"
+            raise self.error(f"no such operation{reason}: {_quoted(name)}")
+        return operation
 
     def arguments(self, operation: Operation, words: list[str]) -> list[str | int]:
         """As many as the operation takes, each of its kind."""
@@ -301,6 +316,12 @@ class Parser:
             elif key == "suspend" and value not in RESULTS:
                 raise self.error(f"{_quoted(value)} is no result of a suspend: ok or EBUSY")
         return values
+
+
+def _kernel(line: str) -> str:
+    """The kernel that a line names, if it is one that does."""
+    keyword, _, rest = line.partition(" ")
+    return rest.strip() if keyword in ("variant", "expect") and MODULE.fullmatch(rest.strip()) else ""
 
 
 def _quoted(word: str) -> str:

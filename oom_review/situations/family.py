@@ -1,8 +1,9 @@
 """A claim's family: the situations in which it is explored, and in which of them it is refuted on which variant.
 
-``refuted`` names variants by letters, as the tables of the tests do: L is legacy_tifmemdie, R is patched (the RFC), N is mainline_v6_18.
-``quick`` marks those that `oom-review review` explores too, ``large`` those that are explored only if somebody names them: they take
-hours, or more than 8 GB.
+``refuted`` names variants by letters, as the tables of the tests do: L is legacy_tifmemdie, R is patched (the RFC); B is Linux 6.12, before
+commit 59d4d36158ba, T is 7.3 and what is between, today; P is the RFC ported to 7.3, O is the other count on 7.3, K on 2016.  ``quick``
+marks those that `oom-review review` explores too, ``large`` those that are explored only if somebody names them: they take hours, or
+more than 8 GB.
 """
 
 from __future__ import annotations
@@ -16,7 +17,15 @@ from oom_review.situations.script import AnySituation
 from oom_review.situations.situation import Situation
 from oom_review.situations.without_oom import SCRIPTS
 
-LETTERS = {"L": "legacy_tifmemdie", "R": "patched", "N": "mainline_v6_18"}
+LETTERS = {
+    "L": ("legacy_tifmemdie",),
+    "R": ("patched",),
+    "K": ("oom_kernels.last_out",),
+    "B": ("oom_kernels.v6_12",),
+    "T": ("oom_kernels.v7_3", "oom_kernels.v6_18", "oom_kernels.v7_2_12"),
+    "P": ("oom_kernels.v7_3_rfc",),
+    "O": ("oom_kernels.v7_3_last_out",),
+}
 
 
 @attrs.define(frozen=True)
@@ -50,9 +59,13 @@ class Family:
 
 def at(refuted: str = "", *, quick: bool = False, large: bool = False, **values: Any) -> Row:
     """A row, by what its situation has beyond the plain values."""
-    return Row(Situation(**values), frozenset(LETTERS[letter] for letter in refuted), quick, large)
+    return Row(Situation(**values), _named(refuted), quick, large)
 
 
 def script(name: str, refuted: str = "", *, quick: bool = False) -> Row:
     """A row without an OOM, by its script's name."""
-    return Row(SCRIPTS[name], frozenset(LETTERS[letter] for letter in refuted), quick, large=False)
+    return Row(SCRIPTS[name], _named(refuted), quick, large=False)
+
+
+def _named(letters: str) -> frozenset[str]:
+    return frozenset(kernel for letter in letters for kernel in LETTERS[letter])

@@ -25,16 +25,31 @@ from oom_review.errors import BadInput
 ALIASES = {
     "legacy": "legacy_tifmemdie",
     "rfc": "patched",
-    "mainline": "mainline_v6_18",
+    "6.12": "oom_kernels.v6_12",
+    "6.18": "oom_kernels.v6_18",
+    "7.2.12": "oom_kernels.v7_2_12",
+    "7.3": "oom_kernels.v7_3",
+    "mainline": "oom_kernels.v7_3",
 }
 # What readers call them.
-TITLES = {"legacy_tifmemdie": "legacy", "patched": "RFC", "mainline_v6_18": "mainline v6.18"}
+TITLES = {
+    "legacy_tifmemdie": "legacy",
+    "patched": "RFC",
+    "oom_kernels.v6_12": "6.12",
+    "oom_kernels.v7_3": "7.3",
+    "oom_kernels.v7_3_rfc": "RFC on 7.3",
+    "oom_kernels.v7_3_last_out": "last out on 7.3",
+    "oom_kernels.last_out": "last out",
+    "oom_kernels.v6_18": "6.18",
+    "oom_kernels.v7_2_12": "7.2.12",
+}
 
 
-DEFAULT_VARIANTS = tuple(TITLES)
+DEFAULT_VARIANTS = ("legacy_tifmemdie", "patched", "oom_kernels.v6_12", "oom_kernels.v7_3")
+"""Before and after: the two of 2016, and the two of today."""
 # Before the RFC and after it.
 PAIR = ("legacy_tifmemdie", "patched")
-SHIPPED = frozenset({"legacy_tifmemdie", "patched", "mainline_v6_18", "oom_kernels"})
+SHIPPED = frozenset({"legacy_tifmemdie", "patched", "oom_kernels"})
 """Packages beside ours that hold kernels."""
 
 HOME = Path(__file__).resolve().parents[2]

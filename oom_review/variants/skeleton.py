@@ -32,8 +32,9 @@ Import = tuple[str, str, str]
 
 @attrs.define(frozen=True)
 class Source:
-    """A function's text and all names that it uses from its module."""
+    """A function's text and all names that it uses from its module; ``name``: what the base calls what it stands for."""
 
+    name: str
     function: FunctionType
     text: str
     imports: tuple[Import, ...]
@@ -44,12 +45,12 @@ def write(directory: Path, base: Variant, names: Iterable[str], home: str) -> li
     name = directory.name
     if not name.isidentifier() or keyword.iskeyword(name):
         raise BadInput(f"{directory}: {name!r} can't be a package's name (letters, digits and _)")
-    chosen = [_function(base, n) for n in dict.fromkeys(names)]
+    chosen = {n: _function(base, n) for n in names}
     if directory.exists() or directory.is_symlink():
         raise BadInput(f"{directory}: exists already; it is left as it is")
     files: dict[str, list[Source]] = {}
-    for f in chosen:
-        files.setdefault(_file(f), []).append(source(f))
+    for n, f in chosen.items():
+        files.setdefault(_file(f), []).append(source(n, f))
     check_directory(directory)
     made = {"__init__": _table(base, home, files)} | {stem: _text(s) for stem, s in files.items()}
     for stem, text in made.items():
@@ -74,8 +75,8 @@ def _file(f: FunctionType) -> str:
     return "_".join(f.__module__.split(".")[1:]) or "functions"
 
 
-def source(f: FunctionType) -> Source:
-    """The function as it is written, and where each name that it uses comes from."""
+def source(name: str, f: FunctionType) -> Source:
+    """The function as it is written, but for its name, and where each name that it uses comes from."""
     text = textwrap.dedent(inspect.getsource(f))
     # What a decorator says of the base's function need not be true of an edited one.
     text = text[text.index("def ") :]
@@ -85,7 +86,7 @@ def source(f: FunctionType) -> Source:
     used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     wanted = [n for n in sorted(used) if n in vars(module) and (n not in vars(builtins) or n in known)]
     found = tuple(known.get(n, (module.__name__, n, n)) for n in wanted if n != f.__name__)
-    return Source(f, text, found)
+    return Source(name, f, text.replace(f"def {f.__name__}(", f"def {name}(", 1), found)
 
 
 def _imports(module: ModuleType) -> dict[str, Import]:
@@ -104,9 +105,9 @@ def _imports(module: ModuleType) -> dict[str, Import]:
 
 def _text(sources: list[Source]) -> str:
     """One file: its imports, then the functions, as the base has them."""
-    here = {s.function.__name__ for s in sources}
+    here = {s.name for s in sources}
     wanted = {i for s in sources for i in s.imports if i[2] not in here}
-    listed = ", ".join(f"{s.function.__name__}()" for s in sources)
+    listed = ", ".join(f"{s.name}()" for s in sources)
     head = textwrap.wrap(f'"""{listed}: to begin with as the base has it."""', WIDTH)
     lines = [*head, "", "from __future__ import annotations", "", *_import_lines(wanted)]
     return "\n".join(lines).rstrip() + "\n" + "".join(f"\n\n{s.text.rstrip()}\n" for s in sources)
@@ -131,7 +132,8 @@ def _rank(name: tuple[str, str]) -> tuple[int, str]:
 
 def _table(base: Variant, home: str, files: dict[str, list[Source]]) -> str:
     """The package's __init__.py."""
-    modules = sorted({s.function.__module__ for sources in files.values() for s in sources})
+    sources = [s for of_file in files.values() for s in of_file]
+    modules = sorted({s.function.__module__ for s in sources if not _renamed(s)})
     lines = [
         f'"""{base.name} with functions of our own: edit them."""',
         "",
@@ -139,20 +141,26 @@ def _table(base: Variant, home: str, files: dict[str, list[Source]]) -> str:
         "",
     ]
     lines += [f"import {m}" for m in modules]
-    lines += ["from kernel_model.variant import Variant" + (", replaces" if files else "")]
+    lines += ["from kernel_model.variant import Variant" + (", replaces" if modules else "")]
     if home != BASE:
         lines.append(f"from {home} import VARIANT as BASE")
     if files:
         lines += ["", f"from . import {', '.join(sorted(files))}{_builtin(files)}"]
-    rows = [
-        f"        replaces({s.function.__module__}.{s.function.__name__}, {stem}.{s.function.__name__}),"
-        for stem, sources in files.items()
-        for s in sources
-    ]
+    rows = [f"        {_row(s, stem)}," for stem, of_file in files.items() for s in of_file]
     replaced = ["    (", *rows, "    ),"] if rows else []
     return "\n".join(
         [*lines, "", "VARIANT = Variant(", "    __name__,", *replaced, "    base=BASE,", ")", ""]
     )
+
+
+def _renamed(s: Source) -> bool:
+    """The base has it under the name that the kernel below has for it."""
+    return s.name != s.function.__name__
+
+
+def _row(s: Source, stem: str) -> str:
+    old = f"{s.function.__module__}.{s.name}"
+    return f'("{s.name}", {stem}.{s.name})' if _renamed(s) else f"replaces({old}, {stem}.{s.name})"
 
 
 def _builtin(files: Iterable[str]) -> str:

@@ -6,8 +6,8 @@ import pytest
 from builders import in_peace, op
 
 import legacy_tifmemdie
-import mainline_v6_18
 from kernel_model.variant import Variant
+from oom_kernels import v7_3
 from oom_review.claims import HOLDS, REFUTED
 from oom_review.explore import Bounds, explore
 from oom_review.explore.explorer import BOUNDED, QUICK_LOOK
@@ -47,7 +47,7 @@ def vfork_child_in_the_fridge() -> Scenario:
 
 @pytest.mark.parametrize(
     ("variant", "ends", "refuted"),
-    [(mainline_v6_18.VARIANT, 17, set(QUIET)), (legacy_tifmemdie.VARIANT, None, {QUIET[0]})],
+    [(v7_3.VARIANT, 17, set(QUIET)), (legacy_tifmemdie.VARIANT, None, {QUIET[0]})],
     ids=["mainline", "legacy"],
 )
 def test_a_tick_is_not_always_the_slowest(variant: Variant, ends: int | None, refuted: set[str]) -> None:
@@ -88,7 +88,7 @@ def test_a_poller_that_kills_itself_looks_again() -> None:
         op("kswapd: alloc"),
         Run(Gaps(((20, "p2"),))),
     )
-    for variant in (legacy_tifmemdie.VARIANT, mainline_v6_18.VARIANT):
+    for variant in (legacy_tifmemdie.VARIANT, v7_3.VARIANT):
         session = play(Scenario(items), variant)
         assert session.observe().state("p1") == "zombie"
         assert "victim-dies" not in session.violations

@@ -45,29 +45,45 @@ MARKS = {
     "count-returns--patched": ("p1", "exit_notify", "tasklist_lock: exit_state"),
     # Until the lock is taken the reaper may free enough; task_will_free_mem() marks whoever holds it and is dying.
     "counted-once-per-group--legacy_tifmemdie": ("p2", "alloc_pages_may_oom", "mutex_trylock(oom_lock)"),
-    "counted-once-per-group--mainline_v6_18": ("p2", "mem_cgroup_out_of_memory", "oom_lock"),
+    # SysRq-F takes no notice of victims; until here the thread that is left may still give up its mm.
+    "counted-once-per-group--oom_kernels.v6_12": (
+        "kworker",
+        "find_lock_task_mm",
+        "task_lock(t): has it an mm?",
+    ),
+    "counted-once-per-group--oom_kernels.v7_3": (
+        "kworker",
+        "find_lock_task_mm",
+        "task_lock(t): has it an mm?",
+    ),
     # The victim is past exit_mm() and not counted any more; until here it may still close its files.
     "disabled-means-quiet--legacy_tifmemdie": ("init", "oom_killer_disable", "oom_victims == 0?"),
-    "disabled-means-quiet--mainline_v6_18": ("init", "oom_killer_disable", "oom_victims == 0?"),
+    "disabled-means-quiet--oom_kernels.v6_12": ("init", "oom_killer_disable", "oom_victims == 0?"),
+    "disabled-means-quiet--oom_kernels.v7_3": ("init", "oom_killer_disable", "oom_victims == 0?"),
     # From here on freezing() says yes to all tasks of the cgroup, and the thaw that comes with the mark is for one of them.
     "fridge-empties--legacy_tifmemdie": ("init", "freezer_apply_state", "set or clear CGROUP_FREEZING"),
     "victim-dies--legacy_tifmemdie": ("init", "freezer_apply_state", "set or clear CGROUP_FREEZING"),
     "sharers-leave--legacy_tifmemdie": ("init", "freezer_apply_state", "set or clear CGROUP_FREEZING"),
-    "sharers-leave--mainline_v6_18": ("init", "freezer_apply_state", "set or clear CGROUP_FREEZING"),
+    "sharers-leave--oom_kernels.v6_12": ("init", "freezer_apply_state", "set or clear CGROUP_FREEZING"),
+    "sharers-leave--oom_kernels.v7_3": ("init", "freezer_apply_state", "set or clear CGROUP_FREEZING"),
     "sharers-leave--patched": ("init", "freezer_apply_state", "set or clear CGROUP_FREEZING"),
+    # Until here the suspend may still freeze the one that is about to run out of memory: then nobody is marked.
+    "fridge-empties--oom_kernels.v6_12": ("p1", "user mode", "a system call or a signal"),
+    "victim-dies--oom_kernels.v6_12": ("p1", "user mode", "a system call or a signal"),
     # As count-returns: the suspend that fails comes later.
     "no-spurious-ebusy--patched": ("p1", "exit_notify", "tasklist_lock: exit_state"),
     # Autoreaped as a child of who wants no zombies, but traced by it: on the tracer's list of who has to be released, which comes after
     # the wait for the namespace to be empty.
     "killed-dies--legacy_tifmemdie": ("p2", "exit_notify", "tasklist_lock: exit_state"),
-    "killed-dies--mainline_v6_18": ("p2", "exit_notify", "tasklist_lock: exit_state"),
     "killed-dies--patched": ("p2", "exit_notify", "tasklist_lock: exit_state"),
     # From here on whoever handles the SIGKILL freezes first, but for the thread that freezes the others.
     "machine-wakes--legacy_tifmemdie": ("p2", "freeze_processes", "pm_freezing = true"),
-    "machine-wakes--mainline_v6_18": ("p2", "freeze_processes", "pm_freezing = true"),
+    "machine-wakes--oom_kernels.v6_12": ("p2", "freeze_processes", "pm_freezing = true"),
+    "machine-wakes--oom_kernels.v7_3": ("p2", "freeze_processes", "pm_freezing = true"),
     "machine-wakes--patched": ("p2", "freeze_processes", "pm_freezing = true"),
     # The victim is not frozen, and until here it may still have died.
-    "suspended-means-quiet--mainline_v6_18": ("init", "dpm_suspend", "devices are suspended"),
+    "suspended-means-quiet--oom_kernels.v7_3": ("init", "dpm_suspend", "devices are suspended"),
+    "no-tail-when-suspended--oom_kernels.v7_3": ("init", "dpm_suspend", "devices are suspended"),
 }
 
 
@@ -125,7 +141,7 @@ def test_a_search_that_goes_on_after_a_violation_blames_another_step(monkeypatch
     """The claim would seem to be kept at any end."""
     monkeypatch.setenv(engines.ASKED, engines.PYTHON)
     faults.a_broken_claim_is_gone_on_from(monkeypatch)
-    stem = "suspended-means-quiet--mainline_v6_18"
+    stem = "suspended-means-quiet--oom_kernels.v7_3"
     assert marked(kept(stem)[0]) != MARKS[stem]
 
 

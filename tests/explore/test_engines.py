@@ -15,10 +15,10 @@ from generated import KILLINGS, SMALL, killing, scenario
 from tables import Likes, Table
 
 import legacy_tifmemdie
-import mainline_v6_18
 import patched
 from benchmarks.core import core_situation
 from kernel_model.variant import Variant
+from oom_kernels import v7_3
 from oom_review.claims import CLAIMS
 from oom_review.errors import BadInput
 from oom_review.explore import Bounds, Limits, Result, build, engines, explore, interface
@@ -32,7 +32,7 @@ from oom_review.scenario.items import Scenario
 from oom_review.situations import script
 from oom_review.situations.families import QUICK, SITUATIONS
 
-VARIANTS = (legacy_tifmemdie.VARIANT, patched.VARIANT, mainline_v6_18.VARIANT)
+VARIANTS = (legacy_tifmemdie.VARIANT, patched.VARIANT, v7_3.VARIANT)
 needs_a_compiler = pytest.mark.skipif(
     isinstance(engines.core(), str), reason=f"there is no compiled core here: {engines.core()}"
 )

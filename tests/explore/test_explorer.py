@@ -9,19 +9,19 @@ import pytest
 from generated import KILLINGS, SMALL, killing, scenario
 
 import legacy_tifmemdie
-import mainline_v6_18
 import patched
 from benchmarks.core import VARIANTS as CORE_VARIANTS
 from benchmarks.core import core_situation, main
 from kernel_model.errors import IllegalOperation
 from kernel_model.variant import Variant
+from oom_kernels import v7_3
 from oom_review.claims import HOLDS, REFUTED
 from oom_review.explore import Bounds, Limits, Result, explore
 from oom_review.explore.explorer import BOUNDED
 from oom_review.play.session import play
 from oom_review.scenario.items import Op, Run, Scenario
 
-VARIANTS = (legacy_tifmemdie.VARIANT, patched.VARIANT, mainline_v6_18.VARIANT)
+VARIANTS = (legacy_tifmemdie.VARIANT, patched.VARIANT, v7_3.VARIANT)
 # OOM_REVIEW_SEEDS=400 tries larger scenarios, too.
 SEEDS = range(int(os.environ.get("OOM_REVIEW_SEEDS", "0"))) or SMALL
 LARGE = Limits(states=20_000)

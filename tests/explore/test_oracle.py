@@ -21,15 +21,15 @@ from generated import (
 from plainly import Explored, Plainly
 
 import legacy_tifmemdie
-import mainline_v6_18
 import patched
 from kernel_model.errors import ModelBug
 from kernel_model.variant import Variant
+from oom_kernels import v7_3
 from oom_review.claims import REFUTED
 from oom_review.explore import Bounds, Limits, Result, engines, explore
 from oom_review.scenario.items import Scenario
 
-VARIANTS = (legacy_tifmemdie.VARIANT, patched.VARIANT, mainline_v6_18.VARIANT)
+VARIANTS = (legacy_tifmemdie.VARIANT, patched.VARIANT, v7_3.VARIANT)
 NOTHING = Bounds(por=False, symmetry=False, whole_walks=False)
 # What the oracle does in half a second.
 FEW = 300

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 from boot import Box
+from kernels import of_2016
 
 import legacy_tifmemdie
-import mainline_v6_18
 import patched
 from kernel_model import events
 from kernel_model.sched import (
@@ -19,8 +19,9 @@ from kernel_model.sched import (
     TASK_DEAD,
 )
 from kernel_model.variant import Variant
+from oom_kernels import v7_3
 
-VARIANTS = [legacy_tifmemdie.VARIANT, patched.VARIANT, mainline_v6_18.VARIANT]
+VARIANTS = [legacy_tifmemdie.VARIANT, patched.VARIANT, v7_3.VARIANT]
 
 
 @pytest.fixture(params=VARIANTS, ids=lambda v: v.name)
@@ -44,6 +45,7 @@ def trail(box: Box, name: str) -> list[str]:
     return seen
 
 
+@of_2016
 def test_the_order_of_do_exit(variant: Variant) -> None:
     """e1 to e12; the io_context goes before exit_notify() in the RFC, at the very end otherwise."""
     box = Box(variant)
@@ -87,6 +89,7 @@ def test_when_the_io_context_goes(variant: Variant) -> None:
     assert box["v"].io_context is (variant is not patched.VARIANT)
 
 
+@of_2016
 def test_group_dead_is_for_the_last_one_in(variant: Variant) -> None:
     """live is dropped at the start of do_exit(): accounting and the terminal belong to the last one that got there."""
     box = Box(variant)

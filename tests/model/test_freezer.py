@@ -8,7 +8,6 @@ import pytest
 from boot import Box
 
 import legacy_tifmemdie
-import mainline_v6_18
 import patched
 from kernel_model import events
 from kernel_model.preempt import Steps
@@ -29,8 +28,9 @@ from kernel_model.sched import (
     Jiffies,
 )
 from kernel_model.variant import Variant
+from oom_kernels import v7_3
 
-VARIANTS = [legacy_tifmemdie.VARIANT, patched.VARIANT, mainline_v6_18.VARIANT]
+VARIANTS = [legacy_tifmemdie.VARIANT, patched.VARIANT, v7_3.VARIANT]
 
 
 def finish(steps: Steps[bool | None]) -> bool | None:

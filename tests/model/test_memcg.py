@@ -6,14 +6,14 @@ import pytest
 from boot import Box
 
 import legacy_tifmemdie
-import mainline_v6_18
 import patched
 from kernel_model.sched import MemCgroup, MmStruct
 from kernel_model.variant import Variant
+from oom_kernels import v7_3
 from oom_review.explore import explore
 from oom_review.scenario.items import Op, Run, Scenario
 
-KERNELS = (legacy_tifmemdie.VARIANT, patched.VARIANT, mainline_v6_18.VARIANT)
+KERNELS = (legacy_tifmemdie.VARIANT, patched.VARIANT, v7_3.VARIANT)
 
 
 @pytest.fixture(params=KERNELS, ids=lambda variant: variant.name)
@@ -46,8 +46,9 @@ def test_an_exit_frees_where_the_pages_were_charged(box: Box) -> None:
     assert freed(box) == (2, 0, 1)
 
 
+@pytest.mark.parametrize("box", KERNELS[:2], indirect=True, ids=lambda variant: variant.name)
 def test_the_reaper_frees_where_the_pages_were_charged(box: Box) -> None:
-    """The victim's memory goes, and the victim can't."""
+    """The victim's memory goes, and the victim can't; 7.3's reaper waits for two seconds first (tests/today)."""
     box.do("memcg_attach", "init", "v", "N")
     box.do("oom_score_adj", "init", "v", 1000)
     box.ask("sysrq_f")

@@ -19,7 +19,7 @@ from oom_review.variants.loading import load
 ROOT = Path(__file__).parents[2]
 PICTURES = ROOT / "docs" / "pictures"
 CORPUS = [*sorted((ROOT / "tests" / "corpus").glob("*.scenario")), *sorted(PICTURES.glob("*.scenario"))]
-VARIANTS = ("legacy_tifmemdie", "patched", "mainline_v6_18")
+VARIANTS = ("legacy_tifmemdie", "patched", "oom_kernels.v7_3")
 
 
 @cache

@@ -64,7 +64,7 @@ def test_what_an_older_review_lacks_is_not_recorded(chromium: Browser, tmp_path:
     "chosen",
     [
         {"claim": "disabled-means-quiet"},
-        {"kernel": "mainline_v6_18"},
+        {"kernel": "oom_kernels.v7_3"},
         {"verdict": "refuted"},
         {"verdict": "holds", "kernel": "patched"},
         {"claim": "fridge-empties", "verdict": "refuted"},

@@ -11,6 +11,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 from pages import REVIEW, data, made, review
 
@@ -82,18 +83,20 @@ def test_every_verdict_is_in_the_table() -> None:
 
 
 def test_who_is_compared_with_whom() -> None:
-    """Legacy and the RFC stand side by side, legacy on the left; mainline stands beside one that keeps the promise."""
+    """Legacy and the RFC stand side by side, legacy on the left; so do 6.12 and 7.3; others stand beside one that keeps the promise."""
     wanted = review()
     for player in players(wanted, "review.json", 1000):
         left, right = (s.trace.variant for s in player.sides)
         assert (left, right) == (
-            ("mainline_v6_18", "patched")
-            if player.cell.variant == "mainline_v6_18"
+            ("oom_kernels.v6_12", "oom_kernels.v7_3")
+            if player.cell.variant == "oom_kernels.v7_3"
             else ("legacy_tifmemdie", "patched")
         )
-    mainline = wanted.cell("suspended-means-quiet", "mainline_v6_18")
-    assert mainline is not None
-    assert counterpart(wanted, mainline) == "patched"
+    cell = wanted.cell("suspended-means-quiet", "oom_kernels.v7_3")
+    assert cell is not None
+    kernels = {"oom_kernels.v7_3_rfc": "oom_kernels.v7_3", "oom_kernels.last_out": "patched"}
+    for variant, other in kernels.items():
+        assert counterpart(wanted, attrs.evolve(cell, variant=variant)) == other
 
 
 def test_an_unexpected_verdict_stands_out() -> None:

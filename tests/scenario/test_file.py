@@ -17,7 +17,7 @@ import legacy_tifmemdie
 import patched
 from kernel_model.machine import Machine
 from kernel_model.operations import OPERATIONS, SIGNALS, Arg
-from kernel_model.variant import Variant
+from kernel_model.variant import Variant, link
 from oom_review.claims import BY_ID
 from oom_review.commands.cli import main
 from oom_review.play.trace import record
@@ -47,6 +47,7 @@ from oom_review.scenario.parser import (
 from oom_review.schedules.choices import Choices
 from oom_review.schedules.gaps import Gaps
 from oom_review.search import reschedule
+from oom_review.variants.loading import known
 
 # `make` runs the default; a release runs a hundred thousand.
 MUTATIONS = int(os.environ.get("OOM_REVIEW_MUTATIONS", "3000"))
@@ -180,6 +181,53 @@ def test_what_is_wrong_is_said_with_its_line(text: str) -> None:
     with pytest.raises(ScenarioError) as caught:
         parse(text, "file")
     assert str(caught.value) == f"file:{line}: {reason}"
+
+
+TODAY = "oom_kernels.v7_3"
+SLOW_CLOSE = "oom-review scenario 1\n{above}\ninit: fork v\nrun\nv: open_fuse\nrun\n{below}\nend\n"
+
+
+@pytest.mark.parametrize(
+    "names", [{"above": f"variant {TODAY}", "below": ""}, {"above": "", "below": f"expect {TODAY}"}], ids=str
+)
+def test_a_file_may_ask_for_what_only_a_kernel_that_it_names_has(names: dict[str, str]) -> None:
+    """By any line that names it; and what is read is written again."""
+    file = parse(SLOW_CLOSE.format(**names))
+    assert Op("open_fuse", "v") in file.scenario.items
+    assert parse(dumps(file)) == file
+
+
+def test_the_page_lists_what_todays_kernels_have() -> None:
+    """Each of their own operations."""
+    page = (Path(__file__).parents[2] / "docs" / "scenario-format.md").read_text(encoding="utf-8")
+    rows = [line for line in page.splitlines() if line.startswith("| `")]
+    own = set(link(known(TODAY)).operations) - set(OPERATIONS)
+    assert own
+    assert all(any(f"{name} " in row or f"{name}`" in row for row in rows) for name in own)
+
+
+@pytest.mark.parametrize(
+    ("above", "reason"),
+    [
+        ("", "no such operation on a kernel that the file names; it is oom_kernels.v6_12's: 'open_fuse'"),
+        (
+            "variant patched",
+            "no such operation on a kernel that the file names; it is oom_kernels.v6_12's: 'open_fuse'",
+        ),
+        (
+            "variant my_v2",
+            (
+                "no such operation on every kernel: 'open_fuse'; variant 'my_v2' does not come with the project, and "
+                "nobody's code is run because a file names it: name it yourself (--variant ./DIRECTORY; pytest: --oom-variant)"
+            ),
+        ),
+    ],
+)
+def test_other_kernels_do_not_have_it(above: str, reason: str) -> None:
+    """One line that says whose it is, or which kernel could not be asked."""
+    with pytest.raises(ScenarioError) as caught:
+        parse(SLOW_CLOSE.format(above=above, below=""), "file")
+    assert str(caught.value) == f"file:5: {reason}"
 
 
 def test_limits() -> None:

@@ -173,7 +173,7 @@ def test_variants_by_any_name() -> None:
     """Names and aliases."""
     assert loading.load("legacy") is loading.load("legacy_tifmemdie") is legacy_tifmemdie.VARIANT
     assert loading.load("rfc") is loading.load("patched") is patched.VARIANT
-    assert loading.load("mainline") is loading.load("mainline_v6_18")
+    assert loading.load("mainline") is loading.load("7.3") is loading.load("oom_kernels.v7_3")
 
 
 def test_json_says_what_the_text_says(fridge: str, capsys: pytest.CaptureFixture[str]) -> None:

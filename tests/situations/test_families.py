@@ -18,7 +18,10 @@ from oom_review.situations.verdicts import unexpected
 from oom_review.situations.without_oom import SCRIPTS, Script
 from oom_review.variants.loading import load
 
-VARIANTS = tuple(LETTERS.values())
+# The first of each letter; tests/today has what is between 6.12 and 7.3.
+VARIANTS = tuple(kernels[0] for kernels in LETTERS.values())
+# Whoever allocates for himself, or SysRq-F, marks a dying group once more there, and no situation has either.
+ONLY_BY_PROGRAMS = {("counted-once-per-group", "oom_kernels.v6_12")}
 SMALL = 600
 WITH_OOM = [s for s in SITUATIONS.values() if isinstance(s, Situation)]
 EACH = pytest.mark.parametrize("situation", WITH_OOM, ids=lambda s: s.name)
@@ -38,7 +41,9 @@ def test_every_claim_has_a_family_that_agrees_with_the_ledger() -> None:
     assert list(FAMILIES) == list(BY_ID)
     for claim, family in FAMILIES.items():
         marked = {variant for row in family.rows for variant in row.refuted}
-        assert marked == {v for v, verdict in BY_ID[claim].expected.items() if verdict == REFUTED}, claim
+        found = {v for other, v in ONLY_BY_PROGRAMS if other == claim}
+        refuted = {v for v, verdict in BY_ID[claim].expected.items() if verdict == REFUTED}
+        assert (marked | found, marked & found) == (refuted, set()), claim
         assert len(set(family.names)) == len(family.names), f"{claim}: a situation twice"
         assert set(family.names) & set(QUICK), f"{claim}: a review explores nothing of it"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from builders import script
 from todays import AFTER, BEFORE, V6_18, V7_2, each, io_in, short, victim
@@ -14,9 +16,12 @@ from oom_review.claims import BY_ID, HOLDS, REFUTED
 from oom_review.explore import Bounds, explore
 from oom_review.play.observation import DEAD
 from oom_review.play.session import Session, play
+from oom_review.scenario import file as scenario_file
 from oom_review.scenario.items import Op, Run, Scenario
 from oom_review.show.columns import columns
+from oom_review.show.replay import replay
 
+FILE = Path(__file__).parents[2] / "docs" / "victim-past-exit_mm.scenario"
 QUIET = "suspended-means-quiet"
 CLAIMS = tuple(
     BY_ID[c] for c in (QUIET, "disabled-means-quiet", "count-returns", "no-spurious-ebusy", "victim-dies")
@@ -38,6 +43,15 @@ def played(scenario: Scenario, variant: Variant) -> Session:
 
 def test_nothing_of_it_is_a_race() -> None:
     assert slow_close().preemptions == 0
+
+
+def test_it_is_a_file_that_anybody_can_replay() -> None:
+    """What the README shows, on four kernels."""
+    file = scenario_file.read(FILE)
+    assert file.scenario == slow_close()
+    kernels = (BEFORE, AFTER, v7_3_rfc.VARIANT, v7_3_last_out.VARIANT)
+    assert [(r.variant, r.unmet) for r in replay(file, kernels)] == [(kernel, ()) for kernel in kernels]
+    assert [name for name, _expected in file.expect] == [kernel.name for kernel in kernels]
 
 
 @pytest.mark.parametrize("sleep", ["suspend", "s2idle"])
