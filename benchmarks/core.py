@@ -8,7 +8,7 @@ import time
 
 import legacy_tifmemdie
 import patched
-from oom_kernels import v7_3
+from oom_kernels import v6_12, v7_3
 from oom_review.claims import REFUTED
 from oom_review.explore import Bounds, Limits, explore
 from oom_review.scenario.items import Op, Run, Scenario, in_peace
@@ -16,7 +16,8 @@ from oom_review.scenario.items import Op, Run, Scenario, in_peace
 VARIANTS = {
     "legacy": legacy_tifmemdie.VARIANT,
     "patched": patched.VARIANT,
-    "mainline": v7_3.VARIANT,
+    "6.12": v6_12.VARIANT,
+    "7.3": v7_3.VARIANT,
 }
 
 

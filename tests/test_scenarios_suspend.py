@@ -222,7 +222,7 @@ def test_s20_patched_waits() -> None:
     assert set(found) == {("ok", NOBODY, False, True), ("EBUSY", NOBODY, False, False)}
 
 
-def test_s20_mainline_hole() -> None:
+def test_s20_todays_hole() -> None:
     """S20, N: disabling succeeds while the thawed siblings run the whole of do_exit(), each or both of them, exit_mm() included."""
     found = outcomes(marked_after_the_last_pass(Victim(threads=3)), N, hole, tries=400)
     assert {result for result, _who, _mm in found} == {"ok"}

@@ -39,7 +39,7 @@ def add_variants(parser: argparse.ArgumentParser, what: str, default: str) -> No
         "--variant",
         metavar="NAME",
         action="append",
-        help=f"{what} this kernel; may be repeated (default: {default}): legacy, patched or rfc, mainline, the directory of "
+        help=f"{what} this kernel; may be repeated (default: {default}): legacy, patched or rfc, 6.12, 7.3, the directory of "
         "a package that has a VARIANT, such as ./my_v2, or its name if it can be imported",
     )
 

@@ -154,7 +154,7 @@ _DISABLED_QUIET = Family(
 
 _SUSPENDED_QUIET = Family(
     "suspended-means-quiet",
-    "The same, with both passes: freeze_kernel_threads() waits for whoever freezes, and a mainline victim does not.",
+    "The same, with both passes: freeze_kernel_threads() waits for whoever freezes, and a victim does not since 6.18.",
     (
         at("T", oom="self", pm="suspend", quick=True),
         at("T", oom="self", threads=2, pm="suspend"),

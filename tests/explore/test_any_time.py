@@ -48,7 +48,7 @@ def vfork_child_in_the_fridge() -> Scenario:
 @pytest.mark.parametrize(
     ("variant", "ends", "refuted"),
     [(v7_3.VARIANT, 17, set(QUIET)), (legacy_tifmemdie.VARIANT, None, {QUIET[0]})],
-    ids=["mainline", "legacy"],
+    ids=["7.3", "legacy"],
 )
 def test_a_tick_is_not_always_the_slowest(variant: Variant, ends: int | None, refuted: set[str]) -> None:
     """The OOM killer's own sleep may end while the victim is on its way out: at rest only, both quiet claims seemed to hold."""
