@@ -33,6 +33,7 @@ FAULTS = {
     "raises": 'raise ValueError("two\\nlines \\x1b[2J and bells \\a")',
     "leaves": "__import__('sys').exit(0)",
     "gives_up": "raise KeyboardInterrupt",
+    "built_in": "sum(iter(int, 1))",
     "dies": "__import__('os').kill(__import__('os').getpid(), 9)",
 }
 SAID = {
@@ -216,6 +217,25 @@ def test_results_are_no_link_and_not_empty(tmp_path: Path) -> None:
         assert (status, errors.count("\n")) == (2, 1), errors
     assert (tmp_path / "empty").read_bytes() == b""
     assert not (tmp_path / "elsewhere").exists()
+
+
+BUILT_IN = """
+import sys
+from oom_review.commands.cli import main
+from oom_review.workers import endless
+endless.SILENT = 1
+main(sys.argv[1:])
+"""
+
+
+def test_a_loop_within_a_built_in_function_ends_the_process(tmp_path: Path) -> None:
+    """Nothing of ours runs meanwhile: the system ends it, and says where it was."""
+    line = variant("built_in", tmp_path)
+    (tmp_path / "f.scenario").write_text(FILE, encoding="utf-8")
+    words = [sys.executable, "-c", BUILT_IN, "replay", "f.scenario", "--variant", "./built_in"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (-signal.SIGXCPU, "")
+    assert f'/built_in/exit.py", line {line} in do_exit' in done.stderr
 
 
 WALKS = """import patched

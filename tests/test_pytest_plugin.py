@@ -88,6 +88,21 @@ def test_a_kernel_of_one_s_own(tmp_path: Path) -> None:
     assert [p.parent.name for p in tmp_path.rglob("*.ran")] == ["my_v2"]
 
 
+def test_a_kernel_that_never_comes_back_fails_in_a_line(tmp_path: Path) -> None:
+    """As the command says it."""
+    (tmp_path / "hangs").mkdir()
+    (tmp_path / "hangs" / "__init__.py").write_text(
+        "import patched\nfrom kernel_model import prototypes\nfrom kernel_model.variant import Variant, replaces\n\n"
+        "def exit_notify(k, tsk, group_dead):\n    while True: pass\n    yield\n\n"
+        "VARIANT = Variant(__name__, (replaces(prototypes.exit_notify, exit_notify),), base=patched.VARIANT)\n",
+        encoding="utf-8",
+    )
+    status, output = run(f"--oom-replay={LEAK}", "--oom-variant=./hangs", cwd=tmp_path)
+    assert (status, "Traceback" in output) == (1, False), output
+    said = "hangs/__init__.py:6: exit_notify() goes on without end: 100000 instructions"
+    assert f"variant 'hangs' broke at {tmp_path}/{said}" in output
+
+
 @pytest.fixture
 def elsewhere(tmp_path: Path) -> Path:
     """A directory with a scenario, and with settings of its own."""

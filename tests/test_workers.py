@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from oom_review.workers import endless
 from oom_review.workers.pool import Broke, Lost, Pool, listed
 
 JOBS = range(6)
@@ -87,6 +88,21 @@ def test_a_job_that_raises_says_so_in_one_line() -> None:
     assert before == after
 
 
+def within_a_built_in(number: int) -> int:
+    """Whoever gets 2 comes to none of our instructions any more."""
+    if number == 2:
+        endless.SILENT = 1
+        endless._go_on()
+        sum(iter(int, 1))
+    return number
+
+
+def test_a_loop_within_a_built_in_function_costs_one_job() -> None:
+    """The system ends the worker; the others' answers are there."""
+    found = answers(within_a_built_in, 1)
+    assert found == {n: n for n in JOBS} | {2: Lost(signal.strsignal(signal.SIGXCPU) or "")}
+
+
 def test_there_may_be_more_to_do_after_an_answer() -> None:
     """Who had nothing to do is asked again."""
     due: deque[int] = deque([1])
@@ -113,6 +129,7 @@ def test_closing_ends_the_workers() -> None:
 BLOCKED = """
 import signal
 from functools import partial
+from oom_review.workers import endless
 from oom_review.workers.pool import Pool, listed
 if __name__ == "__main__":
     mask = partial(signal.pthread_sigmask, signal.SIG_BLOCK)
@@ -132,6 +149,7 @@ def test_the_first_worker_too_is_safe_from_ctrl_c(tmp_path: Path) -> None:
 
 
 ENDLESS = """
+from oom_review.workers import endless
 from oom_review.workers.pool import Pool, listed
 def work(_job):
     print("at work", flush=True)

@@ -7,14 +7,19 @@ same way, wherever the timer found it.
 
 Tried and dropped: a profile function (no loop without calls is seen, and each call costs twice as much), a trace function for every
 step (ten times as slow), sys.monitoring (Python 3.12), a thread that looks on (it can't raise in another one).
-A loop within a built-in function, such as ``sum(itertools.count())``, is not seen.
+
+A loop within a built-in function, such as ``sum(itertools.count())``, comes to no instruction of ours, so that nobody looks on any more:
+after ``SILENT`` seconds of CPU time without a look the system ends the process, which says only where it was.
 """
 
 from __future__ import annotations
 
+import faulthandler
+import resource
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -25,7 +30,10 @@ import attrs
 LOOK = 0.5
 """Seconds of CPU time."""
 INSTRUCTIONS = 100_000
+SILENT = 60
+"""Seconds of CPU time."""
 
+STDERR = 2
 MACHINE = "kernel_model.machine"
 STEPS = ("step", "request", "_kthread")
 """Where the machine runs a kernel's code; by name, so that who asks for --help need not load a kernel."""
@@ -43,6 +51,10 @@ def watched() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+    limits = resource.getrlimit(resource.RLIMIT_CPU)
+    _go_on()
+    # The system's own way to end it, after a line for each frame.
+    faulthandler.register(signal.SIGXCPU, file=STDERR, all_threads=False, chain=True)
     before = signal.signal(signal.SIGVTALRM, _Watch().look)
     signal.setitimer(signal.ITIMER_VIRTUAL, LOOK, LOOK)
     try:
@@ -50,6 +62,16 @@ def watched() -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
         signal.signal(signal.SIGVTALRM, before)
+        faulthandler.unregister(signal.SIGXCPU)
+        resource.setrlimit(resource.RLIMIT_CPU, limits)
+
+
+def _go_on() -> None:
+    """For ``SILENT`` seconds more; a limit of the user's own stays above that."""
+    most = resource.getrlimit(resource.RLIMIT_CPU)[1]
+    until = int(time.process_time()) + SILENT + 1
+    soft = until if most == resource.RLIM_INFINITY else min(until, most)
+    resource.setrlimit(resource.RLIMIT_CPU, (soft, most))
 
 
 @attrs.define(eq=False)
@@ -60,6 +82,7 @@ class _Watch:
 
     def look(self, _signal: int, frame: FrameType | None) -> None:
         """The timer rang while ``frame`` ran."""
+        _go_on()
         step = _step_of(frame)
         if step is not None and step is self._seen:
             assert frame is not None
