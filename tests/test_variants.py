@@ -16,6 +16,7 @@ LEAK = CORPUS / "count-returns--patched.scenario"
 OVER_RFC = (
     "import attrs, patched\nVARIANT = attrs.evolve(patched.VARIANT, name=__name__, base=patched.VARIANT)\n"
 )
+REVIEW = ("review", "--claim", "count-returns", "--programs", "1")
 EVIL = "from pathlib import Path\nPath('it-ran').touch()\n" + OVER_RFC
 
 
@@ -88,7 +89,7 @@ def test_workers_load_it_from_there_too(tmp_path: Path) -> None:
     """A review, and an exploration; it stands on nothing, and is to keep every claim."""
     package(tmp_path / "there" / "my_v2", OVER_RFC.replace(", base=patched.VARIANT", ""))
     word = "there/my_v2"
-    status, output, errors = run("review", "--variant", word, "--budget", "1", "--save", "s", cwd=tmp_path)
+    status, output, errors = run(*REVIEW, "--variant", word, "--save", "s", cwd=tmp_path)
     assert (status, errors) == (1, "")
     assert "\nmy_v2: loaded from ./there/my_v2\n" in output
     assert "UNEXPECTED: count-returns on my_v2 refuted, expected holds" in output
