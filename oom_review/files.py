@@ -33,6 +33,15 @@ def check_target(path: Path, marker: str) -> None:
                 raise BadInput(f"{path}: exists, and is not an older one of ours; it is left as it is")
 
 
+def check_new(path: Path) -> None:
+    """Raise BadInput if the file is there already, or can't be written."""
+    with _one_line(path):
+        if os.path.lexists(path):
+            raise BadInput(f"{path}: exists; it is left as it is")
+        if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
+            raise BadInput(f"{path}: can't be written")
+
+
 def check_directory(path: Path) -> None:
     """Make the directory for files; raises BadInput if that can't be."""
     with _one_line(path):

@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import TextIO
 
 from oom_review.commands.options import MOST_STATES, add_claims, add_jobs, number
 from oom_review.compare import accepted
@@ -14,13 +15,13 @@ from oom_review.compare.kept import Kept
 from oom_review.compare.text import as_data, described, dumped, text
 from oom_review.errors import BadInput
 from oom_review.explore import engines
-from oom_review.files import STDOUT, check_directory, check_target, write_beside, write_over_ours
+from oom_review.files import STDOUT, check_directory, check_new, check_target, write_beside, write_over_ours
 from oom_review.report.compared import page
 from oom_review.report.page import MARKER as PAGE
 from oom_review.scenario import file as scenario_file
 from oom_review.scenario.items import Run, Scenario
 from oom_review.situations.families import LARGE, QUICK, SITUATIONS
-from oom_review.variants.loading import load, origin, origins
+from oom_review.variants.loading import load, origins
 
 PROGRAMS, STATES, PROGRAM_STATES = 100, 200_000, 3000
 MOST_PROGRAMS = 100_000
@@ -53,6 +54,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         default=STATES,
         help=f"stop each exploration of a situation or file after so many states ({STATES})",
     )
+    _say_where(parser)
+    add_claims(parser)
+    add_jobs(parser)
+
+
+def _say_where(parser: argparse.ArgumentParser) -> None:
+    """What is written, and what is read of earlier comparisons."""
     parser.add_argument(
         "--json", metavar="FILE", help="write it as data, too; - for standard output, and no text"
     )
@@ -79,8 +87,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--save", metavar="DIR", type=Path, help="write a scenario file for each difference to DIR"
     )
-    add_claims(parser)
-    add_jobs(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -90,12 +96,7 @@ def run(options: argparse.Namespace) -> int:
     if base is patch:
         raise BadInput(f"{options.base} and {options.patch} are the same kernel")
     known = _accepted(options.accept, variants)
-    if options.json and options.json != STDOUT:
-        check_target(Path(options.json), MARKER)
-    if options.out:
-        check_target(Path(options.out), PAGE)
-    if options.save:
-        check_directory(options.save)
+    _check_targets(options)
     files = [_scenario(name) for name in options.files]
     names = [] if files else [n for n in SITUATIONS if n not in LARGE] if options.all else QUICK
     programs = options.programs if options.programs is not None else 0 if files else PROGRAMS
@@ -112,10 +113,23 @@ def run(options: argparse.Namespace) -> int:
             kept.close()
     _write(options, found, known or {})
     if options.json != STDOUT and not options.mail:
-        print(engine)
+        print(*origins(variants), engine, sep="\n")
     if known is not None:
-        return _checked(accepted.check(known, found.groups, variants), found)
+        news = accepted.check(known, found.groups, variants)
+        return _checked(news, found, sys.stderr if options.json == STDOUT else sys.stdout)
     return int(bool(found.groups or found.bounded))
+
+
+def _check_targets(options: argparse.Namespace) -> None:
+    """Before minutes of work, not after it."""
+    if options.json and options.json != STDOUT:
+        check_target(Path(options.json), MARKER)
+    if options.write_accept:
+        check_new(options.write_accept)
+    if options.out:
+        check_target(Path(options.out), PAGE)
+    if options.save:
+        check_directory(options.save)
 
 
 def _accepted(word: str | None, variants: tuple[str, str]) -> accepted.Accepted | None:
@@ -145,11 +159,9 @@ def _write(options: argparse.Namespace, found: Comparison, known: accepted.Accep
         for i, group in enumerate(found.groups, 1)
         if options.save
     ]
-    files = {name: origin(name) for name in found.variants}
-    data = json.dumps(as_data(found, known) | {"files": files}, indent=2) + "\n"
+    data = json.dumps(as_data(found, known), indent=2) + "\n"
     if options.json != STDOUT:
         sys.stdout.write(text(found, saved, mail=options.mail, known=known))
-        print(*origins(found.variants), sep="\n")
     else:
         sys.stdout.write(data)
     if options.json and options.json != STDOUT:
@@ -160,10 +172,10 @@ def _write(options: argparse.Namespace, found: Comparison, known: accepted.Accep
         accepted.write(options.write_accept, found.groups, found.variants, known)
 
 
-def _checked(checked: accepted.Checked, found: Comparison) -> int:
+def _checked(checked: accepted.Checked, found: Comparison, stream: TextIO) -> int:
     for said, rows in (("not accepted", checked.new), ("accepted, and gone", checked.vanished)):
         for side, only, instead in rows:
-            print(f"{said}: {described(side, only, instead)}")
+            print(f"{said}: {described(side, only, instead)}", file=stream)
     if not checked.new and not checked.vanished:
-        print("all differences are accepted ones")
+        print("all differences are accepted ones", file=stream)
     return int(bool(checked.new or checked.vanished or found.bounded))

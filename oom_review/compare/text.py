@@ -16,13 +16,15 @@ from oom_review.compare.groups import Group
 from oom_review.compare.job import BASE, FILE, PROGRAM, SITUATION
 from oom_review.compare.window import RUNS, Measured
 from oom_review.play.trace import record
+from oom_review.project import version
 from oom_review.scenario import file as scenario_file
 from oom_review.scenario.form import ScenarioFile, Settings
 from oom_review.scenario.items import Run
 from oom_review.show.columns import lockstep_trace_columns
-from oom_review.variants.loading import load, replaying
+from oom_review.situations.results import variant_digest
+from oom_review.variants.loading import load, origin, replaying
 
-WIDTH, TITLE = 75, 60
+WIDTH, TITLE, DIGITS = 75, 60, 12
 MOST_SHOWN = 12
 """Lines that never ran are listed up to so many."""
 
@@ -31,7 +33,8 @@ def text(
     c: Comparison, saved: Sequence[str] = (), *, mail: bool = False, known: Accepted = NOTHING_IS_KNOWN
 ) -> str:
     """All of it.  ``saved``: the files of the groups' runs.  In a mail the runs that replay it are written out."""
-    lines = [f"{c.variants[0]} -> {c.variants[1]}: what only one of them can do", ""]
+    lines = [f"{c.variants[0]} -> {c.variants[1]}: what only one of them can do"]
+    lines += [*_wrap(made_of(c)), ""]
     for number, group in enumerate(c.groups, 1):
         lines += [*_group(c, number, group, known), ""]
         if saved:
@@ -41,6 +44,17 @@ def text(
             lines += [f"  {command(c, group, f'difference-{number}.scenario')}", ""]
             lines += [*dumped(c, group).splitlines(), ""]
     return "\n".join([*lines, *_functions(c), *_promises(c), *_summary(c), ""])
+
+
+def made_of(c: Comparison) -> str:
+    """Which version of what."""
+    sources = [f"{name} {digest[:DIGITS]}" for name, digest in _sources(c).items()]
+    return f"oom-review {version()}; sources of {', '.join(sources)}"
+
+
+def _sources(c: Comparison) -> dict[str, str]:
+    """A digest for each kernel: the same name may stand for another one tomorrow."""
+    return {name: variant_digest(load(name)) for name in c.variants}
 
 
 def dumped(c: Comparison, group: Group) -> str:
@@ -176,6 +190,9 @@ def as_data(c: Comparison, known: Accepted = NOTHING_IS_KNOWN) -> dict[str, Any]
     return {
         "format": "oom-review comparison",
         "version": 1,
+        "project": version(),
+        "sources": _sources(c),
+        "files": {name: origin(name) for name in c.variants},
         "base": c.variants[0],
         "patch": c.variants[1],
         "tried": c.tried,

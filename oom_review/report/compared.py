@@ -11,7 +11,7 @@ from oom_review.compare.accepted import known as name_of
 from oom_review.compare.comparison import Comparison
 from oom_review.compare.groups import Group
 from oom_review.compare.job import BASE
-from oom_review.compare.text import command, dumped, headline, measured, outlook, ran
+from oom_review.compare.text import command, dumped, headline, made_of, measured, outlook, ran
 from oom_review.play.trace import Step, Trace, record
 from oom_review.report.lanes import frames
 from oom_review.report.page import fitting, render
@@ -52,7 +52,7 @@ def _render(c: Comparison, made: Sequence[Shown]) -> str:
         comparison=c,
         players=made,
         functions=[(r, ran(r)) for r in c.reach],
-        outlook=list(outlook(c)),
+        outlook=[made_of(c), *outlook(c)],
     )
 
 

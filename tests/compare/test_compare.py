@@ -23,6 +23,7 @@ from oom_review.play.session import play
 from oom_review.scenario import file as scenario_file
 from oom_review.scenario.form import ScenarioFile
 from oom_review.scenario.items import Op, Run, Scenario
+from oom_review.situations import results
 from oom_review.situations.families import SITUATIONS
 from oom_review.situations.script import scenario
 from oom_review.variants.loading import load
@@ -211,6 +212,9 @@ def test_a_mail_has_75_columns_and_the_run(leak: str, capsys: pytest.CaptureFixt
     out = capsys.readouterr().out
     assert max(map(len, out.splitlines())) <= 75
     assert "1. only on patched: oom_victims ends at 1 (instead of: oom_victims ends at" in out
+    digests = [results.variant_digest(load(name))[:12] for name in PAIR]
+    told = f"sources of legacy_tifmemdie {digests[0]}, patched {digests[1]}"
+    assert told in " ".join(out.split())
     assert "oom-review replay difference-1.scenario --variant patched" in out
     assert "release_task() in exit.py: ran in 1 explorations" in out
     assert out.endswith("1 kinds of ends only on patched\n")
@@ -249,6 +253,12 @@ def test_accepted_differences(leak: str, tmp_path: Path, capsys: pytest.CaptureF
     assert "accepted as the-leak" in out
     again = tmp_path / "again.json"
     main([*words, "--accept", str(known), "--write-accept", str(again)])
+    assert main([*words, "--write-accept", str(again)]) == 2
+    assert "again.json: exists; it is left as it is" in capsys.readouterr().err
+    main([*words, "--accept", str(known), "--json", "-"])
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["sources"].keys() == set(PAIR)
+    assert "accepted, and gone" in printed.err
     assert [r["names"] for r in json.loads(again.read_text())["differences"]] == [["the-leak"]]
 
 
