@@ -45,7 +45,7 @@ NEW_NAMES = frozenset({Arg.NEW, Arg.NEW_CGROUP})
 
 
 class Machine:
-    """A booted kernel: init, the kernel threads, freezer cgroups A and A/B, memory cgroup M."""
+    """A booted kernel: init, the kernel threads, freezer cgroups A and A/B, memory cgroups M and M/N."""
 
     __slots__ = ("given", "image", "k", "kthreads", "names")
 
@@ -73,7 +73,9 @@ class Machine:
         k.root_cgroup.children.append(upper)
         upper.children.append(lower)
         k.cgroups = {"/": k.root_cgroup, "A": upper, "A/B": lower}
-        k.memcgs = {"M": MemCgroup("M")}
+        limited = MemCgroup("M")
+        limited.children.append(MemCgroup("M/N", limited))
+        k.memcgs = {memcg.name: memcg for memcg in (limited, *limited.children)}
 
     def _boot_task(self, pid: int, name: str, mm: MmStruct | None) -> TaskStruct:
         k = self.k

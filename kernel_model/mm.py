@@ -27,11 +27,32 @@ MM_RELEASE = point("mm_release", "clear_child_tid, vfork completion")
 
 
 def free_pages(k: Kernel, mm: MmStruct) -> None:
-    """The pages go back to the system and to the memory cgroup that they were charged to; allocators look again."""
+    """The pages go back to the system and to the memory cgroup that they were charged to, and those above; allocators look again."""
     k.freed += mm.pages
-    if mm.memcg is not None:
-        mm.memcg.freed += mm.pages
+    memcg = mm.memcg
+    while memcg is not None:
+        memcg.freed += mm.pages
+        memcg = memcg.parent
     mm.pages = 0
+
+
+def mem_cgroup_is_descendant(memcg: MemCgroup | None, root: MemCgroup) -> bool:
+    """It is ``root``, or below (include/linux/memcontrol.h)."""
+    while memcg is not None and memcg is not root:
+        memcg = memcg.parent
+    return memcg is root
+
+
+def mem_over_limit(memcg: MemCgroup) -> MemCgroup:
+    """Whose limit a charge there meets: only those at the top have one (mm/memcontrol.c, try_charge)."""
+    while memcg.parent is not None:
+        memcg = memcg.parent
+    return memcg
+
+
+def mem_cgroup_tree(memcg: MemCgroup) -> tuple[MemCgroup, ...]:
+    """It and all below, parents first (mm/memcontrol.c, for_each_mem_cgroup_tree)."""
+    return (memcg, *(below for child in memcg.children for below in mem_cgroup_tree(child)))
 
 
 def mm_owner(k: Kernel, mm: MmStruct) -> TaskStruct:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kernel_model import events
 from kernel_model.locking import acquire, acquire_read, release, release_read
+from kernel_model.mm import mem_cgroup_is_descendant, mem_cgroup_tree
 from kernel_model.oom import OomControl, tsk_is_oom_victim
 from kernel_model.oom_reaper import wake_oom_reaper
 from kernel_model.preempt import Steps, lock, lock_killable, point, read_lock, sleep
@@ -90,7 +91,7 @@ def oom_unkillable_task(k: Kernel, p: TaskStruct, oc: OomControl) -> bool:
     return (
         p.signal is k.init.signal
         or bool(p.flags & PF_KTHREAD)
-        or (oc.memcg is not None and p.memcg is not oc.memcg)
+        or (oc.memcg is not None and not mem_cgroup_is_descendant(p.memcg, oc.memcg))
     )
 
 
@@ -127,10 +128,10 @@ def oom_evaluate_task(k: Kernel, p: TaskStruct, oc: OomControl) -> None:
 
 
 def select_bad_process(k: Kernel, oc: OomControl) -> Steps[None]:
-    """Look at every process, or at every task of the memory cgroup, one by one under RCU (mm/oom_kill.c)."""
+    """Look at every process, or at every task of the memory cgroup and those below, one by one under RCU (mm/oom_kill.c)."""
     p: TaskStruct | None = None
     if oc.memcg is not None:
-        candidates = tuple(oc.memcg.tasks)
+        candidates = tuple(t for memcg in mem_cgroup_tree(oc.memcg) for t in memcg.tasks)
         for _i, p in enumerate(candidates):
             yield EVALUATE
             oom_evaluate_task(k, p, oc)

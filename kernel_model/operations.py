@@ -29,7 +29,7 @@ from kernel_model.futex import futex_wait, futex_wake
 from kernel_model.get_signal import do_group_exit
 from kernel_model.hrtimer import nanosleep
 from kernel_model.locking import acquire, release
-from kernel_model.mm import io_complete, mem_cgroup_commit_charge
+from kernel_model.mm import io_complete, mem_cgroup_commit_charge, mem_over_limit
 from kernel_model.page_alloc import (
     _handle_fault,
     alloc_pages_slowpath,
@@ -258,14 +258,14 @@ operation("fault", "page faults until the global OOM killer runs")(_handle_fault
 def _charge(k: Kernel, cur: TaskStruct) -> Steps[Any]:
     if cur.memcg is None:
         return (yield from alloc_pages_slowpath(k, cur))
-    return (yield from mem_cgroup_oom(k, cur, cur.memcg))
+    return (yield from mem_cgroup_oom(k, cur, mem_over_limit(cur.memcg)))
 
 
 @operation("charge_fault", "a page fault past the memory cgroup's limit")
 def _charge_fault(k: Kernel, cur: TaskStruct) -> Steps[Any]:
     if cur.memcg is None:
         return (yield from _handle_fault(k, cur))
-    return (yield from mem_cgroup_oom_synchronize(k, cur, cur.memcg))
+    return (yield from mem_cgroup_oom_synchronize(k, cur, mem_over_limit(cur.memcg)))
 
 
 @operation("oom_score_adj", "write oom_score_adj", target=TASK, value=Arg.NUMBER)

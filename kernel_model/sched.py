@@ -231,9 +231,11 @@ class FreezerCgroup:
 @structure("MemCgroup", "name")
 @attrs.define(eq=False, slots=True, repr=False)
 class MemCgroup:
-    """A memory cgroup with a limit that is reached; ``freed`` counts the pages that were uncharged from it."""
+    """A memory cgroup with a limit that is reached, or below one; ``freed`` counts the pages that were uncharged from it."""
 
     name: Beside[str]
+    parent: MemCgroup | None = None
+    children: list[MemCgroup] = attrs.Factory(list)
     tasks: list[TaskStruct] = attrs.Factory(list)
     freed: Count = 0
     oom_locked_by: TaskStruct | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kernel_model.locking import acquire, release
+from kernel_model.mm import mem_cgroup_tree
 from kernel_model.oom import OomControl, tsk_is_oom_victim
 from kernel_model.oom_kill import out_of_memory
 from kernel_model.page_alloc import CHARGE, FAULT_AGAIN, RETRY, alloc_pages_slowpath, nap
@@ -26,11 +27,12 @@ OOM_LOCK = lock_killable("mem_cgroup_out_of_memory", "mutex_lock_killable(oom_lo
 
 def mem_cgroup_scan(k: Kernel, memcg: MemCgroup) -> tuple[TaskStruct, ...]:
     """Its processes: the listed leaders, then those that are dead and have threads (mm/memcontrol.c, mem_cgroup_scan_tasks)."""
-    listed = [p for p in memcg.tasks if p.group_leader is p]
+    tree = mem_cgroup_tree(memcg)
+    listed = [p for each in tree for p in each.tasks if p.group_leader is p]
     dying = [
         p
         for p in k.tasks.values()
-        if p.memcg is memcg and p.group_leader is p and p.hashed and not p.on_cgroup_list
+        if p.memcg in tree and p.group_leader is p and p.hashed and not p.on_cgroup_list
     ]
     return (*listed, *dying)
 

@@ -253,11 +253,11 @@ class AlphabetMachine(RuleBasedStateMachine):
         else:
             self.submit(Op("rmdir", self.person(who), ("A/C",)))
 
-    @rule(drawn=together(WHO, WHO))
-    def e_memcg(self, drawn: tuple[int, int]) -> None:
-        """Move a process to the memory cgroup."""
-        who, whom = drawn
-        self.submit(Op("memcg_attach", self.person(who), (self.child(whom), "M")))
+    @rule(drawn=together(("M", "M/N"), WHO), whom=ANYBODY)
+    def e_memcg(self, drawn: tuple[str, int], whom: int) -> None:
+        """Move a process to a memory cgroup."""
+        memcg, who = drawn
+        self.submit(Op("memcg_attach", self.person(who), (self.child(whom), memcg)))
 
     @rule(drawn=together((1000, 0, -1000), WHO), whom=ANYBODY)
     def e_score(self, drawn: tuple[int, int], whom: int) -> None:

@@ -18,7 +18,7 @@ KERNELS = (legacy_tifmemdie.VARIANT, patched.VARIANT, v7_3.VARIANT)
 
 @pytest.fixture(params=KERNELS, ids=lambda variant: variant.name)
 def box(request: pytest.FixtureRequest) -> Box:
-    """Processes hog, v and x; hog can't be killed; memory cgroups M and N."""
+    """Processes hog, v and x; hog can't be killed; memory cgroups M and N, which has a limit, too."""
     made = Box(request.param)
     made.fork("hog", "v", "x")
     made.k.memcgs["N"] = MemCgroup("N")
@@ -36,6 +36,33 @@ def charged(box: Box, name: str) -> str:
 def freed(box: Box) -> tuple[int, int, int]:
     """Everywhere, in M, in N."""
     return (box.k.freed, box.k.memcgs["M"].freed, box.k.memcgs["N"].freed)
+
+
+def test_a_charge_below_meets_the_limit_above(box: Box) -> None:
+    """The killer looks at both cgroups, and what a victim in the lower one frees is room in the upper one."""
+    box.do("memcg_attach", "init", "v", "M")
+    box.do("memcg_attach", "init", "x", "M/N")
+    box.do("oom_score_adj", "init", "v", 500)
+    box.do("charge", "x")
+    assert box["x"].result
+    assert box["v"].at is None
+    assert box.user_mode("hog", "x")
+    assert (box.k.memcgs["M"].freed, box.k.memcgs["M/N"].freed) == (1, 0)
+    box.do("charge", "hog")
+    assert box["x"].at is None
+    assert (box.k.memcgs["M"].freed, box.k.memcgs["M/N"].freed) == (2, 1)
+
+
+def test_a_charge_below_may_kill_above(box: Box) -> None:
+    """Parents first; whoever is in no cgroup of the tree is not seen."""
+    box.do("memcg_attach", "init", "v", "M")
+    box.do("oom_score_adj", "init", "x", 1000)
+    box.do("fork", "init", "low")
+    box.do("memcg_attach", "init", "low", "M/N")
+    box.do("oom_score_adj", "init", "low", -1000)
+    box.do("charge_fault", "low")
+    assert box["v"].at is None
+    assert box.user_mode("x", "low")
 
 
 def test_an_exit_frees_where_the_pages_were_charged(box: Box) -> None:
