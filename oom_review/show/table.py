@@ -19,13 +19,16 @@ from oom_review.situations.verdicts import Explored
 from oom_review.variants.loading import TITLES, known, replaying
 
 FEW = 8
+SCREEN = 16
+"""So many claims have a line each."""
+FEW_ALIKE = 3
 COLOURS = {HOLDS: "green", REFUTED: "red"}
 
 
 def table(
     rows: Iterable[tuple[str, str, str, str, str]], variants: Sequence[str], *, verbose: bool = False
 ) -> Table:
-    """Claims down, variants across, a word in each cell.
+    """Claims down, variants across, a word in each cell; many claims of which all cells are alike share a row.
 
     ``rows``: claim, variant, verdict, a mark behind it or "", and what it rests on, which stands under it if ``verbose``.
     """
@@ -35,11 +38,16 @@ def table(
         words = ((verdict, style), (mark, "bold"), f"\n{basis}" if verbose and basis else "")
         texts.setdefault(claim, {})[variant] = Text.assemble(*words)
     made = Table(show_lines=verbose, box=HEAVY_HEAD if verbose else SIMPLE_HEAD, pad_edge=verbose)
-    made.add_column("claim", no_wrap=True)
+    made.add_column("claim", no_wrap=len(texts) <= SCREEN)
     for name in variants:
-        made.add_column(TITLES.get(name, name))
+        made.add_column(TITLES.get(name, name), no_wrap=True)
+    alike: dict[tuple[str, ...], list[str]] = {}
     for claim, row in texts.items():
-        made.add_row(claim, *(row.get(v, "") for v in variants))
+        alike.setdefault(tuple(str(row.get(v, "")) for v in variants), []).append(claim)
+    shared = [c for c in alike.values() if len(texts) > SCREEN and not verbose and len(c) > FEW_ALIKE]
+    alone = [[claim] for claim in texts if not any(claim in c for c in shared)]
+    for claims in (*alone, *shared):
+        made.add_row(", ".join(claims), *(texts[claims[0]].get(v, "") for v in variants))
     return made
 
 

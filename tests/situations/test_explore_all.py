@@ -72,7 +72,7 @@ def test_a_limit_never_counts_as_holds(capfd: pytest.CaptureFixture[str]) -> Non
     assert "bounded: stopped at 10 states in 2 of 2" in " ".join(output.replace("│", "").split())
     assert "bounded: 2 of 2 jobs hit a limit, 0 were lost" in output
     assert "holds" not in output
-    assert "6 verdicts: 0 hold, 0 refuted, 6 bounded\n" in output
+    assert "7 verdicts: 0 hold, 0 refuted, 7 bounded\n" in output
 
 
 def killed_over_two(job: Job) -> Outcome:
