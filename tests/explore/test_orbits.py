@@ -80,10 +80,17 @@ class Graph:
         return not path
 
 
-def group(*together: Op | Run) -> Scenario:
+BORN = (Op("fork", "init", ("v",)), Op("clone", "v", ("t1",)), Op("clone", "v", ("t2",)))
+
+
+def group(*together: Op | Run, before: tuple[Op, ...] = ()) -> Scenario:
     """Three threads v, t1, t2, of which t1 and t2 are alike, and what then happens at once."""
-    setup = (Op("fork", "init", ("v",)), Op("clone", "v", ("t1",)), Op("clone", "v", ("t2",)))
-    return Scenario((*[item for op in setup for item in (op, Run())], *together, Run()))
+    return Scenario((*[item for op in (*BORN, *before) for item in (op, Run())], *together, Run()))
+
+
+def moved(*names: str) -> tuple[Op, ...]:
+    """Into a memory cgroup, the whole process each time."""
+    return tuple([Op("memcg_attach", "init", (name, "M")) for name in names])
 
 
 SCENARIOS = {
@@ -93,7 +100,29 @@ SCENARIOS = {
     "core dump": group(Op("kill", "init", ("v", "ABRT"))),
     "freeze and thaw": group(Op("attach", "init", ("v", "A")), Run(), Op("freeze", "init", ("A",))),
     "killing 68": killing(68),
+    "moved by name": group(Op("kill", "init", ("v", "KILL")), before=moved("t1", "t2")),
 }
+
+
+def alike(scenario: Scenario) -> list[str]:
+    """The names of the threads that stand for each other."""
+    session, _setup = played(scenario.items[:-1], patched.VARIANT)
+    k = session.machine.k
+    return sorted(k.tasks[pid].name for pid in interchangeable(k, scenario))
+
+
+def test_who_is_named_is_told_apart() -> None:
+    """Unless each is named alike, and before the explored run; also by an operation that only somebody's kernel has."""
+    exits = Op("exit_group", "v")
+    assert alike(group(exits)) == ["t1", "t2"]
+    assert alike(group(exits, before=moved("t2", "t1"))) == ["t1", "t2"]
+    assert alike(group(exits, before=moved("t1"))) == []
+    assert alike(group(exits, *moved("t1"))) == []
+    assert alike(group(exits, Op("exit", "t1"))) == []
+    items = group(exits).items
+    own = Scenario((*items[:-1], Op("of_a_kernel_of_its_own", None, ("t1",)), Run()))
+    session, _setup = played(items[:-1], patched.VARIANT)
+    assert interchangeable(session.machine.k, own) == {}
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
