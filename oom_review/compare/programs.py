@@ -46,7 +46,7 @@ OTHERS = (
 _THREAD = Op("clone", "p1", ("p2",))
 # Where the first process may be before anything is drawn: alone, or where chance seldom brings one.
 BEGINNINGS = (
-    *((), (), (_THREAD,)),
+    *((), (Op("snapshot_freeze", "p1"),), (_THREAD,)),
     (_THREAD, Op("ptrace_seize", "init", ("p2",))),
     (_THREAD, Op("core_pipe"), Op("tgkill", "p1", ("p2", "ABRT"))),
     (Op("fork", "init", ("p2",)), Op("open_delalloc", "p1")),
