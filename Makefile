@@ -18,7 +18,7 @@ QUIETLY := -m pip install --no-input --disable-pip-version-check
 LOCKED := $(QUIETLY) --no-deps --require-hashes
 
 .DEFAULT_GOAL := help
-.PHONY: help setup review test lint format docs bench coverage nightly wheel wheel-check lock clean
+.PHONY: help setup review test lint format bugs docs bench coverage nightly wheel wheel-check lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
@@ -67,6 +67,9 @@ lint: $(DEV) ## ruff and mypy
 format: $(DEV) ## let ruff format and fix
 	@"$(PY)" -m ruff check --fix .
 	@"$(PY)" -m ruff format .
+
+bugs: $(DEV) ## find the public bugs of real kernels by comparing: writes docs/bugs.md
+	@"$(PY)" tests/bugs/table.py --markdown
 
 docs: $(DEV) ## make the pages of docs/ from their templates
 	@"$(PY)" docs/make.py
