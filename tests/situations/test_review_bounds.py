@@ -203,7 +203,7 @@ def test_interrupted_nothing_more_is_begun() -> None:
 
     class Interrupted(Here):
         def run(self, answer: Callable[[Any], Any], more: Callable[[], Any]) -> Generator[tuple[Any, Any]]:
-            yield from islice(super().run(answer, more), 4)
+            yield from islice(super().run(answer, more), 6)
             raise KeyboardInterrupt
 
     one = reviewer(Interrupted(1), attrs.evolve(WORK, situations=(ONE,)))
@@ -214,6 +214,8 @@ def test_interrupted_nothing_more_is_begun() -> None:
         "count-returns",
         "no-spurious-ebusy",
         "sharers-leave",
+        "machine-wakes",
+        "killed-dies",
     }
     assert set(verdicts.values()) == {REFUTED, BOUNDED}
     assert cell(one, "victim-dies").surprise == "bounded: interrupted after 0 of 150 programs"
