@@ -58,6 +58,15 @@ def test_a_review_finds_the_bug(
     assert verdict(load(bug), situation, claim) == REFUTED
 
 
+def test_users_stay_frozen_where_kernel_threads_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The public bug needs such a kernel thread; the fixed kernel lets the users go."""
+    monkeypatch.syspath_prepend(str(HERE.parent / "bugs"))
+    where = "suspend/vfork", "fridge-has-a-reason"
+    assert quick(where[0])
+    assert verdict(broken.refusing(BASE), *where) == HOLDS
+    assert verdict(broken.refusing(load("users_stay_frozen")), *where) == REFUTED
+
+
 @pytest.mark.parametrize(("variant", "situation", "claim"), BY_HAND, ids=[b[2] for b in BY_HAND])
 def test_a_breakage_by_hand_is_seen(variant: Variant, situation: str, claim: str) -> None:
     assert quick(situation)
