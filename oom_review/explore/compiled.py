@@ -7,8 +7,10 @@ taught.  An exception in an answer ends the run and is raised from it.
 from __future__ import annotations
 
 import ctypes
+import sys
 import time
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from oom_review.explore.commuting import BITS, BLOCK, READ, UPDATE, WRITE
@@ -67,6 +69,8 @@ class CompiledSearch:
         self._everybody: list[int] = []
         self._news: tuple[list[int], int, int] | None = None
         self._error: BaseException | None = None
+        self._answered = ctypes.c_uint32(0)
+        self._answers: list[Callable[..., int]] = []
         self._handle: Any = None
 
     # The run
@@ -84,7 +88,8 @@ class CompiledSearch:
                 self._orbits.refresh()
             self._orbits_known()
             self._learn([])
-            how = self._core.run(self._handle)
+            with self._caught():
+                how = self._core.run(self._handle)
             self._count()
         finally:
             self._core.free(self._handle)
@@ -120,12 +125,12 @@ class CompiledSearch:
     def _questions(self) -> Questions:
         model, orbits = self._model, self._orbits
 
-        def one(kind: int) -> Callable[..., int]:
+        def one(kind: int) -> Callable[..., None]:
             def ask(who: int, state: Any, n: int, path: Any, depth: int) -> None:
                 way = model.way(kind, who, tuple(state[:n]), path[:depth])
                 self._learn([(kind, who, way)])
 
-            return self._safe(ask)
+            return ask
 
         def can(state: Any, n: int, path: Any, depth: int) -> None:
             self._learn(model.ask_all(tuple(state[:n]), path[:depth]))
@@ -133,54 +138,64 @@ class CompiledSearch:
         def renamed(pairs: Any, n: int, known: int) -> None:
             renaming = tuple([(pairs[i], pairs[i + 1]) for i in range(0, n, 2)])
             values = orbits.renamed_values(renaming)[known:]
-            self._learn([])
             self._tell(self._core.renamed, _array(values), len(values))
 
         def refresh() -> None:
             orbits.refresh()
             self._orbits_known()
-            self._learn([])
 
-        return Questions(
-            one(STEP),
-            one(LOOK),
-            one(WAITS),
-            self._safe(can),
-            self._valued(lambda leaf, change, value: model.changed(self._leaves[leaf], change, value)),
-            self._safe(refresh),
-            self._valued(orbits.anonymous),
-            self._valued(orbits.in_order),
-            self._safe(renamed),
-            self._safe(self._told),
-            self._safe(lambda: None),
-        )
+        def changed(leaf: int, change: int, value: int) -> int:
+            return model.changed(self._leaves[leaf], change, value)
 
-    def _safe(self, ask: Callable[..., None]) -> Callable[..., int]:
-        """Nothing is raised into the core: -1 stops it."""
+        self._answers = [
+            self._safe(answer)
+            for answer in (
+                one(STEP),
+                one(LOOK),
+                one(WAITS),
+                can,
+                changed,
+                refresh,
+                orbits.anonymous,
+                orbits.in_order,
+                renamed,
+                self._told,
+                lambda: None,
+            )
+        ]
+        return Questions(ctypes.pointer(self._answered), *self._answers)
 
-        def asked(*args: Any) -> int:
-            try:
-                ask(*args)
-            except BaseException as error:  # noqa: BLE001 - raised again by run()
-                self._error = error
-                return -1
-            return 0
-
-        return asked
-
-    def _valued(self, ask: Callable[..., int]) -> Callable[..., int]:
-        """The value plus one; 0 stops the core."""
+    def _safe(self, answer: Callable[..., int | None]) -> Callable[..., int]:
+        """Nothing is raised into the core: an answer is counted, last of all, and one that failed is not."""
 
         def asked(*args: Any) -> int:
+            value = 0
             try:
-                value = ask(*args)
+                value = answer(*args) or 0
                 self._learn([])
             except BaseException as error:  # noqa: BLE001 - raised again by run()
                 self._error = error
                 return 0
-            return value + 1
+            self._answered.value += 1
+            return value
 
         return asked
+
+    @contextmanager
+    def _caught(self) -> Iterator[None]:
+        """A signal that came while the core ran raises before the first line of an answer, and only this hook is told."""
+
+        def unraisable(lost: Any) -> None:
+            if lost.object in self._answers:
+                self._error = lost.exc_value
+            else:
+                before(lost)
+
+        before, sys.unraisablehook = sys.unraisablehook, unraisable
+        try:
+            yield
+        finally:
+            sys.unraisablehook = before
 
     def _told(self, number: int, choice: int, path: Any, depth: int) -> None:
         leaf, choices = self._leaves[number], path[:depth]

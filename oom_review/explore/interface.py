@@ -13,28 +13,29 @@ VERSION = 1
 _NUMBERS = POINTER(c_uint32)
 _STATE = (_NUMBERS, c_uint32, _NUMBERS, c_uint32)
 _QUESTIONS: dict[str, Any] = {
-    "step": CFUNCTYPE(c_int, c_uint32, *_STATE),
-    "look": CFUNCTYPE(c_int, c_uint32, *_STATE),
-    "waits": CFUNCTYPE(c_int, c_uint32, *_STATE),
-    "can": CFUNCTYPE(c_int, *_STATE),
+    "step": CFUNCTYPE(None, c_uint32, *_STATE),
+    "look": CFUNCTYPE(None, c_uint32, *_STATE),
+    "waits": CFUNCTYPE(None, c_uint32, *_STATE),
+    "can": CFUNCTYPE(None, *_STATE),
     "changed": CFUNCTYPE(c_uint32, c_uint32, c_uint32, c_uint32),
-    "refresh": CFUNCTYPE(c_int),
+    "refresh": CFUNCTYPE(None),
     "anonymous": CFUNCTYPE(c_uint32, c_uint32, c_uint32),
     "in_order": CFUNCTYPE(c_uint32, c_uint32),
-    "renamed": CFUNCTYPE(c_int, _NUMBERS, c_uint32, c_uint32),
-    "tell": CFUNCTYPE(c_int, c_uint32, c_uint32, _NUMBERS, c_uint32),
-    "breathe": CFUNCTYPE(c_int),
+    "renamed": CFUNCTYPE(None, _NUMBERS, c_uint32, c_uint32),
+    "tell": CFUNCTYPE(None, c_uint32, c_uint32, _NUMBERS, c_uint32),
+    "breathe": CFUNCTYPE(None),
 }
 
 
 class Questions(ctypes.Structure):
     """core_questions."""
 
-    _fields_ = list(_QUESTIONS.items())
+    _fields_ = [("answered", _NUMBERS), *_QUESTIONS.items()]
 
-    def __init__(self, *answers: Any) -> None:
+    def __init__(self, answered: Any, *answers: Any) -> None:
         """In the order of the fields."""
-        super().__init__(*[kind(answer) for kind, answer in zip(_QUESTIONS.values(), answers, strict=True)])
+        functions = [kind(answer) for kind, answer in zip(_QUESTIONS.values(), answers, strict=True)]
+        super().__init__(answered, *functions)
 
 
 COUNTS = ("states", "transitions", "executions", "pruned_by_cache", "pruned_by_order", "pruned_by_symmetry")

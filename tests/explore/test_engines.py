@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +142,60 @@ def test_a_sanitized_core_on_tables() -> None:
     )
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout == f"{len(SANITIZED)} tables\n"
+
+
+# What is raised meanwhile
+
+
+class Odd(Exception):
+    pass
+
+
+def interrupted(core: Core, seed: int, interrupt: Callable[[Table], None]) -> None:
+    """A search whose table interrupts at its twentieth question."""
+    table = Table(seed)
+    ask = table.drawn
+
+    def drawn(*what: Any) -> Any:
+        if len(table.asked) == 20:
+            interrupt(table)
+        return ask(*what)
+
+    table.drawn = drawn  # type: ignore[assignment,method-assign]
+    told: dict[str, Any] = {"found": lambda *_: None, "ended": lambda *_: None}
+    CompiledSearch(core, table, Likes(table), por=True, limits=Limits(), **told).run()
+
+
+@needs_a_compiler
+def test_what_an_answer_raises_comes_out() -> None:
+    """As it was raised."""
+
+    def fails(_table: Table) -> None:
+        raise Odd
+
+    with pytest.raises(Odd):
+        interrupted(engines.core(), 1, fails)  # type: ignore[arg-type]
+
+
+@needs_a_compiler
+def test_an_interrupt_while_the_core_runs_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is seen when the next answer begins, where nothing in Python could catch it."""
+    seen: list[int] = []
+
+    def before_the_first_line(table: Table) -> None:
+        # As the interpreter does it for a signal: on entry of the next function that the core calls.
+        def trace(frame: Any, _event: str, _argument: object) -> None:
+            if frame.f_code.co_name == "asked":
+                sys.settrace(before)
+                seen.append(len(table.asked))
+                raise KeyboardInterrupt
+
+        before = sys.gettrace()
+        sys.settrace(trace)
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted(engines.core(), 1, before_the_first_line)  # type: ignore[arg-type]
+    assert seen
 
 
 # Kernels

@@ -46,21 +46,23 @@ enum { CORE_NO = 0, CORE_YES = 1, CORE_IF_IT_FINDS = 2 };
 enum { CORE_DONE = 0, CORE_STATES = 1, CORE_SECONDS = 2, CORE_CYCLE = 3, CORE_FAILED = 4, CORE_MEMORY = 5, CORE_BUG = 6 };
 
 /*
- * Questions.  `state` has `n` slots and `path` the `depth` choices that lead there.  Those that return int return 0; those that return
- * uint32_t return the value plus one; -1, or 0, ends the run with CORE_FAILED.
+ * Questions.  `state` has `n` slots and `path` the `depth` choices that lead there.  Whoever has answered counts `answered` up, as the last
+ * that he does: a question after which it stands where it stood ends the run with CORE_FAILED.  No other sign is as sure: where Python
+ * raises before the first line of a function, for a signal, ctypes returns whatever there is.
  */
 typedef struct {
-    int (*step)(uint32_t who, const uint32_t *state, uint32_t n, const uint32_t *path, uint32_t depth);
-    int (*look)(uint32_t who, const uint32_t *state, uint32_t n, const uint32_t *path, uint32_t depth);
-    int (*waits)(uint32_t who, const uint32_t *state, uint32_t n, const uint32_t *path, uint32_t depth);
-    int (*can)(const uint32_t *state, uint32_t n, const uint32_t *path, uint32_t depth); /* everybody, with the looks that it takes */
+    const volatile uint32_t *answered;
+    void (*step)(uint32_t who, const uint32_t *state, uint32_t n, const uint32_t *path, uint32_t depth);
+    void (*look)(uint32_t who, const uint32_t *state, uint32_t n, const uint32_t *path, uint32_t depth);
+    void (*waits)(uint32_t who, const uint32_t *state, uint32_t n, const uint32_t *path, uint32_t depth);
+    void (*can)(const uint32_t *state, uint32_t n, const uint32_t *path, uint32_t depth); /* everybody, with the looks that it takes */
     uint32_t (*changed)(uint32_t leaf, uint32_t change, uint32_t value);
-    int (*refresh)(void);                                       /* like threads, after slots came up */
+    void (*refresh)(void);                                       /* like threads, after slots came up */
     uint32_t (*anonymous)(uint32_t who, uint32_t value);        /* the value without the thread's name */
     uint32_t (*in_order)(uint32_t value);                       /* a list with its like threads in order */
-    int (*renamed)(const uint32_t *pairs, uint32_t n, uint32_t known); /* core_renamed() with the values from `known` on */
-    int (*tell)(uint32_t leaf, uint32_t choice, const uint32_t *path, uint32_t depth);
-    int (*breathe)(void);                                       /* now and then */
+    void (*renamed)(const uint32_t *pairs, uint32_t n, uint32_t known); /* core_renamed() with the values from `known` on */
+    void (*tell)(uint32_t leaf, uint32_t choice, const uint32_t *path, uint32_t depth);
+    void (*breathe)(void);                                       /* now and then */
 } core_questions;
 
 typedef struct {

@@ -4,7 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
-#include <new>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -122,11 +122,11 @@ public:
     Trees trees;
     Orbits orbits;
 
-    Search(const core_questions &ask, bool por, uint64_t states, double seconds, uint32_t small, double grown)
-        : ask_(ask), por_(por), most_states_(states), seconds_(seconds), small_(small), grown_(grown) {
-        ask_orbits_.anonymous = [this](uint32_t who, uint32_t value) { return answered(ask_.anonymous(who, value)); };
-        ask_orbits_.in_order = [this](uint32_t value) { return answered(ask_.in_order(value)); };
-        ask_orbits_.renamed = [this](const uint32_t *pairs, uint32_t n, uint32_t known) { check(ask_.renamed(pairs, n, known)); };
+    Search(const core_questions &questions, bool por, uint64_t states, double seconds, uint32_t small, double grown)
+        : ask_(questions), por_(por), most_states_(states), seconds_(seconds), small_(small), grown_(grown) {
+        ask_orbits_.anonymous = [this](uint32_t who, uint32_t value) { return ask(ask_.anonymous, who, value); };
+        ask_orbits_.in_order = [this](uint32_t value) { return ask(ask_.in_order, value); };
+        ask_orbits_.renamed = [this](const uint32_t *pairs, uint32_t n, uint32_t known) { ask(ask_.renamed, pairs, n, known); };
     }
 
     uint32_t kept() const { return kept_; }
@@ -181,20 +181,26 @@ private:
 
     // Questions
 
-    static void check(int answer) {
-        if (answer)
-            throw Stopped{CORE_FAILED};
-    }
-    static uint32_t answered(uint32_t answer) {
-        if (!answer)
-            throw Stopped{CORE_FAILED};
-        return answer - 1;
+    // What is returned counts only if somebody has answered.
+    template <class Answer, class... Parameters, class... Arguments>
+    Answer ask(Answer (*question)(Parameters...), Arguments... arguments) const {
+        const uint32_t before = *ask_.answered;
+        if constexpr (std::is_void_v<Answer>) {
+            question(static_cast<Parameters>(arguments)...);
+            if (*ask_.answered == before)
+                throw Stopped{CORE_FAILED};
+        } else {
+            Answer answer = question(static_cast<Parameters>(arguments)...);
+            if (*ask_.answered == before)
+                throw Stopped{CORE_FAILED};
+            return answer;
+        }
     }
 
     uint32_t step(uint32_t who, const Slots &state) {
         uint32_t found = trees.find(CORE_STEP, who, state);
         if (found == Trees::UNKNOWN) {
-            check(ask_.step(who, state.data(), state.size(), choices_.data(), choices_.size()));
+            ask(ask_.step, who, state.data(), state.size(), choices_.data(), choices_.size());
             found = trees.find(CORE_STEP, who, padded(state));
         }
         return known(found);
@@ -203,7 +209,7 @@ private:
     const Leaf &look(uint32_t who, const Slots &state) {
         uint32_t found = trees.find(CORE_LOOK, who, padded(state));
         if (found == Trees::UNKNOWN) {
-            check(ask_.look(who, state.data(), state.size(), choices_.data(), choices_.size()));
+            ask(ask_.look, who, state.data(), state.size(), choices_.data(), choices_.size());
             found = trees.find(CORE_LOOK, who, padded(state));
         }
         return leaves_.at(known(found));
@@ -212,7 +218,7 @@ private:
     Waits waits(uint32_t who, const Slots &state) {
         uint32_t found = trees.find(CORE_WAITS, who, padded(state));
         if (found == Trees::UNKNOWN) {
-            check(ask_.waits(who, state.data(), state.size(), choices_.data(), choices_.size()));
+            ask(ask_.waits, who, state.data(), state.size(), choices_.data(), choices_.size());
             found = trees.find(CORE_WAITS, who, padded(state));
         }
         return waits_.at(known(found));
@@ -258,7 +264,7 @@ private:
             if (all)
                 return;
             if (i == 0)
-                check(ask_.can(state.data(), state.size(), choices_.data(), choices_.size()));
+                ask(ask_.can, state.data(), state.size(), choices_.data(), choices_.size());
         }
         throw Stopped{CORE_BUG};
     }
@@ -273,7 +279,7 @@ private:
             uint32_t &value = next_.at(change.slot);
             auto known = std::find_if(change.known.begin(), change.known.end(), [&](auto &pair) { return pair.first == value; });
             if (known == change.known.end()) {
-                uint32_t now = answered(ask_.changed(id, i, value));
+                uint32_t now = ask(ask_.changed, id, i, value);
                 leaves_[id].changes[i].known.emplace_back(value, now);
                 value = now;
             } else {
@@ -289,7 +295,7 @@ private:
     // Search._grow()
     void grow() {
         if (orbits.any())
-            check(ask_.refresh());
+            ask(ask_.refresh);
         size_ = defaults_.size();
         Slots state;
         Row row;
@@ -328,7 +334,7 @@ private:
         node.done |= uint64_t{1} << choice;
         if (leaves_[id].flags & CORE_TELLS && !leaves_[id].told) {
             leaves_[id].told = true;
-            check(ask_.tell(id, choice, choices_.data(), choices_.size()));
+            ask(ask_.tell, id, choice, choices_.data(), choices_.size());
         }
         const uint32_t flags = leaves_[id].flags;
         if (!(flags & CORE_MOVES)) {
@@ -428,7 +434,7 @@ private:
                 throw Stopped{CORE_SECONDS};
         }
         if (!(counts.states & 4095))
-            check(ask_.breathe());
+            ask(ask_.breathe);
     }
 
     // Search._enter(), for the state in next_ with the row in row_
