@@ -43,8 +43,11 @@ def library(flags: tuple[str, ...] = FLAGS) -> Path:
 
 
 def cache() -> Path:
-    """Where libraries are kept: in the user's cache."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "oom-review"
+    """Where libraries are kept: in the user's cache.  Raises NotBuilt."""
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "oom-review"
+    except RuntimeError:
+        raise NotBuilt("there is no home directory to keep it in") from None
 
 
 def digest(flags: tuple[str, ...]) -> str:

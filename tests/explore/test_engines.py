@@ -127,6 +127,8 @@ def test_a_sanitized_core_on_tables() -> None:
         subprocess.run([compiler, f"-print-file-name={name}"], capture_output=True, text=True, check=True)
         for name in ("libasan.so", "libstdc++.so.6")
     ]
+    if not all(Path(runtime.stdout.strip()).is_absolute() for runtime in runtimes):
+        pytest.skip(f"{compiler} names no runtime of its sanitizers that can be loaded ahead")
     done = subprocess.run(
         [sys.executable, __file__, str(core)],
         env={
@@ -301,6 +303,17 @@ def test_without_a_compiler_python_explores(elsewhere: Path, monkeypatch: pytest
     monkeypatch.setenv(engines.ASKED, engines.COMPILED)
     with pytest.raises(BadInput, match="OOM_REVIEW_ENGINE=compiled: there is no compiled core: CXX names"):
         explore(scenario(4), patched.VARIANT)
+
+
+def test_nowhere_to_keep_it(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is at home."""
+
+    def homeless(_path: Path) -> Path:
+        raise RuntimeError
+
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setattr(Path, "expanduser", homeless)
+    assert without(engines.said()) == "there is no home directory to keep it in"
 
 
 def test_a_compiler_that_fails(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
