@@ -9,8 +9,9 @@ A step is a function of what it reads.  So each step of the kernel runs once, on
   table, on a machine that setup.py leads to the state first, and notes.py puts it there.
 - sleepers.py says who can take a step in a state, and whose sleep may end early; observer.py shows the steps' events to the claims.
 - search.py walks depth first over all states.  It asks for no more than model.py says, and knows nothing of kernels.
-- core/ is the same search in C++, ten times as fast, for what recorded.py says; compiled.py speaks with it over interface.py, build.py makes
-  it and engines.py chooses.  Where there is no compiler search.py does the same, and the tests hold them to the same counts.
+- core/ is the same search in C++, for what recorded.py says, five times as fast with the recording of steps; compiled.py speaks with it over
+  interface.py, build.py makes it and engines.py chooses.  Where there is no compiler search.py does the same, and the tests hold both to
+  the same counts.
 
 Nothing is modelled a second time: every entry of the table was computed by the model.  What could not be seen would be a silent loss, so
 that it is refused by name (frames.Unseen).  Then the reductions, each of which can be switched off (Bounds) and is compared with doing without:
@@ -25,7 +26,8 @@ which never counts as "holds".  The tests hold all this to an explorer that does
 
 Tried and dropped: a second engine that repeated steps on fresh machines and went by what preemption points declared to touch: whoever
 wrote a patch had to write declarations; sleep sets, which a search that knows states again has no use for; mypyc and Cython for the
-search, which were 1.1 and 1.25 times as fast.
+search, which were 1.1 and 1.25 times as fast; sets of only those bits that can conflict, as late steps let more conflict
+(docs/benchmarks.md).
 """
 
 from oom_review.explore.explorer import Bounds, Result, Verdict, explore
