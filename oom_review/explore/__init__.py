@@ -26,8 +26,7 @@ which never counts as "holds".  The tests hold all this to an explorer that does
 
 Tried and dropped: a second engine that repeated steps on fresh machines and went by what preemption points declared to touch: whoever
 wrote a patch had to write declarations; sleep sets, which a search that knows states again has no use for; mypyc and Cython for the
-search, which were 1.1 and 1.25 times as fast; sets of only those bits that can conflict, as late steps let more conflict
-(docs/benchmarks.md).
+search, which were 1.1 and 1.25 times as fast.  Weighed, and left: sets of only those bits that can conflict (docs/benchmarks.md).
 """
 
 from oom_review.explore.explorer import Bounds, Result, Verdict, explore

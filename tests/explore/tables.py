@@ -13,6 +13,8 @@ from operator import itemgetter
 from types import SimpleNamespace
 from typing import Any
 
+import attrs
+
 from oom_review.explore.commuting import BITS, BLOCK, READ, UPDATE, WRITE, Commuting
 from oom_review.explore.limits import MOVE_ON
 from oom_review.explore.numbering import State
@@ -23,6 +25,14 @@ from oom_review.explore.table import Leaf
 
 ENEMIES = {READ: UPDATE | WRITE, UPDATE: READ | WRITE, WRITE: READ | UPDATE | WRITE}
 FAR, LATE, MOST_SLOTS = 4, 2, 45
+
+
+@attrs.define(frozen=True)
+class End:
+    """What a search wants of a Final."""
+
+    number: int
+    panicked: bool
 
 
 class Table:
@@ -126,7 +136,8 @@ class Table:
         if who == MOVE_ON:
             late = state[self.at[MOVE_ON]] + 1
             if late > LATE:
-                return Leaf(moves=False, final=("end", draw.randrange(20)), broken=self.broken())  # type: ignore[arg-type]
+                end: Any = End(draw.randrange(20), draw.random() < 0.3)
+                return Leaf(moves=False, final=end, broken=self.broken())
             back = [(self.at[pid], draw.randrange(FAR)) for pid in self.people if draw.random() < 0.5]
             return Leaf(sets=((self.at[MOVE_ON], late), *back), ordered=draw.random() < 0.1)
         own, enemy = self.touches(3)

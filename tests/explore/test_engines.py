@@ -61,6 +61,7 @@ def both(seed: int, core: Core) -> list[dict[str, Any]]:
         how: dict[str, Any] = {
             "por": seed % 5 != 0,
             "limits": FEW,
+            "keep": "claim" if seed % 3 == 0 else "",
             "found": lambda claim, sentence, choices, told=told: told.setdefault((claim, sentence), choices),
             "ended": lambda final, choices, told=told: told.setdefault(final, choices),
         }
@@ -73,6 +74,7 @@ def both(seed: int, core: Core) -> list[dict[str, Any]]:
         answers.append(
             {
                 "counts": search.counts,
+                "kept": search.kept,
                 "stopped": stopped,
                 "told": list(told.items()),
                 "asked": table.asked,
