@@ -240,8 +240,10 @@ def test_a_loop_within_a_built_in_function_ends_the_process(tmp_path: Path) -> N
 
 WALKS = """import patched
 from kernel_model import freezer
+from kernel_model.preempt import visits_one
 from kernel_model.variant import Variant, replaces
 
+@visits_one
 def freeze_task(k, cur, p):
     while True:
         yield freezer.FREEZE_TASK_SKIP, p

@@ -9,7 +9,6 @@ from typing import TypeVar
 import attrs
 
 from kernel_model.machine import Machine
-from kernel_model.preempt import PreemptionPoint
 from kernel_model.variant import Variant
 from oom_review import ledger
 from oom_review.claims import HOLDS, REFUTED, Claim
@@ -24,7 +23,7 @@ from oom_review.explore.setup import played, take
 from oom_review.explore.sleepers import Sleepers
 from oom_review.explore.steps import Around, Steps
 from oom_review.explore.symmetry import interchangeable
-from oom_review.explore.walks import walks
+from oom_review.explore.walks import Walks, walks
 from oom_review.play.session import play
 from oom_review.scenario.items import Run, Scenario
 from oom_review.schedules.choices import Choices
@@ -51,9 +50,12 @@ class Verdict:
     witness: Scenario | None = None
 
 
+NO_END = "no interleaving comes to rest, and nobody asked what is promised of the machine at rest"
+
+
 @attrs.define(frozen=True)
 class Result:
-    """What an exploration found.  ``stopped``: at which limit, or empty.  ``engine``: which one explored, in words."""
+    """What an exploration found.  ``stopped``: at which limit, or NO_END, or empty.  ``engine``: which one explored, in words."""
 
     scenario: Scenario
     variant: str
@@ -163,7 +165,7 @@ class Exploration:
         self._bounds = bounds
         self._last = runs[-1]
         self._unfit = unfit
-        self._walks = walks(variant) if bounds.whole_walks else frozenset[PreemptionPoint]()
+        self._walks = walks(variant) if bounds.whole_walks else Walks()
         self._broken: dict[str, tuple[str, list[int]]] = {}
         self._ends: dict[Final, list[int]] = {}
         session, setup = played(scenario.items[: self._last], variant, claims)
@@ -216,6 +218,8 @@ class Exploration:
             search.run()
         except LimitReached as limit:
             stopped = f"stopped at {limit}"
+        if not stopped and not self._ends:
+            stopped = NO_END
         finals = {final: self._witness(choices) for final, choices in self._ends.items()}
         whole = Verdict(HOLDS) if not stopped and bounds.short_sleeps else Verdict(BOUNDED)
         verdicts = {claim.id: whole for claim in self._claims} | {
@@ -238,7 +242,7 @@ class Exploration:
         return Scenario((*before.items, Run(schedule), *items[self._last + 1 :]))
 
 
-def _names(machine: Machine, choices: list[int], walks: frozenset[PreemptionPoint]) -> tuple[list[str], bool]:
+def _names(machine: Machine, choices: list[int], walks: Walks) -> tuple[list[str], bool]:
     """The choices as a schedule names them, walks step by step; and whether somebody's sleep ends early."""
     names = []
     early = False

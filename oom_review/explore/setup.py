@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from kernel_model.machine import Machine
-from kernel_model.preempt import PreemptionPoint, Yield
 from kernel_model.sched import TaskStruct
 from kernel_model.variant import Variant
 from oom_review import ledger
 from oom_review.claims import Claim
 from oom_review.errors import BadInput
 from oom_review.explore.limits import MOVE_ON
+from oom_review.explore.walks import Walks, on_a_walk, stopped_at
 from oom_review.play.session import Session
 from oom_review.scenario.items import Op, Run
 from oom_review.schedules.choices import follow
@@ -63,7 +63,7 @@ def repeated(setup: Setup, variant: Variant) -> Machine:
 class Led:
     """One machine that is led to where choices lead, and begins afresh only where it can't go on."""
 
-    def __init__(self, setup: Setup, variant: Variant, walks: frozenset[PreemptionPoint]) -> None:
+    def __init__(self, setup: Setup, variant: Variant, walks: Walks) -> None:
         """``walks`` are taken to their end."""
         self._setup = setup
         self._variant = variant
@@ -91,23 +91,18 @@ class Led:
         return machine
 
 
-def take(machine: Machine, t: TaskStruct, walks: frozenset[PreemptionPoint]) -> int:
+def take(machine: Machine, t: TaskStruct, walks: Walks) -> int:
     """One step, after the end of a sleep if the task sleeps; a walk to its end.  Returns the steps of the machine.  Raises SetupError."""
     if not machine.runnable(t):
         machine.expire(t)
     machine.step(t)
     count = 1
-    while t.held and at_point(t.at) in walks and machine.runnable(t):
+    while on_a_walk(t, walks) and machine.runnable(t):
         machine.step(t)
         count += 1
         if count > STEP_LIMIT:
-            name, where = machine.k.variant.name, at_point(t.at)
+            name, where = machine.k.variant.name, stopped_at(t)
             raise SetupError(
                 f"variant {name!r}: {t.name} walks through {where.function if where else '?'}() for {STEP_LIMIT} steps and no end"
             )
     return count
-
-
-def at_point(at: Yield | None) -> PreemptionPoint | None:
-    """The preemption point, without its operand."""
-    return at if isinstance(at, PreemptionPoint) or at is None else at[0]

@@ -11,7 +11,6 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 
 from kernel_model.machine import Machine
-from kernel_model.preempt import PreemptionPoint
 from kernel_model.variant import Variant
 from oom_review.explore.commuting import Commuting
 from oom_review.explore.fields import FIELDS, RAW, Name
@@ -24,6 +23,7 @@ from oom_review.explore.places import Places, locals_of
 from oom_review.explore.recorder import Recorder, declare
 from oom_review.explore.setup import Led, Setup, take
 from oom_review.explore.table import Key, Leaf, Place, Table
+from oom_review.explore.walks import Walks
 
 Around = Callable[[], AbstractContextManager[object]]
 
@@ -37,7 +37,7 @@ class Steps:
         setup: Setup,
         observer: Observer,
         *,
-        walks: frozenset[PreemptionPoint],
+        walks: Walks,
         around: Around = nullcontext,
     ) -> None:
         """``setup`` is replayed on each fresh machine; each step is recorded within a context that ``around`` makes."""

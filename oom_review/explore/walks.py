@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
-from types import FunctionType
+from types import CodeType
+from typing import Any
 
 from kernel_model.preempt import PreemptionPoint
+from kernel_model.sched import TaskStruct
 from kernel_model.variant import Variant, link
+from oom_review.explore.fields import RAW
+
+Walks = frozenset[CodeType]
+"""The code that visits one task after the other; empty: nothing is taken whole."""
 
 
-def walks(variant: Variant) -> frozenset[PreemptionPoint]:
-    """The points between two visits; not those of a function that looks half-way, or does not say that it does not."""
-    met: dict[PreemptionPoint, bool] = {}
-    for function in link(variant).functions.values():
-        for p in _points(function):
-            met[p] = met.get(p, True) and hasattr(function, "visits_one")
-    return frozenset(p for p, whole in met.items() if whole)
+def walks(variant: Variant) -> Walks:
+    """Of this kernel: not that of a function which looks half-way, or does not say that it does not."""
+    return frozenset(f.__code__ for f in link(variant).functions.values() if hasattr(f, "visits_one"))
 
 
-def _points(function: FunctionType) -> list[PreemptionPoint]:
-    """Those of walks that the function names."""
-    named = [function.__globals__.get(name) for name in function.__code__.co_names]
-    return [p for p in named if isinstance(p, PreemptionPoint) and p.walk]
+def on_a_walk(t: TaskStruct, whole: Walks) -> bool:
+    """The task stopped between two visits of such a walk, with the lock held that keeps the tasks."""
+    point = stopped_at(t)
+    return bool(t.held) and point is not None and point.walk and _innermost(t).gi_code in whole
+
+
+def stopped_at(t: TaskStruct) -> PreemptionPoint | None:
+    """The point, without its operand."""
+    return t.at if isinstance(t.at, PreemptionPoint) or t.at is None else t.at[0]
+
+
+def _innermost(t: TaskStruct) -> Any:
+    """The generator that stopped."""
+    generator: Any = RAW(t, "context")
+    while generator.gi_yieldfrom is not None:
+        generator = generator.gi_yieldfrom
+    return generator

@@ -16,7 +16,6 @@ from oom_review.scenario.items import Run, Scenario
 from oom_review.show.columns import observation_line
 
 WIDTH = 78
-NO_END = "no interleaving ever comes to rest: what is promised of the machine at rest was never asked"
 
 
 def text(result: Result, variant: Variant, *, with_ends: bool = True) -> str:
@@ -32,8 +31,6 @@ def text(result: Result, variant: Variant, *, with_ends: bool = True) -> str:
     broken = [set(play(w, variant).violations) for w in result.finals.values()]
     for number, (final, witness) in enumerate(result.finals.items() if with_ends else (), 1):
         lines += ["", *_end(number, final, witness, broken[number - 1])]
-    if not broken and not result.stopped:
-        lines.append(NO_END)
     lines.append("")
     for claim in ledger.claims():
         positive = sum(claim.id in found for found in broken)
