@@ -12,6 +12,7 @@ from kernel_model.events import Dead, FreezerState, Io, LeftFridge, PmResult
 from oom_review.claims import CLAIMS, REFUTED
 from oom_review.play.session import Session, play
 from oom_review.scenario import file as scenario_file
+from oom_review.show.columns import columns
 from oom_review.variants.loading import load
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -58,3 +59,18 @@ def test_the_findings_are_what_their_scenarios_show() -> None:
     assert Io in happened[reads[1] :]
     assert [e.result for _step, e in suspend.history if isinstance(e, PmResult)] == ["EBUSY"]
     assert not frozen.violations | suspend.violations
+
+
+@pytest.mark.parametrize(
+    ("file", "variant", "claim"),
+    [
+        ("docs/victim-past-exit_mm.scenario", "7.3", "suspended-means-quiet"),
+        ("tests/corpus/count-returns--patched.scenario", "rfc", "count-returns"),
+    ],
+)
+def test_the_readme_shows_what_is_printed(file: str, variant: str, claim: str) -> None:
+    """Its two interleavings, to the letter."""
+    text = (DOCS.parent / "README.md").read_text(encoding="utf-8")
+    scenario = scenario_file.read(str(DOCS.parent / file)).scenario
+    printed = columns(scenario, load(variant), claim)
+    assert printed.partition("\n\nAt the end")[0].strip("\n") in text
