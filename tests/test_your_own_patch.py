@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
 from oom_review.commands.cli import main
+from oom_review.variants import loading
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "your-own-patch.md").read_text(encoding="utf-8")
@@ -36,6 +38,8 @@ def test_the_page_is_true(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(loading, "_GIVEN", {})
+    monkeypatch.setattr(sys, "path", [*sys.path])
     functions, new, compare, review = commands()
     assert main(functions) == 0
     assert "exit_notify(k: Kernel, tsk: TaskStruct, group_dead: bool)" in capsys.readouterr().out

@@ -20,6 +20,7 @@ from kernel_model.sched import (
     PF_NOFREEZE,
     PF_SUSPEND_TASK,
     SIGCHLD,
+    SIGKILL,
     SIGNAL_GROUP_COREDUMP,
     SIGNAL_GROUP_EXIT,
     Kernel,
@@ -36,7 +37,7 @@ from oom_review.claims.claim import (
     user_tasks,
     verdicts_by_base,
 )
-from oom_review.claims.waiting import alive, held, point, shut, waits_for_a_dump
+from oom_review.claims.waiting import alive, held, point, shut, spared, waits_for_a_dump
 
 POWER = frozenset({"suspend", "hibernate", "snapshot_freeze"})
 DEATHS = frozenset(
@@ -115,7 +116,8 @@ def _suspender_stays_awake(k: Kernel, state: Hashable) -> str:
     owner = k.pm_mutex.owner
     if isinstance(owner, TaskStruct) and frozen(owner):
         return f"{owner.name} suspends the machine, and sits in the fridge"
-    if k.snapshot_owner is None:
+    # Whoever sleeps with it is thawed when the machine wakes up.
+    if k.snapshot_owner is None or owner is not None:
         return ""
     assert isinstance(state, int)
     if not any(alive(p) for p in k.tasks.values() if p.signal is k.snapshot_owner):
@@ -126,7 +128,7 @@ def _suspender_stays_awake(k: Kernel, state: Hashable) -> str:
 
 
 def _machine_wakes(k: Kernel, _state: Hashable) -> str:
-    if k.snapshot_owner is None:
+    if k.snapshot_owner is None or k.pm_mutex.owner is not None:
         return ""
     group = [p for p in k.tasks.values() if p.signal is k.snapshot_owner and alive(p)]
     if any(not frozen(p) for p in group):
@@ -141,7 +143,8 @@ def _killed_dies(k: Kernel, _state: Hashable) -> str:
     groups = {id(p.signal): p.signal for p in user_tasks(k)}.values()
     for signal in groups:
         left = [p for p in k.tasks.values() if p.signal is signal and alive(p)]
-        if not signal.flags & (SIGNAL_GROUP_EXIT | SIGNAL_GROUP_COREDUMP):
+        lost = SIGKILL in signal.shared_pending and spared(k, signal)
+        if not lost and not signal.flags & (SIGNAL_GROUP_EXIT | SIGNAL_GROUP_COREDUMP):
             left = [p for p in left if p.flags & PF_EXITING]
         if left and not held(k, signal, fridge=True):
             return f"{names(left)} was killed, or exits, can't die, and nobody else is the reason"

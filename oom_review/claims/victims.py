@@ -41,7 +41,7 @@ from oom_review.claims.claim import (
     user_tasks,
     verdicts_on,
 )
-from oom_review.claims.waiting import held
+from oom_review.claims.waiting import held, spared
 
 
 def _fridge_empties(k: Kernel, _state: Hashable) -> str:
@@ -110,7 +110,7 @@ def _no_spurious_ebusy(k: Kernel, state: Hashable, event: DisableFailed) -> tupl
 def _victim_dies(k: Kernel, _state: Hashable) -> str:
     for signal in marked_groups(k):
         alive = [p for p in k.tasks.values() if p.signal is signal and p.state != TASK_DEAD]
-        if alive and not held(k, signal, unreaped=True):
+        if alive and not spared(k, signal) and not held(k, signal, unreaped=True):
             return f"{names(alive)} of a marked group can't die, and nobody outside holds it"
     return ""
 
@@ -182,7 +182,11 @@ def _reaches_exit_mm(k: Kernel, _state: Hashable) -> str:
     stuck = [
         p
         for p in user_tasks(k)
-        if p.thread_flags & TIF_MEMDIE and p.state != TASK_DEAD and p.mm is not None and not held(k, p.signal)
+        if p.thread_flags & TIF_MEMDIE
+        and p.state != TASK_DEAD
+        and p.mm is not None
+        and not spared(k, p.signal)
+        and not held(k, p.signal)
     ]
     return f"{names(stuck)} was marked, and can't reach exit_mm()" if stuck else ""
 

@@ -12,8 +12,11 @@ from kernel_model.locking import Lock
 from kernel_model.preempt import PreemptionPoint
 from kernel_model.sched import (
     CGROUP_FREEZING,
+    SIGNAL_GROUP_EXIT,
+    SIGNAL_UNKILLABLE,
     TASK_DEAD,
     TASK_TRACED,
+    TIF_SIGPENDING,
     CoreState,
     Kernel,
     SignalStruct,
@@ -90,6 +93,19 @@ def _waits_in(k: Kernel, p: TaskStruct, at: PreemptionPoint) -> list[TaskStruct]
     if at.function == "wait_for_vfork_done":
         return [t for t in tasks if t.vfork_done is p]
     return []
+
+
+def spared(k: Kernel, signal: SignalStruct) -> bool:
+    """A pid namespace's init that was killed, and nobody in it is told.
+
+    Its leader was woken for the signal, and died of a thread's execve(); only an init is not killed as a whole (kernel/signal.c,
+    complete_signal: SIGNAL_UNKILLABLE), and exit_signals() hands nothing on while the group exits for that.
+    """
+    if not signal.flags & SIGNAL_UNKILLABLE or signal.flags & SIGNAL_GROUP_EXIT:
+        return False
+    return not any(
+        p.thread_flags & TIF_SIGPENDING for p in k.tasks.values() if p.signal is signal and alive(p)
+    )
 
 
 def held(k: Kernel, signal: SignalStruct, *, fridge: bool = False, unreaped: bool = False) -> bool:

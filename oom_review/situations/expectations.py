@@ -1,8 +1,8 @@
 """What is expected of a kernel: what a file says of it; what the ledger says; and of one that the ledger does not know, what its base does.
 
-A verdict that is not the expected one is news, and what a patch has from its base is none.  The ledger knows the three kernels that
-come first; a base that it does not know either is reviewed beside the patch (``beside``), and its verdicts are what is expected.  A kernel
-without a base is to keep every claim.
+A verdict that is not the expected one is news, and what a patch has from its base is none.  The ledger knows those that
+come with the project; a base that it does not know either is reviewed beside the patch (``beside``), and its verdicts are what is
+expected.  A kernel without a base is to keep every claim.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Any
 
 import attrs
 
-from oom_review.claims import HOLDS, REFUTED, Claim
+from oom_review.claims import CLAIMS, HOLDS, REFUTED, Claim
 from oom_review.errors import BadInput
 from oom_review.files import write_over_ours
 from oom_review.situations.families import FAMILIES
-from oom_review.variants.loading import DEFAULT_VARIANTS, VariantError, known
+from oom_review.variants.loading import VariantError, known
 from oom_review.verdicts import Cell
 
 FORMAT, VERSION = "oom-review expectations", 1
@@ -28,6 +28,9 @@ EITHER = ""
 """No expectation."""
 Verdicts = Mapping[str, Mapping[str, str]]
 """By variant and claim."""
+
+KNOWN = frozenset(name for claim in CLAIMS for name in claim.expected)
+"""The kernels of which the ledger says what is expected."""
 
 
 @attrs.define(frozen=True)
@@ -59,7 +62,7 @@ class Expectations:
 
     def _under(self, variant: str) -> list[str]:
         """What the kernel stands on, the nearest first; for one that the ledger knows nothing else counts."""
-        if variant in DEFAULT_VARIANTS:
+        if variant in KNOWN:
             return []
         own = _lineage(variant)[1:]
         return _lineage(self.base) if self.base and self.base != variant else own
@@ -71,7 +74,7 @@ class Expectations:
     def beside(self, variant: str) -> str:
         """A base of which the ledger knows nothing: it has to be reviewed, too.  Empty if there is none, or a file says what is expected."""
         under = self._under(variant)
-        measured = under and variant not in self.given and not set(under) & set(DEFAULT_VARIANTS)
+        measured = under and variant not in self.given and not KNOWN.intersection(under)
         return under[0] if measured else ""
 
     def bases(self, variants: Iterable[str]) -> frozenset[str]:

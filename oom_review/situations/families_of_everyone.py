@@ -48,13 +48,13 @@ _FROZEN_RUNS_NOT = Family(
     "frozen-does-not-run",
     "A cgroup's state is read while its process exits, forks, moves or is killed; a suspend ends beside it.",
     (
-        script("cgroup/read", "TPO", quick=True),
+        script("cgroup/read", "NPO", quick=True),
         script("cgroup/fork", quick=True),
         script("cgroup/kill", quick=True),
         script("cgroup/migrate"),
         script("cgroup/suspend-freeze"),
         script("cgroup/resume"),
-        script("cgroup/resume-waits", "BTPO", quick=True),
+        script("cgroup/resume-waits", "BFPO", quick=True),
         script("cgroup/suspend-thaw"),
         script("cgroup/thaw-kill"),
         script("snapshot/cgroup", quick=True),
@@ -94,6 +94,7 @@ _KILLED_DIES = Family(
     "A kill, or an exit, against a dump, an exec, a fork, a tracer, a pid namespace and a fridge.",
     (
         script("namespace/tracer", "LRK", quick=True),
+        script("namespace/exec", "LRK", quick=True),
         script("kill/namespace", quick=True),
         script("namespace/threads"),
         script("namespace/traced"),

@@ -1,8 +1,8 @@
 """A claim's family: the situations in which it is explored, and in which of them it is refuted on which variant.
 
 ``refuted`` names variants by letters, as the tables of the tests do: L is legacy_tifmemdie, R is patched (the RFC); B is Linux 6.12, before
-commit 59d4d36158ba, T is 7.3 and what is between, today; P is the RFC ported to 7.3, O is the other count on 7.3, K on 2016.  ``quick``
-marks those that `oom-review review` explores too, ``large`` those that are explored only if somebody names them: they take hours, or
+commit 59d4d36158ba, T is 7.3 and what is between, today, N of these 7.x alone, F those in which wait4() freezes in place;
+P is the RFC ported to 7.3, O is the other count on 7.3, K on 2016.  ``quick`` marks those that `oom-review review` explores too, ``large`` those that are explored only if somebody names them: they take hours, or
 more than 8 GB.
 """
 
@@ -23,6 +23,8 @@ LETTERS = {
     "K": ("oom_kernels.last_out",),
     "B": ("oom_kernels.v6_12",),
     "T": ("oom_kernels.v7_3", "oom_kernels.v6_18", "oom_kernels.v7_2_12"),
+    "N": ("oom_kernels.v7_3", "oom_kernels.v7_2_12"),
+    "F": ("oom_kernels.v7_3", "oom_kernels.v6_18"),
     "P": ("oom_kernels.v7_3_rfc",),
     "O": ("oom_kernels.v7_3_last_out",),
 }

@@ -337,6 +337,13 @@ SCRIPTS: dict[str, Script] = {
             170,
         ),
         _script(
+            "namespace/exec",
+            "the init of a pid namespace is killed while a thread of it calls execve()",
+            "init: clone_newpid n; n: clone t",
+            "t: execve; init: kill n KILL",
+            600,
+        ),
+        _script(
             "namespace/tracer",
             "the init of a pid namespace, which ignores SIGCHLD, exits, and traces a zombie of its own",
             "init: clone_newpid n; n: ignore_sigchld; n: fork c; n: ptrace_seize c; c: exit_group",

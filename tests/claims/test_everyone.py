@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import broken
+import breaking
 import pytest
 
 from kernel_model.variant import Variant
@@ -30,10 +30,10 @@ BUGS = [
     ("thread_escapes", "kill/clone", "fork-cannot-escape"),
 ]
 BY_HAND = [
-    (broken.NOBODY_THAWS, "cgroup/thaw-kill", "fridge-has-a-reason"),
-    (broken.READS_FROZEN, "cgroup/read", "frozen-does-not-run"),
-    (broken.PARENT_SLEEPS, "wait/exit", "zombies-go"),
-    (broken.NOBODY_KILLS, "memcg-oom/threads=1", "memory-waiters-go-on"),
+    (breaking.NOBODY_THAWS, "cgroup/thaw-kill", "fridge-has-a-reason"),
+    (breaking.READS_FROZEN, "cgroup/read", "frozen-does-not-run"),
+    (breaking.PARENT_SLEEPS, "wait/exit", "zombies-go"),
+    (breaking.NOBODY_KILLS, "memcg-oom/threads=1", "memory-waiters-go-on"),
 ]
 
 
@@ -63,8 +63,8 @@ def test_users_stay_frozen_where_kernel_threads_refuse(monkeypatch: pytest.Monke
     monkeypatch.syspath_prepend(str(HERE.parent / "bugs"))
     where = "suspend/vfork", "fridge-has-a-reason"
     assert quick(where[0])
-    assert verdict(broken.refusing(BASE), *where) == HOLDS
-    assert verdict(broken.refusing(load("users_stay_frozen")), *where) == REFUTED
+    assert verdict(breaking.refusing(BASE), *where) == HOLDS
+    assert verdict(breaking.refusing(load("users_stay_frozen")), *where) == REFUTED
 
 
 @pytest.mark.parametrize(("variant", "situation", "claim"), BY_HAND, ids=[b[2] for b in BY_HAND])
@@ -87,7 +87,7 @@ ALONE = "memcg-oom/threads=1/freezer=frozen/parent=frozen"
 
 def test_whoever_thaws_sharers_keeps_both_promises() -> None:
     """bystanders-stay yields to sharers-leave: they are killed with the victim."""
-    result = explore(scenario(SITUATIONS[SHARED]), broken.THAWS_SHARERS)
+    result = explore(scenario(SITUATIONS[SHARED]), breaking.THAWS_SHARERS)
     assert not result.bounded
     assert {c: result.verdicts[c].verdict for c in ("sharers-leave", "bystanders-stay")} == {
         "sharers-leave": HOLDS,
@@ -98,5 +98,5 @@ def test_whoever_thaws_sharers_keeps_both_promises() -> None:
 
 def test_whoever_thaws_everybody_breaks_one() -> None:
     """A frozen parent is a bystander."""
-    assert verdict(broken.THAWS_EVERYBODY, ALONE, "bystanders-stay") == REFUTED
+    assert verdict(breaking.THAWS_EVERYBODY, ALONE, "bystanders-stay") == REFUTED
     assert BY_ID["bystanders-stay"].expected["patched"] == HOLDS

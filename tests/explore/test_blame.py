@@ -81,10 +81,18 @@ MARKS = {
     "machine-wakes--oom_kernels.v6_12": ("p2", "freeze_processes", "pm_freezing = true"),
     "machine-wakes--oom_kernels.v7_3": ("p2", "freeze_processes", "pm_freezing = true"),
     "machine-wakes--patched": ("p2", "freeze_processes", "pm_freezing = true"),
+    # The cgroup reads FROZEN, and whoever is past the walk's count of the living is about to close its files.
+    "frozen-does-not-run--oom_kernels.v7_3": ("admin", "freezer_read", "freezer_mutex: update_if_frozen"),
+    # The resume thaws all that it finds, whoever else freezes them.
+    "frozen-does-not-run--oom_kernels.v6_12": ("init", "thaw_task", "freezer_lock: wake p if frozen"),
     # The victim is not frozen, and until here it may still have died.
     "suspended-means-quiet--oom_kernels.v7_3": ("init", "dpm_suspend", "devices are suspended"),
     "no-tail-when-suspended--oom_kernels.v7_3": ("init", "dpm_suspend", "devices are suspended"),
 }
+
+
+# Whatever comes of the last run, it breaks the promise: the mark is where that is seen.
+IN_EVERY_WAY = frozenset({"frozen-does-not-run--oom_kernels.v6_12"})
 
 
 def kept(stem: str) -> tuple[Focus, Scenario]:
@@ -110,11 +118,11 @@ def test_the_step_to_blame(stem: str) -> None:
     """It is the point of no return, in the place that the C source says."""
     focus, _scenario = kept(stem)
     assert focus.blame is not None
-    assert focus.blame.before == KEEPS
+    assert focus.blame.before == (BREAKS if stem in IN_EVERY_WAY else KEEPS)
     assert marked(focus) == MARKS[stem]
 
 
-@pytest.mark.parametrize("stem", MARKS)
+@pytest.mark.parametrize("stem", sorted(MARKS.keys() - IN_EVERY_WAY))
 def test_before_it_the_claim_can_be_kept_and_after_it_it_can_not(stem: str) -> None:
     """Asked once more, from both sides of the step."""
     claim, name = stem.split("--")

@@ -68,7 +68,8 @@ def test_the_models_own_record_agrees() -> None:
             kinds = {(e.kind, e.task) for e in step.edges}
             for event in step.seen:
                 if event.event is events.Thawed:
-                    assert (WAKES, event["task"]) in kinds
+                    # Since 6.1 whoever was frozen where it sleeps sleeps on.
+                    assert (WAKES, event["task"]) in kinds or t.variant.startswith("oom_kernels.")
                     thawed += 1
                 if event.event is events.Born:
                     assert event["task"] in started

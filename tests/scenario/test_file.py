@@ -149,7 +149,10 @@ WRONG = {
         2,
         "'inches' after a number of steps: it is 'for N steps'",
     ),
-    "oom-review scenario 1\nclaim none\nend": (2, "no such claim: 'none'"),
+    "oom-review scenario 1\nclaim none\nend": (
+        2,
+        "no such claim: 'none' (if it is one of your own, give its file: --claims FILE.py)",
+    ),
     "oom-review scenario 1\nseed x\nend": (2, "'x' is not a seed: a number of at most 40 digits"),
     "oom-review scenario 1\nseed 1\nseed 2\nend": (3, "'seed' is given twice"),
     "oom-review scenario 1\nrun\nseed 2\nend": (3, "'seed' has to stand above the first operation"),
@@ -157,7 +160,10 @@ WRONG = {
         3,
         "'joy' can't be expected; count, fridge, holds, refuted, suspend can",
     ),
-    "oom-review scenario 1\nexpect p\n  holds joy\nend": (3, "no such claim: 'joy'"),
+    "oom-review scenario 1\nexpect p\n  holds joy\nend": (
+        3,
+        "no such claim: 'joy' (if it is one of your own, give its file: --claims FILE.py)",
+    ),
     "oom-review scenario 1\nexpect p\n  holds victim-dies\n  refuted victim-dies\nend": (
         4,
         "victim-dies is expected to be refuted, and to hold",

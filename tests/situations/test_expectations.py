@@ -13,9 +13,10 @@ import pytest
 import patched
 from kernel_model.variant import Variant
 from oom_kernels import v7_3
-from oom_review.claims import BY_ID, HOLDS, REFUTED
+from oom_review.claims import BY_ID, CLAIMS, HOLDS, REFUTED
 from oom_review.errors import BadInput
 from oom_review.review.review import Work, review
+from oom_review.situations import expectations as expected
 from oom_review.situations.expectations import EITHER, Expectations, not_in_step, read, write
 from oom_review.variants import loading
 from oom_review.verdicts import Cell
@@ -82,8 +83,11 @@ def test_a_base_that_the_ledger_does_not_know_is_reviewed_beside_it(
     package(tmp_path / "over_7_3", "oom_kernels.v7_3")
     monkeypatch.setattr(loading, "_GIVEN", {})
     loading.load(f"{tmp_path}/over_7_3")
-    expectations = Expectations()
     name = v7_3.VARIANT.name
+    monkeypatch.setattr(expected, "KNOWN", expected.KNOWN - {name})
+    for claim in CLAIMS:
+        monkeypatch.delitem(claim.expected, name)
+    expectations = Expectations()
     assert expectations.bases(["over_7_3", "patched"]) == {name}
     work = Work(0, 0, ("memcg-oom/threads=1/freezer=frozen/sharer=clone-vm",))
     done = review(["over_7_3", name], claims=[SHARERS, DIES], expectations=expectations, work=work, jobs=1)

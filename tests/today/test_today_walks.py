@@ -40,8 +40,8 @@ EVERYWHERE = (
     "bystanders-stay",
     "mm-pin-balanced",
 )
-# The last one out keeps all but this: nobody thaws sharers.
-NOT_KEPT = ("sharers-leave",)
+# The last one out keeps all but these: nobody thaws sharers, and the others are its base's.
+NOT_KEPT = ("sharers-leave", "machine-wakes", "killed-dies", "frozen-does-not-run")
 SEEDS = range(40)
 OPERATIONS, STEPS = 60, 40
 WORLD = (
