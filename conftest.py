@@ -124,3 +124,13 @@ def pytest_unconfigure(config: pytest.Config) -> None:
             f"{without} tests were NOT run, for want of a browser: install Chromium or Chrome (on Debian: apt-get install "
             "chromium), or name one in OOM_REVIEW_BROWSER, and run make test again"
         )
+
+
+@pytest.fixture(autouse=True)
+def nobody_was_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers load what a user has named: a package that an earlier test had made is gone by then."""
+    from oom_review import ledger  # noqa: PLC0415 - collecting is quicker without
+    from oom_review.variants import loading  # noqa: PLC0415
+
+    monkeypatch.setattr(loading, "_GIVEN", {})
+    monkeypatch.setattr(ledger, "_GIVEN", {})

@@ -161,6 +161,7 @@ _FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "start": (lambda v: isinstance(v, Hashable), "hashable"),
     "shows": (_is_kinds, "a frozenset of classes of kernel_model.events"),
     "sharers": (lambda v: isinstance(v, bool), "True or False"),
+    "programs": (lambda v: isinstance(v, bool), "True or False"),
     "premise": (_is_names, "a frozenset of names of operations"),
 }
 

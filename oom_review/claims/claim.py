@@ -37,7 +37,8 @@ class Claim:
     """One promise.
 
     ``expected`` maps variant names to the verdict that the suite asserts; ``kinds``: the events that it looks at.  ``premise``: the
-    operations of which a program needs one to say anything about it; none if any program that kills somebody does.
+    operations of which a program needs one to say anything about it; none if any program that kills somebody does.  ``programs``: a review
+    watches it over random programs, too, and does not rest on its situations alone.
 
     What a reader of a run that breaks it is shown: ``shows`` are events that matter to nobody who asks about other claims; with
     ``sharers`` whoever is left in the fridge matters, marked or not.
@@ -54,6 +55,7 @@ class Claim:
     shows: frozenset[type[Event]] = frozenset()
     sharers: bool = False
     premise: frozenset[str] = frozenset()
+    programs: bool = True
 
 
 BEFORE = ("legacy_tifmemdie", "oom_kernels.v6_12")

@@ -211,6 +211,8 @@ def _memory_waiters_go_on(k: Kernel, _state: Hashable) -> str:
     return ""
 
 
+# Not every excuse is known that chance can find (the reader of a dump's pipe, memory while the OOM killer is disabled): over random programs
+# these would blame a kernel for what is no fault.  In the written situations each was followed to its cause.
 OF_EVERYONE: tuple[Claim, ...] = (
     Claim(
         "ebusy-names-a-task",
@@ -222,6 +224,7 @@ OF_EVERYONE: tuple[Claim, ...] = (
         no_rest,
         ("running", True),
         premise=POWER,
+        programs=False,
     ),
     Claim(
         "fridge-has-a-reason",
@@ -233,6 +236,7 @@ OF_EVERYONE: tuple[Claim, ...] = (
         _fridge_has_a_reason,
         sharers=True,
         premise=POWER | {"freeze"},
+        programs=False,
     ),
     Claim(
         "frozen-does-not-run",
@@ -243,6 +247,7 @@ OF_EVERYONE: tuple[Claim, ...] = (
         _frozen_does_not_run,
         _frozen_is_frozen,
         premise=frozenset({"freeze"}),
+        programs=False,
     ),
     Claim(
         "suspender-stays-awake",
@@ -255,6 +260,7 @@ OF_EVERYONE: tuple[Claim, ...] = (
         0,
         sharers=True,
         premise=POWER,
+        programs=False,
     ),
     Claim(
         "machine-wakes",
@@ -266,6 +272,7 @@ OF_EVERYONE: tuple[Claim, ...] = (
         _machine_wakes,
         sharers=True,
         premise=POWER,
+        programs=False,
     ),
     Claim(
         "killed-dies",
@@ -276,6 +283,7 @@ OF_EVERYONE: tuple[Claim, ...] = (
         no_event,
         _killed_dies,
         premise=DEATHS,
+        programs=False,
     ),
     Claim(
         "zombies-go",
@@ -286,6 +294,7 @@ OF_EVERYONE: tuple[Claim, ...] = (
         no_event,
         _zombies_go,
         premise=DEATHS,
+        programs=False,
     ),
     Claim(
         "memory-waiters-go-on",
@@ -296,5 +305,6 @@ OF_EVERYONE: tuple[Claim, ...] = (
         no_event,
         _memory_waiters_go_on,
         premise=MEMORY,
+        programs=False,
     ),
 )

@@ -245,6 +245,8 @@ def _basis(cell: Cell) -> str:
         scenario = scenario_file.parse(cell.scenario).scenario
         basis = f"{len(scenario.operations)} operations, {scenario.preemptions} preemptions"
         basis += f"\nprogram {cell.examples}" if cell.examples else "\nby exploring"
+    elif not cell.examples:
+        basis = "by exploring"
     else:
         basis = f"{cell.examples} programs,\n{cell.examples + cell.interleavings} interleavings"
         basis += f",\n{cell.endless} of them without end" if cell.endless else ""
@@ -263,12 +265,12 @@ def _print_counterexamples(console: Console, cells: Sequence[Cell]) -> None:
 def _print_bounds(console: Console, found: Review, names: list[str]) -> None:
     """What a verdict of ``holds`` means here."""
     for name in names:
-        held = [c for c in found.claims if c.variant == name and c.verdict != REFUTED]
+        held = [c for c in found.claims if c.variant == name and c.verdict != REFUTED and c.examples]
         if held:
             programs = min(c.examples for c in held)
             interleavings = min(c.examples + c.interleavings for c in held)
             title = TITLES.get(name, name)
-            tried = f"{programs} random programs or more, {interleavings} interleavings"
+            tried = f"{programs} random programs or more, {interleavings} interleavings (promises about every task: by exploring)"
             endless = max(c.endless for c in held)
             tried += (
                 f"; {endless} of them never came to rest: left after {STEP_LIMIT} steps" if endless else ""

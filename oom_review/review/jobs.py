@@ -29,8 +29,7 @@ from oom_review.situations import job as exploring
 from oom_review.variants.loading import load
 from oom_review.verdicts import Alternative
 
-REFUTE_EXAMPLES = 1200
-"""As many as a claim that holds has to stand; what exploring refutes need not be found by chance as well."""
+REFUTE_EXAMPLES = 4000
 RESTARTS = 4
 RESTART_EXAMPLES = 300
 FEW_PREEMPTIONS = 2

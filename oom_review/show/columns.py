@@ -332,6 +332,8 @@ def _table(story: Sequence[Shown | Note], names: list[str], focus: Focus) -> Ite
         lines = list(_call_lines(item, displayed.get(name, ()), width - offsets[name]))
         displayed[name] = item.path
         if item.step.number == focus.blamed and item.remarks != PREEMPT:
+            # Where nothing else of the step is shown, its name is.
+            lines = lines or [f"// {item.step.point[1]}"]
             text = lines[-1].lstrip()
             lines.append(" " * (len(lines[-1]) - len(text)) + "^" * len(text))
         at = _own_line(item, lines)
