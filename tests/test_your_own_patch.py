@@ -40,6 +40,7 @@ def test_the_page_is_true(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(loading, "_GIVEN", {})
     monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.delitem(sys.modules, "my_v2", raising=False)
     functions, new, compare, review = commands()
     assert main(functions) == 0
     assert "exit_notify(k: Kernel, tsk: TaskStruct, group_dead: bool)" in capsys.readouterr().out

@@ -27,4 +27,4 @@ def test_an_end_that_other_runs_reach_without_breaking_anything_counts_as_that()
     said = text(explore(DEAF, LEGACY), LEGACY)
     assert NO_END not in said
     assert "legacy_tifmemdie: 3 ends, " in said
-    assert "Observation victim-dies Sometimes 1 2  refuted\n" in said
+    assert "Observation killed-dies Sometimes 1 2  refuted\n" in said
