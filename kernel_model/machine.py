@@ -300,8 +300,11 @@ class Machine:
         return SIGNALS if kind is Arg.SIGNAL else None
 
 
+def stopped_at(t: TaskStruct) -> PreemptionPoint | None:
+    """The point where the task's context stands, without its operand; None for one that is TASK_DEAD."""
+    return t.at if isinstance(t.at, PreemptionPoint) or t.at is None else t.at[0]
+
+
 def describe(t: TaskStruct) -> str:
     """Where the task's context stands, for people."""
-    if t.at is None:
-        return "TASK_DEAD"
-    return str(t.at if isinstance(t.at, PreemptionPoint) else t.at[0])
+    return str(stopped_at(t) or "TASK_DEAD")

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import attrs
 
-from kernel_model.preempt import PreemptionPoint
+from kernel_model.machine import stopped_at
 from kernel_model.sched import PF_KTHREAD, PF_SUSPEND_TASK, TIF_MEMDIE, TaskStruct
 from oom_review.play.observation import DEAD, IN_FRIDGE, Observation
 from oom_review.play.session import Session
@@ -113,8 +113,8 @@ def _races_with_marking(d: Divergence, pair: Pair) -> bool:
 
 def _between(session: Session) -> int:
     """Contexts that are inside marking or unmarking: their count is about to change."""
-    points = (t.at[0] if isinstance(t.at, tuple) else t.at for t in session.machine.k.tasks.values())
-    functions = [p.function for p in points if isinstance(p, PreemptionPoint)]
+    points = map(stopped_at, session.machine.k.tasks.values())
+    functions = [p.function for p in points if p is not None]
     return sum(f in ("mark_oom_victim", "exit_oom_victim", "thaw_task") for f in functions)
 
 

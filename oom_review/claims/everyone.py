@@ -6,6 +6,7 @@ from collections.abc import Hashable
 
 from kernel_model.core import frozen
 from kernel_model.events import Io, PmPhase, PmResult
+from kernel_model.machine import stopped_at
 from kernel_model.page_alloc import KWORKER_IDLE
 from kernel_model.sched import (
     CGROUP_FROZEN,
@@ -37,7 +38,7 @@ from oom_review.claims.claim import (
     user_tasks,
     verdicts_by_base,
 )
-from oom_review.claims.waiting import alive, held, point, shut, spared, waits_for_a_dump
+from oom_review.claims.waiting import alive, held, shut, spared, waits_for_a_dump
 
 POWER = frozenset({"suspend", "hibernate", "snapshot_freeze"})
 DEATHS = frozenset(
@@ -176,7 +177,7 @@ def _is_waited_for(p: TaskStruct) -> bool:
     if p.exit_state != EXIT_ZOMBIE or not whole or p.exit_signal != SIGCHLD:
         return False
     waiting = [t for t in p.parent.signal.wait_chldexit if not frozen(t)]
-    return any((at := point(t)) is not None and at.function == "do_wait" for t in waiting)
+    return any((at := stopped_at(t)) is not None and at.function == "do_wait" for t in waiting)
 
 
 # Memory
@@ -202,7 +203,7 @@ def _memory_waiters_go_on(k: Kernel, _state: Hashable) -> str:
     if k.oom_killer_disabled:
         return ""
     for p in k.tasks.values():
-        at = point(p)
+        at = stopped_at(p)
         if at is None or frozen(p) or at.function not in WAITS_FOR_MEMORY:
             continue
         left = [t for t in user_tasks(k) if t.group_leader is t and t.hashed and _killable(k, t, p)]

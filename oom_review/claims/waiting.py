@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from kernel_model.core import frozen
 from kernel_model.locking import Lock
+from kernel_model.machine import stopped_at
 from kernel_model.preempt import PreemptionPoint
 from kernel_model.sched import (
     CGROUP_FREEZING,
@@ -26,11 +27,6 @@ from kernel_model.sched import (
 DUMP_WAITS = frozenset({"exit_mm", "coredump_task_exit"})
 DUMPS = frozenset({"coredump_wait", "do_coredump"})
 NAMESPACE = "zap_pid_ns_processes"
-
-
-def point(p: TaskStruct) -> PreemptionPoint | None:
-    """Where the task stands, without its operand."""
-    return p.at[0] if isinstance(p.at, tuple) else p.at
 
 
 def alive(p: TaskStruct) -> bool:
@@ -57,13 +53,13 @@ def core_state(p: TaskStruct) -> CoreState | None:
 
 def waits_for_a_dump(p: TaskStruct) -> bool:
     """Another thread dumps core; until it has, this one does not go on to die."""
-    at = point(p)
+    at = stopped_at(p)
     return at is not None and at.outside and at.function in DUMP_WAITS
 
 
 def waits_for(k: Kernel, p: TaskStruct) -> list[TaskStruct]:
     """Those of whom one has to do something before the task can go on; none if no task has to."""
-    at = point(p)
+    at = stopped_at(p)
     if at is None:
         # A dead one waits to be reaped.
         return [p.parent] if p.hashed else []
@@ -120,7 +116,7 @@ def held(k: Kernel, signal: SignalStruct, *, fridge: bool = False, unreaped: boo
         if p in seen:
             continue
         seen.append(p)
-        at = point(p)
+        at = stopped_at(p)
         waits = waits_for(k, p)
         if frozen(p):
             if (fridge or p.signal is not signal) and shut(k, p):

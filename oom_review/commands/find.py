@@ -57,7 +57,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--save", metavar="DIR", default="found", help="where what is found is written (found)"
     )
-    add_variants(parser, "look on", "all three")
+    add_variants(parser, "look on", "all four")
     add_claims(parser)
     add_jobs(parser)
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from kernel_model.machine import Machine
+from kernel_model.machine import Machine, stopped_at
 from kernel_model.sched import TaskStruct
 from kernel_model.variant import Variant
 from oom_review import ledger
 from oom_review.claims import Claim
 from oom_review.errors import BadInput
 from oom_review.explore.limits import MOVE_ON
-from oom_review.explore.walks import Walks, on_a_walk, stopped_at
+from oom_review.explore.walks import Walks, on_a_walk
 from oom_review.play.session import Session
 from oom_review.scenario.items import Op, Run
 from oom_review.schedules.choices import follow

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import CodeType
 from typing import Any
 
-from kernel_model.preempt import PreemptionPoint
+from kernel_model.machine import stopped_at
 from kernel_model.sched import TaskStruct
 from kernel_model.variant import Variant, link
 from oom_review.explore.fields import RAW
@@ -23,11 +23,6 @@ def on_a_walk(t: TaskStruct, whole: Walks) -> bool:
     """The task stopped between two visits of such a walk, with the lock held that keeps the tasks."""
     point = stopped_at(t)
     return bool(t.held) and point is not None and point.walk and _innermost(t).gi_code in whole
-
-
-def stopped_at(t: TaskStruct) -> PreemptionPoint | None:
-    """The point, without its operand."""
-    return t.at if isinstance(t.at, PreemptionPoint) or t.at is None else t.at[0]
 
 
 def _innermost(t: TaskStruct) -> Any:

@@ -13,7 +13,7 @@ import attrs
 
 from kernel_model.errors import IllegalOperation
 from kernel_model.events import Event, fields
-from kernel_model.machine import Machine
+from kernel_model.machine import Machine, stopped_at
 from kernel_model.preempt import Kind, PreemptionPoint
 from kernel_model.sched import EXIT_ZOMBIE, PF_KTHREAD, TIF_MEMDIE, Kernel, TaskStruct
 from kernel_model.variant import Variant
@@ -160,7 +160,7 @@ def _name(k: Kernel, field: str, value: Any) -> Any:
 
 def row_values(p: TaskStruct) -> tuple[str, str, bool, bool, bool, str]:
     """The task as it is now, as a Row's values."""
-    at = "" if p.at is None else str(p.at if isinstance(p.at, PreemptionPoint) else p.at[0])
+    at = str(stopped_at(p) or "")
     memdie = bool(p.thread_flags & TIF_MEMDIE)
     return p.name, task_state(p), p.signal.oom_mm is not None, memdie, p.exit_state == EXIT_ZOMBIE, at
 

@@ -8,12 +8,12 @@ import legacy_tifmemdie
 import patched
 from kernel_model import freezer
 from kernel_model.locking import acquire, release
-from kernel_model.machine import Machine
+from kernel_model.machine import Machine, stopped_at
 from kernel_model.preempt import Steps, visits_one
 from kernel_model.sched import Kernel, TaskStruct
 from kernel_model.variant import Variant, replaces
 from oom_kernels import v6_12, v7_3
-from oom_review.explore.walks import Walks, on_a_walk, stopped_at, walks
+from oom_review.explore.walks import Walks, on_a_walk, walks
 
 
 def thaw_task(k: Kernel, cur: TaskStruct, p: TaskStruct) -> Steps[None]:
