@@ -23,7 +23,7 @@ CSS_SET_LOCK = "css_set_lock"
 
 SLEEPING = frozenset({OOM_LOCK, PM_MUTEX, FREEZER_MUTEX, THREADGROUP_RWSEM, MMAP_SEM})
 
-# (outer, inner): every nesting that the modelled paths of the C source use, and no other.
+# (outer, inner): every nesting that the modelled paths of the C source use, and no other; none sleeps under a spinning one.
 NESTINGS = frozenset(
     {
         (OOM_LOCK, ALLOC_LOCK),
@@ -82,20 +82,17 @@ class Lock:
         return self.name
 
 
-def _check(cur: Holder, lock: Lock) -> None:
-    for outer in cur.held:
-        if outer is lock:
-            raise LockOrder(f"{cur.name} takes {lock.name} twice: self-deadlock")
-        if (outer.lock_class, lock.lock_class) not in NESTINGS:
-            raise LockOrder(f"{cur.name} takes {lock.name} while it holds {outer.name}")
-        if lock.sleeping and not outer.sleeping:
-            raise LockOrder(f"{cur.name} may sleep on {lock.name} while it holds the spinning {outer.name}")
+def _nests_badly(cur: Holder, outer: Lock, lock: Lock) -> LockOrder:
+    if outer is lock:
+        return LockOrder(f"{cur.name} takes {lock.name} twice: self-deadlock")
+    return LockOrder(f"{cur.name} takes {lock.name} while it holds {outer.name}")
 
 
 def acquire(cur: Holder, lock: Lock) -> None:
     """Take a free lock for writing.  Raises LockOrder for a nesting that the kernel has not, or a lock that is not free."""
-    if cur.held:
-        _check(cur, lock)
+    for outer in cur.held:
+        if (outer.lock_class, lock.lock_class) not in NESTINGS:
+            raise _nests_badly(cur, outer, lock)
     if lock.owner is not None or lock.readers:
         raise LockOrder(f"{cur.name} takes {lock.name}, which is not free")
     lock.owner = cur
@@ -112,8 +109,9 @@ def release(cur: Holder, lock: Lock) -> None:
 
 def acquire_read(cur: Holder, lock: Lock) -> None:
     """Take a lock for reading that no writer holds."""
-    if cur.held:
-        _check(cur, lock)
+    for outer in cur.held:
+        if (outer.lock_class, lock.lock_class) not in NESTINGS:
+            raise _nests_badly(cur, outer, lock)
     if lock.owner is not None:
         raise LockOrder(f"{cur.name} takes {lock.name} for reading, which is not free")
     lock.readers = (*lock.readers, cur)

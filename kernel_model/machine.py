@@ -39,9 +39,7 @@ from kernel_model.sched import (
 from kernel_model.variant import Variant, link
 
 RUN, READ, KILLABLE, SLEEP, USER = Kind.RUN, Kind.READ, Kind.KILLABLE, Kind.SLEEP, Kind.USER
-
-
-NEW_NAMES = frozenset({Arg.NEW, Arg.NEW_CGROUP})
+TASK, NEW, NEW_CGROUP, NUMBER = Arg.TASK, Arg.NEW, Arg.NEW_CGROUP, Arg.NUMBER
 
 
 class Machine:
@@ -209,9 +207,9 @@ class Machine:
             operation.bound(arguments)(self.k)
             return
         cur.syscall = operation.bound(arguments)
-        self.given.update(
-            (kind, v) for kind, v in zip(operation.args, arguments, strict=True) if kind in NEW_NAMES
-        )
+        for kind, value in zip(operation.args, arguments, strict=True):
+            if kind is NEW or kind is NEW_CGROUP:
+                self.given.add((kind, value))
         if cur in self.kthreads:
             cur.state = TASK_RUNNING
 
@@ -238,23 +236,25 @@ class Machine:
         cur = self.names_now().get(task)
         if cur is None:
             raise IllegalOperation(name, task, "no such task")
-        if cur in self.kthreads and operation.by == "kthread":
-            if cur.at is not KWORKER_IDLE or cur.syscall is not None:
-                raise IllegalOperation(name, task, "the kernel thread is busy")
-            return cur
-        if cur.flags & PF_KTHREAD:
-            raise IllegalOperation(name, task, "a kernel thread does not do this")
-        if cur.at is None:
-            raise IllegalOperation(name, task, "the task is dead")
-        if frozen(cur):
-            raise IllegalOperation(name, task, "the task is in the fridge")
-        if not isinstance(cur.at, PreemptionPoint) or cur.at.kind != USER or cur.syscall is not None:
-            if cur.at is USER_MODE:
-                raise IllegalOperation(
-                    name, task, "its last call has not begun yet: put a run before this one"
-                )
-            raise IllegalOperation(name, task, f"the task is in the kernel, at {describe(cur)}")
+        idle = KWORKER_IDLE if operation.by == "kthread" and cur in self.kthreads else USER_MODE
+        if cur.at is not idle or cur.syscall is not None:
+            raise IllegalOperation(name, task, self._busy(cur, idle))
         return cur
+
+    @staticmethod
+    def _busy(cur: TaskStruct, idle: PreemptionPoint) -> str:
+        """Why the task can't do anything for a user now."""
+        if idle is KWORKER_IDLE:
+            return "the kernel thread is busy"
+        if cur.flags & PF_KTHREAD:
+            return "a kernel thread does not do this"
+        if cur.at is None:
+            return "the task is dead"
+        if frozen(cur):
+            return "the task is in the fridge"
+        if cur.at is USER_MODE:
+            return "its last call has not begun yet: put a run before this one"
+        return f"the task is in the kernel, at {describe(cur)}"
 
     def names_now(self) -> dict[str, TaskStruct]:
         """Every task that was ever hashed, by its name."""
@@ -272,7 +272,7 @@ class Machine:
         ]
 
     def _argument(self, name: str, who: str, kind: Arg, value: str | int) -> Any:
-        if kind is Arg.NUMBER:
+        if kind is NUMBER:
             if not isinstance(value, int) or not OOM_SCORE_ADJ_MIN <= value <= -OOM_SCORE_ADJ_MIN:
                 raise IllegalOperation(name, who, f"{value!r} is not a number from -1000 to 1000")
             return value
@@ -284,14 +284,14 @@ class Machine:
             return found
         if not isinstance(value, str) or not value:
             raise IllegalOperation(name, who, f"{value!r} can't name a {kind.value}")
-        known = self.k.cgroups if kind is Arg.NEW_CGROUP else self.names_now()
+        known = self.k.cgroups if kind is NEW_CGROUP else self.names_now()
         if value in known or (kind, value) in self.given:
             raise IllegalOperation(name, who, f"{value!r} can't name a {kind.value}: it is taken")
         return value
 
     def _table(self, kind: Arg) -> Mapping[str, Any] | None:
         """What an argument of this kind names something in; None for a number or a new name."""
-        if kind is Arg.TASK:
+        if kind is TASK:
             return self.names_now()
         if kind is Arg.CGROUP:
             return self.k.cgroups
