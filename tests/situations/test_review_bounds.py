@@ -14,8 +14,9 @@ from rich.console import Console
 from oom_review.claims import BY_ID, HOLDS, REFUTED
 from oom_review.explore.explorer import BOUNDED
 from oom_review.play.session import play
+from oom_review.review.board import Board, Explorations
 from oom_review.review.jobs import NEVER, Watched
-from oom_review.review.review import Board, Explorations, Reviewer, Work, bound_beside
+from oom_review.review.review import Reviewer, Work, bound_beside
 from oom_review.scenario.file import parse
 from oom_review.search.one_claim import Found
 from oom_review.show.table import table
