@@ -155,7 +155,8 @@ def _situations(options: argparse.Namespace) -> int:
             small = "; a review explores it, too" if s.name in QUICK else ""
             print(f"{s.name}\n    {s.sentence}{small}\n    {', '.join(_claims(s))}")
         return 0
-    variants = [v.name for v in load_all(options.variant or DEFAULT_VARIANTS)]
+    expected = Expectations(load(options.base).name if options.base else "")
+    variants = expected.with_bases(v.name for v in load_all(options.variant or DEFAULT_VARIANTS))
     if options.save:
         check_directory(Path(options.save))
     results = Results(Path(options.resume), variants) if options.resume else None
@@ -175,7 +176,7 @@ def _situations(options: argparse.Namespace) -> int:
     finally:
         if results is not None:
             results.close()
-    return _report(options, situations, variants, exploration)
+    return _report(options, expected, situations, variants, exploration)
 
 
 def _claims(situation: AnySituation) -> list[str]:
@@ -217,6 +218,7 @@ def _words(options: argparse.Namespace) -> list[str]:
 
 def _report(
     options: argparse.Namespace,
+    expected: Expectations,
     situations: Sequence[AnySituation],
     variants: Sequence[str],
     exploration: Exploration,
@@ -224,7 +226,7 @@ def _report(
     outcomes = list(exploration.outcomes.values())
     claims = [c for c in ledger.claims() if not options.claim or c.id in options.claim]
     cells = verdicts([s.name for s in situations], variants, outcomes, claims)
-    wrong = unexpected(outcomes, Expectations(load(options.base).name if options.base else ""))
+    wrong = unexpected(outcomes, expected)
     print_refutations(cells)
     print_unexpected(wrong, with_interleavings=not options.quiet)
     marked = dict.fromkeys((claim.id, outcome.job.variant) for claim, outcome, _expected in wrong)

@@ -11,7 +11,7 @@ from rich.console import Console
 from oom_review.commands.options import add_quiet, add_search
 from oom_review.files import STDOUT, check_target, write_over_ours
 from oom_review.report.page import MARKER, page
-from oom_review.variants.loading import load_all, origins
+from oom_review.variants.loading import DEFAULT_VARIANTS, load_all, origins
 from oom_review.verdicts import only, read
 
 
@@ -44,12 +44,13 @@ def run(options: argparse.Namespace) -> int:
         review = only(review, options.claim) if options.claim else review
     else:
         # It needs Hypothesis, which takes a while to load.
-        from oom_review.commands.review import expected_of, names_of, reviewed  # noqa: PLC0415
+        from oom_review.commands.review import expected_of, reviewed  # noqa: PLC0415
 
         # What is said of its progress must not stand in the page.
         console = Console(stderr=not to_file)
         expected = expected_of(options)
-        done = reviewed(console, names_of(given, expected), options, expected, whole=True)
+        names = expected.with_bases(v.name for v in given or load_all(DEFAULT_VARIANTS))
+        done = reviewed(console, names, options, expected, whole=True)
         if done.interrupted:
             raise KeyboardInterrupt
         review = done.review

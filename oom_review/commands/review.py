@@ -10,7 +10,6 @@ from pathlib import Path
 import attrs
 from rich.console import Console
 
-from kernel_model.variant import Variant
 from oom_review import ledger
 from oom_review.claims import REFUTED
 from oom_review.commands import FAILED, INTERRUPTED, OK
@@ -92,7 +91,7 @@ def run(options: argparse.Namespace) -> int:
     console = Console()
     if options.source:
         return _finish(console, options, Reviewed(_read(options, expected)), None, expected)
-    names = names_of(given, expected)
+    names = expected.with_bases(v.name for v in given or load_all(DEFAULT_VARIANTS))
     engine = engines.said()
     work = work_of(options)
     limit = f", at most {options.budget:.0f} s" if options.budget else ""
@@ -180,12 +179,6 @@ def expected_of(options: argparse.Namespace) -> Expectations:
     file = getattr(options, "expect", None)
     base = load(options.base).name if options.base else ""
     return Expectations(base, expectations.read(Path(file)) if file else {})
-
-
-def names_of(given: Sequence[Variant], expected: Expectations) -> list[str]:
-    """Who is reviewed: those that were given, and behind them bases of which nothing is known."""
-    names = [v.name for v in given or load_all(DEFAULT_VARIANTS)]
-    return list(dict.fromkeys((*names, *sorted(expected.bases(names)))))
 
 
 def work_of(options: argparse.Namespace) -> Work:

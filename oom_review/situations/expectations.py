@@ -81,6 +81,11 @@ class Expectations:
         """Those that are reviewed beside any of these."""
         return frozenset(filter(None, map(self.beside, variants)))
 
+    def with_bases(self, variants: Iterable[str]) -> list[str]:
+        """These, and behind them bases of which nothing is known."""
+        names = list(variants)
+        return list(dict.fromkeys((*names, *sorted(self.bases(names)))))
+
 
 def _lineage(variant: str) -> list[str]:
     """The kernel and what it stands on; of one that is not at hand nothing is known."""

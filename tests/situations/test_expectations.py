@@ -98,6 +98,22 @@ def test_a_base_that_the_ledger_does_not_know_is_reviewed_beside_it(
         assert cells[DIES.id, variant].as_expected
 
 
+def test_explore_looks_at_such_a_base_too(tmp_path: Path) -> None:
+    """Both leak the count: no news, whether the patch stands on the base or ``--base`` names it."""
+    (tmp_path / "alone").mkdir()
+    (tmp_path / "alone/__init__.py").write_text(
+        "import attrs, patched\nVARIANT = attrs.evolve(patched.VARIANT, name=__name__)\n", encoding="utf-8"
+    )
+    package(tmp_path / "over", "patched")
+    words = ["explore", "--situation", GONE, "--claim", COUNT.id, "--quiet", "--jobs", "1"]
+    for more in (["--variant", "./over", "--base", "./alone"], ["--variant", "./alone"]):
+        done = subprocess.run(
+            [BIN / "oom-review", *words, *more], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert done.stdout.count("explored on") == len(more) // 2, done.stdout
+        assert done.returncode == (more[1] == "./alone"), done.stdout + done.stderr
+
+
 def cell(claim: str, verdict: str, variant: str = "my_v2") -> Cell:
     return Cell(claim, variant, verdict, HOLDS, 0, 0, None)
 
