@@ -38,7 +38,7 @@ from oom_review.show.table import (
     print_unexpected,
     save_refutations,
     summary,
-    table,
+    tables,
 )
 from oom_review.situations.expectations import Expectations
 from oom_review.situations.exploration import Exploration
@@ -47,7 +47,7 @@ from oom_review.situations.job import Job
 from oom_review.situations.results import Results
 from oom_review.situations.script import AnySituation
 from oom_review.situations.verdicts import bound_of, unexpected, verdicts
-from oom_review.variants.loading import DEFAULT_VARIANTS, TITLES, chosen, load, load_all, origins
+from oom_review.variants.loading import DEFAULT_VARIANTS, TITLES, chosen, load, load_all, origins, title_of
 
 ONLY_WITHOUT_FILE = ("situation", "claim", "threads", "list", "resume", "jobs", "save", "verbose")
 
@@ -234,12 +234,12 @@ def _report(
         (c.claim.id, c.variant, c.verdict, "!" if (c.claim.id, c.variant) in marked else "", c.bound)
         for c in cells
     ]
-    Console().print(table(rows, variants, verbose=options.verbose))
+    Console().print(*tables(rows, variants, verbose=options.verbose))
     print(*origins(variants), sep="\n")
     for variant in variants:
         whole = [o for o in outcomes if o.job.variant == variant and not o.bounded]
         if whole:
-            print(f"explored on {TITLES.get(variant, variant)}: {bound_of(whole)}")
+            print(f"explored on {title_of(variant)}: {bound_of(whole)}")
     print(engines.said())
     bounded = [c for c in cells if c.verdict == BOUNDED]
     stopped = [o for o in outcomes if o.bounded]

@@ -31,7 +31,7 @@ from oom_review.review.review import DEFAULT_WORK, STATES, Reviewed, Work, revie
 from oom_review.scenario import file as scenario_file
 from oom_review.schedules.driver import STEP_LIMIT
 from oom_review.show.columns import columns
-from oom_review.show.table import summary, table
+from oom_review.show.table import summary, tables
 from oom_review.situations import expectations
 from oom_review.situations.expectations import Expectations
 from oom_review.situations.families import QUICK
@@ -39,12 +39,12 @@ from oom_review.situations.progress import Progress, shown
 from oom_review.variants.loading import (
     DEFAULT_VARIANTS,
     PAIR,
-    TITLES,
     known,
     load,
     load_all,
     origins,
     replaying,
+    title_of,
 )
 from oom_review.verdicts import MARKER, Cell, Review, as_json, made_by, only, read
 
@@ -221,7 +221,7 @@ def _print(console: Console, done: Reviewed, compared: Brief | None, options: ar
         for line in (*compared.lines, "") if compared else ():
             _say(console, line)
     rows = [(c.id, c.variant, c.verdict, "" if c.as_expected else "!", _basis(c)) for c in found.claims]
-    console.print(table(rows, names, verbose=options.verbose))
+    console.print(*tables(rows, names, verbose=options.verbose))
     print(*origins(names), sep="\n")
     if not options.quiet:
         _print_bounds(console, found, names)
@@ -251,7 +251,7 @@ def _print_counterexamples(console: Console, cells: Sequence[Cell]) -> None:
     for cell in cells:
         if cell.scenario is not None:
             console.print()
-            console.rule(f"{cell.id} is refuted on {TITLES.get(cell.variant, cell.variant)}")
+            console.rule(f"{cell.id} is refuted on {title_of(cell.variant)}")
             print(columns(scenario_file.parse(cell.scenario).scenario, known(cell.variant), cell.id))
 
 
@@ -262,7 +262,7 @@ def _print_bounds(console: Console, found: Review, names: list[str]) -> None:
         if held:
             programs = min(c.examples for c in held)
             interleavings = min(c.examples + c.interleavings for c in held)
-            title = TITLES.get(name, name)
+            title = title_of(name)
             tried = f"{programs} random programs or more, {interleavings} interleavings (promises about every task: by exploring)"
             endless = max(c.endless for c in held)
             tried += (

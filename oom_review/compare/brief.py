@@ -13,7 +13,7 @@ from oom_review.compare import accepted
 from oom_review.compare.comparison import Bounds, Comparison, compare, jobs
 from oom_review.compare.text import described
 from oom_review.situations.families import QUICK, SITUATIONS
-from oom_review.variants.loading import PAIR, TITLES
+from oom_review.variants.loading import PAIR, title_of
 
 COMMAND = "oom-review compare legacy rfc --accept rfc"
 
@@ -35,7 +35,7 @@ def brief(states: int, workers: int | None, tell: Callable[[str], None]) -> Brie
 
 def told(c: Comparison, known: accepted.Accepted) -> Brief:
     """A line for each kind, what most situations show first."""
-    base, patch = (TITLES.get(name, name) for name in c.variants)
+    base, patch = (title_of(name) for name in c.variants)
     tried = sum(c.tried.values())
     lines = [
         f"{base} -> {patch}: all interleavings of {tried} small situations, and {len(c.groups)} kinds of ends that only one of them has"

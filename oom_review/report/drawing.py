@@ -17,7 +17,7 @@ from oom_review.report.templates import environment, text_of
 from oom_review.scenario.form import ScenarioFile
 from oom_review.show.remarks import focus_on
 from oom_review.show.replay import replay
-from oom_review.variants.loading import TITLES
+from oom_review.variants.loading import title_of
 
 MARKER = "<!-- made by oom-review draw -->"
 LEGEND = {
@@ -224,7 +224,7 @@ def describe(lanes: Lanes, claim: str) -> str:
 
 def title(variant: str) -> str:
     """What readers call the variant."""
-    return TITLES.get(variant, variant)
+    return title_of(variant)
 
 
 def still(file: ScenarioFile, variant: Variant, claim: str = "", name: str = "the scenario") -> str:

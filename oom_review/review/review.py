@@ -48,7 +48,7 @@ from oom_review.situations.families import QUICK, SITUATIONS, bearing
 from oom_review.situations.job import Outcome
 from oom_review.situations.progress import Progress
 from oom_review.situations.verdicts import Explored
-from oom_review.variants.loading import PAIR, TITLES, load
+from oom_review.variants.loading import PAIR, load, title_of
 from oom_review.verdicts import Alternative, Cell, Review
 from oom_review.workers.pool import Broke, Lost, Pool, listed
 
@@ -406,7 +406,7 @@ def review(
             reviewer.cells(),
             reviewer.compared.differences,
             tuple(
-                f"{TITLES.get(name, name)}: {bound}"
+                f"{title_of(name)}: {bound}"
                 for name in reviewer.names
                 if (bound := reviewer.explored.bound(name))
             ),

@@ -16,17 +16,29 @@ from oom_review.scenario import file as scenario_file
 from oom_review.show import failure
 from oom_review.situations.job import Outcome
 from oom_review.situations.verdicts import Explored
-from oom_review.variants.loading import TITLES, known, replaying
+from oom_review.variants.loading import known, replaying, title_of
 
 FEW = 8
 SCREEN = 16
 """So many claims have a line each."""
 FEW_ALIKE = 3
 COLOURS = {HOLDS: "green", REFUTED: "red"}
+ACROSS = 5
+"""Variants in one table: with the claims' names they take 80 columns."""
+WORD = len("refuted!")
 
 
-def table(
+def tables(
     rows: Iterable[tuple[str, str, str, str, str]], variants: Sequence[str], *, verbose: bool = False
+) -> list[Table]:
+    """As many as it takes for all variants to fit on a screen."""
+    rows = list(rows)
+    parts = [variants[i : i + ACROSS] for i in range(0, len(variants), ACROSS)]
+    return [_table([row for row in rows if row[1] in part], part, verbose=verbose) for part in parts]
+
+
+def _table(
+    rows: Iterable[tuple[str, str, str, str, str]], variants: Sequence[str], *, verbose: bool
 ) -> Table:
     """Claims down, variants across, a word in each cell; many claims of which all cells are alike share a row.
 
@@ -40,7 +52,7 @@ def table(
     made = Table(show_lines=verbose, box=HEAVY_HEAD if verbose else SIMPLE_HEAD, pad_edge=verbose)
     made.add_column("claim", no_wrap=len(texts) <= SCREEN)
     for name in variants:
-        made.add_column(TITLES.get(name, name), no_wrap=True)
+        made.add_column(title_of(name), min_width=WORD)
     alike: dict[tuple[str, ...], list[str]] = {}
     for claim, row in texts.items():
         alike.setdefault(tuple(str(row.get(v, "")) for v in variants), []).append(claim)
@@ -67,7 +79,7 @@ def print_refutations(cells: Iterable[Explored]) -> None:
     """For each the smallest situation that shows it."""
     for cell in cells:
         if cell.smallest is not None:
-            title = TITLES.get(cell.variant, cell.variant)
+            title = title_of(cell.variant)
             print(f"{cell.claim.id} is refuted on {title}: {cell.smallest.job.situation}")
 
 

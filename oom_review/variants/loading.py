@@ -45,11 +45,18 @@ TITLES = {
 }
 
 
+def title_of(name: str) -> str:
+    """What readers call a kernel: one that ships by its directory's words, somebody's own by its package's name."""
+    shipped = name.removeprefix(f"{KERNELS}.")
+    return TITLES.get(name) or (name if shipped == name else shipped.replace("_", " "))
+
+
 DEFAULT_VARIANTS = ("legacy_tifmemdie", "patched", "oom_kernels.v6_12", "oom_kernels.v7_3")
 """Before and after: the two of 2016, and the two of today."""
 # Before the RFC and after it.
 PAIR = ("legacy_tifmemdie", "patched")
-SHIPPED = frozenset({"legacy_tifmemdie", "patched", "oom_kernels"})
+KERNELS = "oom_kernels"
+SHIPPED = frozenset({"legacy_tifmemdie", "patched", KERNELS})
 """Packages beside ours that hold kernels."""
 
 HOME = Path(__file__).resolve().parents[2]

@@ -19,7 +19,7 @@ from oom_review.review.jobs import NEVER, Watched
 from oom_review.review.review import Reviewer, Work, bound_beside
 from oom_review.scenario.file import parse
 from oom_review.search.one_claim import Found
-from oom_review.show.table import table
+from oom_review.show.table import tables
 from oom_review.situations.families import SITUATIONS
 from oom_review.situations.job import Job
 from oom_review.situations.progress import Progress, shown
@@ -228,7 +228,7 @@ def test_the_table_has_what_a_verdict_rests_on_if_that_is_asked_for() -> None:
     rows = [("victim-dies", "patched", HOLDS, "!", "all of [it]")]
     for verbose in (False, True):
         with console.capture() as shown:
-            console.print(table(rows, ["patched", "my_v2"], verbose=verbose))
+            console.print(*tables(rows, ["patched", "my_v2"], verbose=verbose))
         assert "holds!" in shown.get()
         assert ("all of [it]" in shown.get()) is verbose
 
@@ -238,8 +238,22 @@ def test_the_table_of_a_review_fits_a_screen() -> None:
     console = Console(width=80)
     rows = [(claim, v, REFUTED, "!", "") for claim in BY_ID for v in DEFAULT_VARIANTS]
     with console.capture() as shown:
-        console.print(table(rows, DEFAULT_VARIANTS))
+        console.print(*tables(rows, DEFAULT_VARIANTS))
     assert len(shown.get().splitlines()) <= len(BY_ID) + 4
+
+
+def test_more_variants_than_fit_are_in_several_tables() -> None:
+    """With every claim's name in each."""
+    console = Console(width=80)
+    some, many = (
+        list(BY_ID)[:5],
+        [*DEFAULT_VARIANTS, "oom_kernels.last_out", "my_v2", "oom_kernels.v7_3_last_out"],
+    )
+    with console.capture() as shown:
+        console.print(*tables([(claim, v, REFUTED, "!", "") for claim in some for v in many], many))
+    said = shown.get()
+    assert all(said.count(claim) == 2 for claim in some), said
+    assert said.count("refuted!") == len(some) * len(many)
 
 
 def test_the_smallest_situation_comes_first() -> None:
