@@ -30,6 +30,7 @@ from kernel_model.sched import (
     TaskStruct,
     fatal_signal_pending,
     signal_group_exit,
+    task_is_stopped,
     thread_group_empty,
 )
 from kernel_model.signal import (
@@ -64,6 +65,15 @@ def dequeue_signal(k: Kernel, cur: TaskStruct) -> int:
     return sig
 
 
+def _does_nothing(cur: TaskStruct, sig: int) -> bool:
+    """Siglock held.  Ignored, or handled, or not for a namespace's init (get_signal)."""
+    sighand = cur.sighand
+    assert sighand is not None
+    if sig in IGNORED_BY_DEFAULT or (sig == SIGCHLD and sighand.sigchld in (SIG_IGN, SIG_HANDLED)):
+        return True
+    return bool(cur.signal.flags & SIGNAL_UNKILLABLE) and sig not in (SIGKILL, SIGSTOP)
+
+
 def get_signal(k: Kernel, cur: TaskStruct) -> Steps[None]:
     """Handle what is pending before the return to user mode; does not return from a fatal signal (kernel/signal.c)."""
     yield from try_to_freeze(k, cur)
@@ -84,11 +94,7 @@ def get_signal(k: Kernel, cur: TaskStruct) -> Steps[None]:
             sig = yield from ptrace_stop(k, cur, sig)
             if not sig:
                 continue
-        if sig == SIGCHLD and sighand.sigchld in (SIG_IGN, SIG_HANDLED):
-            continue
-        if sig in IGNORED_BY_DEFAULT:
-            continue
-        if cur.signal.flags & SIGNAL_UNKILLABLE and sig not in (SIGKILL, SIGSTOP):
+        if _does_nothing(cur, sig):
             continue
         if sig == SIGSTOP:
             start_group_stop(cur)
@@ -119,7 +125,7 @@ def start_group_stop(cur: TaskStruct) -> None:
     if task_set_jobctl_stop(cur):
         signal.group_stop_count += 1
     for t in signal.threads:
-        if t is not cur and t.state != TASK_STOPPED and task_set_jobctl_stop(t):
+        if t is not cur and not task_is_stopped(t) and task_set_jobctl_stop(t):
             signal.group_stop_count += 1
             if t.ptrace & PT_SEIZED:
                 t.jobctl |= JOBCTL_TRAP_STOP
@@ -141,13 +147,19 @@ def do_signal_stop(k: Kernel, cur: TaskStruct) -> Steps[bool]:
         acquire_read(cur, k.tasklist_lock)
         wake_up_parent(cur.group_leader.real_parent)
         release_read(cur, k.tasklist_lock)
+    yield from _sleep_stopped(k, cur, told=last)
+    yield DEQUEUE, sighand.siglock
+    acquire(cur, sighand.siglock)
+    return True
+
+
+def _sleep_stopped(k: Kernel, cur: TaskStruct, *, told: bool) -> Steps[None]:
+    """Until SIGCONT or SIGKILL, whether the parent was ``told`` or not (do_signal_stop)."""
+    del told
     yield from freezer_do_not_count(cur)
     yield STOP_SLEEP
     cur.state = TASK_RUNNING
     yield from freezer_count(k, cur)
-    yield DEQUEUE, sighand.siglock
-    acquire(cur, sighand.siglock)
-    return True
 
 
 def do_group_exit(k: Kernel, cur: TaskStruct, code: int) -> Steps[None]:

@@ -21,6 +21,7 @@ from kernel_model.sched import (
     TASK_KILLABLE,
     TASK_RUNNING,
     Kernel,
+    MemCgroup,
     MmStruct,
     TaskStruct,
     first_with_mm,
@@ -128,17 +129,22 @@ def oom_evaluate_task(k: Kernel, p: TaskStruct, oc: OomControl) -> None:
 
 
 def select_bad_process(k: Kernel, oc: OomControl) -> Steps[None]:
-    """Look at every process, or at every task of the memory cgroup and those below, one by one under RCU (mm/oom_kill.c)."""
-    p: TaskStruct | None = None
+    """Look at every process, or at those of the memory cgroup and the ones below, one by one under RCU (mm/oom_kill.c)."""
     if oc.memcg is not None:
-        candidates = tuple(t for memcg in mem_cgroup_tree(oc.memcg) for t in memcg.tasks)
-        for _i, p in enumerate(candidates):
-            yield EVALUATE
-            oom_evaluate_task(k, p, oc)
-            if oc.aborted:
-                return
+        yield from mem_cgroup_scan_tasks(k, oc.memcg, oc)
         return
+    p: TaskStruct | None = None
     while (p := next_process(k, p)) is not None:
+        yield EVALUATE
+        oom_evaluate_task(k, p, oc)
+        if oc.aborted:
+            return
+
+
+def mem_cgroup_scan_tasks(k: Kernel, memcg: MemCgroup, oc: OomControl) -> Steps[None]:
+    """Every listed task, thread by thread (mm/memcontrol.c)."""
+    candidates = tuple(t for each in mem_cgroup_tree(memcg) for t in each.tasks)
+    for _i, p in enumerate(candidates):
         yield EVALUATE
         oom_evaluate_task(k, p, oc)
         if oc.aborted:
@@ -170,12 +176,8 @@ def oom_kill_process(k: Kernel, cur: TaskStruct, oc: OomControl) -> Steps[None]:
         release(cur, p.alloc_lock)
         return
     release(cur, p.alloc_lock)
-    yield WORST_CHILD, k.tasklist_lock
-    acquire_read(cur, k.tasklist_lock)
-    victim: TaskStruct | None = worst_child(k, p, oc)
-    release_read(cur, k.tasklist_lock)
-    assert victim is not None
-    victim = yield from find_lock_task_mm(cur, victim)
+    sacrificed = yield from _sacrifice_child(k, cur, p, oc)
+    victim = yield from find_lock_task_mm(cur, sacrificed)
     if victim is None:
         return
     mm = victim.mm
@@ -188,6 +190,15 @@ def oom_kill_process(k: Kernel, cur: TaskStruct, oc: OomControl) -> Steps[None]:
     if can_reap:
         yield from wake_oom_reaper(k, cur, victim)
     mm.mm_count -= 1
+
+
+def _sacrifice_child(k: Kernel, cur: TaskStruct, p: TaskStruct, oc: OomControl) -> Steps[TaskStruct]:
+    """Who dies for the chosen one: its worst child, or itself (oom_kill_process)."""
+    yield WORST_CHILD, k.tasklist_lock
+    acquire_read(cur, k.tasklist_lock)
+    victim = worst_child(k, p, oc)
+    release_read(cur, k.tasklist_lock)
+    return victim
 
 
 def _kill_sharers(k: Kernel, cur: TaskStruct, victim: TaskStruct, mm: MmStruct) -> Steps[bool]:
@@ -236,13 +247,17 @@ def out_of_memory(k: Kernel, cur: TaskStruct, oc: OomControl) -> Steps[bool]:
             events.panic(k, "Out of memory and no killable processes")
         return False
     yield from oom_kill_process(k, cur, oc)
-    # The victim shall get a chance to exit before the next allocation looks: a tick, oom_lock held.
+    yield from _nap_with_oom_lock(k, cur)
+    return True
+
+
+def _nap_with_oom_lock(k: Kernel, cur: TaskStruct) -> Steps[None]:
+    """The victim shall get a chance to exit before the next allocation looks: a tick (out_of_memory)."""
     cur.state = TASK_KILLABLE
     cur.timer = k.clock + 1
     yield TICK
     cur.state = TASK_RUNNING
     cur.timer = None
-    return True
 
 
 def oom_killer_disable(k: Kernel, cur: TaskStruct, timeout: int) -> Steps[bool]:

@@ -39,7 +39,7 @@ def zap_pid_ns_processes(k: Kernel, cur: TaskStruct, ns: PidNamespace) -> Steps[
     for p in ns.tasks:
         if p is not ns.child_reaper and p.sighand is not None and not fatal_signal_pending(p):
             acquire(cur, p.sighand.siglock)
-            send_signal(k, p, SIGKILL, group=False, force=True)
+            _sigkill(k, p)
             release(cur, p.sighand.siglock)
     release_read(cur, k.tasklist_lock)
     while True:
@@ -51,8 +51,18 @@ def zap_pid_ns_processes(k: Kernel, cur: TaskStruct, ns: PidNamespace) -> Steps[
             break
     own_pids = 1 if thread_group_leader(cur) else 2
     while True:
-        cur.state = TASK_UNINTERRUPTIBLE
-        if len(ns.tasks) <= own_pids:
+        cur.state = _state_until_empty()
+        if ns.has_at_most(own_pids):
             break
         yield WAIT_EMPTY
     cur.state = TASK_RUNNING
+
+
+def _sigkill(k: Kernel, p: TaskStruct) -> None:
+    """Siglock held.  For this thread alone, the others have their turn (zap_pid_ns_processes)."""
+    send_signal(k, p, SIGKILL, group=False, force=True)
+
+
+def _state_until_empty() -> int:
+    """In which init waits for the last task to go (zap_pid_ns_processes)."""
+    return TASK_UNINTERRUPTIBLE

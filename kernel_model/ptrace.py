@@ -22,12 +22,14 @@ from kernel_model.sched import (
     SIGKILL,
     SIGNAL_STOP_STOPPED,
     SIGSTOP,
-    TASK_STOPPED,
+    TASK_INTERRUPTIBLE,
     TIF_SIGPENDING,
     Kernel,
     TaskStruct,
     fatal_signal_pending,
     same_thread_group,
+    task_is_stopped,
+    task_is_traced,
     thread_group_empty,
     thread_group_leader,
 )
@@ -60,9 +62,9 @@ def ptrace_unlink(cur: TaskStruct, child: TaskStruct) -> None:
     stopping = child.signal.flags & SIGNAL_STOP_STOPPED or child.signal.group_stop_count
     if not child.flags & PF_EXITING and stopping:
         child.jobctl |= JOBCTL_STOP_PENDING
-    if child.jobctl & JOBCTL_STOP_PENDING or child.state & __TASK_TRACED:
+    if child.jobctl & JOBCTL_STOP_PENDING or task_is_traced(child):
         child.thread_flags |= TIF_SIGPENDING
-        wake_up_state(child, __TASK_TRACED)
+        wake_up_state(child, TASK_INTERRUPTIBLE | __TASK_TRACED)
     release(cur, sighand.siglock)
 
 
@@ -102,10 +104,10 @@ def trap_if_stopped(cur: TaskStruct, target: TaskStruct) -> None:
     sighand = target.sighand
     assert sighand is not None, "a hashed task has its handlers"
     acquire(cur, sighand.siglock)
-    if target.state == TASK_STOPPED and not fatal_signal_pending(target):
+    if task_is_stopped(target) and not fatal_signal_pending(target):
         target.jobctl |= JOBCTL_TRAP_STOP
         target.thread_flags |= TIF_SIGPENDING
-        wake_up_state(target, __TASK_STOPPED)
+        wake_up_state(target, TASK_INTERRUPTIBLE | __TASK_STOPPED)
     release(cur, sighand.siglock)
 
 
@@ -123,7 +125,7 @@ def ptrace_resume(k: Kernel, cur: TaskStruct, target: TaskStruct) -> Steps[str]:
     yield REQUEST, k.tasklist_lock
     acquire_read(cur, k.tasklist_lock)
     ours = target.ptrace and target.parent is cur
-    stopped = target.state & __TASK_TRACED and not fatal_signal_pending(target)
+    stopped = task_is_traced(target) and not fatal_signal_pending(target)
     release_read(cur, k.tasklist_lock)
     if not ours or not stopped:
         return "ESRCH"
@@ -138,7 +140,7 @@ def ptrace_detach(k: Kernel, cur: TaskStruct, target: TaskStruct) -> Steps[str]:
     if (
         not target.ptrace
         or target.parent is not cur
-        or not target.state & __TASK_TRACED
+        or not task_is_traced(target)
         or fatal_signal_pending(target)
     ):
         return "ESRCH"

@@ -422,6 +422,21 @@ def same_thread_group(a: TaskStruct, b: TaskStruct) -> bool:
     return a.signal is b.signal
 
 
+def task_is_stopped(p: TaskStruct) -> bool:
+    """In a group stop (include/linux/sched.h)."""
+    return bool(p.state & __TASK_STOPPED)
+
+
+def task_is_traced(p: TaskStruct) -> bool:
+    """Stopped for its tracer (include/linux/sched.h)."""
+    return bool(p.state & __TASK_TRACED)
+
+
+def task_is_stopped_or_traced(p: TaskStruct) -> bool:
+    """Source: include/linux/sched.h, task_is_stopped_or_traced()."""
+    return bool(p.state & (__TASK_STOPPED | __TASK_TRACED))
+
+
 def signal_pending(p: TaskStruct) -> bool:
     """Source: include/linux/sched.h, signal_pending()."""
     return bool(p.thread_flags & TIF_SIGPENDING)

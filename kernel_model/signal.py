@@ -11,7 +11,6 @@ from kernel_model.locking import acquire, release
 from kernel_model.preempt import Steps, lock
 from kernel_model.sched import (
     __TASK_STOPPED,
-    __TASK_TRACED,
     JOBCTL_STOP_CONSUME,
     JOBCTL_STOP_PENDING,
     JOBCTL_TRAP_STOP,
@@ -37,6 +36,7 @@ from kernel_model.sched import (
     SignalStruct,
     TaskStruct,
     signal_pending,
+    task_is_stopped_or_traced,
     thread_group_empty,
 )
 
@@ -73,12 +73,19 @@ def _sigchld_ignored(p: TaskStruct) -> bool:
 
 
 def prepare_signal(p: TaskStruct, sig: int, *, force: bool) -> bool:
-    """Siglock held.  Stop and continue signals cancel each other; say whether to queue (kernel/signal.c, prepare_signal)."""
+    """Siglock held.  Say whether to queue; a dumping group takes SIGKILL only (kernel/signal.c, prepare_signal)."""
     signal = p.signal
     if signal.flags & (SIGNAL_GROUP_EXIT | SIGNAL_GROUP_COREDUMP):
         if not signal.flags & SIGNAL_GROUP_EXIT:
             return sig == SIGKILL
-    elif sig == SIGSTOP:
+    else:
+        _stop_or_continue(signal, sig)
+    return not sig_ignored(p, sig, force=force)
+
+
+def _stop_or_continue(signal: SignalStruct, sig: int) -> None:
+    """Siglock held.  Stop and continue signals cancel each other; SIGCONT ends a stop at once (prepare_signal)."""
+    if sig == SIGSTOP:
         _flush(signal, SIGCONT)
     elif sig == SIGCONT:
         _flush(signal, SIGSTOP)
@@ -88,7 +95,6 @@ def prepare_signal(p: TaskStruct, sig: int, *, force: bool) -> bool:
                 wake_up_state(t, __TASK_STOPPED)
         signal.group_stop_count = 0
         signal.flags &= ~SIGNAL_STOP_STOPPED
-    return not sig_ignored(p, sig, force=force)
 
 
 def _flush(signal: SignalStruct, sig: int) -> None:
@@ -114,7 +120,7 @@ def wants_signal(p: TaskStruct, sig: int) -> bool:
         return False
     if sig == SIGKILL:
         return True
-    if p.state & (__TASK_STOPPED | __TASK_TRACED):
+    if task_is_stopped_or_traced(p):
         return False
     return p.state == TASK_RUNNING or not signal_pending(p)
 
@@ -134,19 +140,24 @@ def _choose(p: TaskStruct, sig: int, *, group: bool) -> TaskStruct | None:
     return None
 
 
+def sig_fatal(p: TaskStruct, sig: int) -> bool:
+    """Unhandled, it is the end of the group (include/linux/signal.h)."""
+    return sig not in IGNORED_BY_DEFAULT and sig != SIGSTOP and sig_default(p, sig)
+
+
+def _kills_at_once(p: TaskStruct, t: TaskStruct, sig: int) -> bool:
+    """A fatal signal to ``p`` that ``t`` shall take need not wait for it to be dequeued (complete_signal)."""
+    spared = p.signal.flags & (SIGNAL_UNKILLABLE | SIGNAL_GROUP_EXIT)
+    return not spared and (sig == SIGKILL or not t.ptrace)
+
+
 def complete_signal(k: Kernel, p: TaskStruct, sig: int, *, group: bool) -> None:
     """Siglock held.  Choose who takes the signal; a fatal one kills the whole group (kernel/signal.c, complete_signal)."""
     t = _choose(p, sig, group=group)
     if t is None:
         return
     signal = p.signal
-    fatal = sig not in IGNORED_BY_DEFAULT and sig != SIGSTOP and sig_default(p, sig)
-    if (
-        fatal
-        and not signal.flags & (SIGNAL_UNKILLABLE | SIGNAL_GROUP_EXIT)
-        and (sig == SIGKILL or not t.ptrace)
-        and sig not in COREDUMP_SIGNALS
-    ):
+    if sig_fatal(p, sig) and sig not in COREDUMP_SIGNALS and _kills_at_once(p, t, sig):
         signal.flags = SIGNAL_GROUP_EXIT
         signal.group_exit_code = sig
         signal.group_stop_count = 0

@@ -66,6 +66,11 @@ def scan(cur: TaskStruct, *, wall: bool, only: TaskStruct | None) -> tuple[TaskS
     return None, may_come
 
 
+def _state_of_wait() -> int:
+    """In which a waiter sleeps (do_wait)."""
+    return TASK_INTERRUPTIBLE
+
+
 def do_wait(
     k: Kernel, cur: TaskStruct, *, wall: bool, only: TaskStruct | None = None, nohang: bool = False
 ) -> Steps[TaskStruct | str]:
@@ -73,7 +78,7 @@ def do_wait(
     cur.signal.wait_chldexit.append(cur)
     while True:
         yield SCAN, k.tasklist_lock
-        cur.state = TASK_INTERRUPTIBLE
+        cur.state = _state_of_wait()
         acquire_read(cur, k.tasklist_lock)
         zombie, may_come = scan(cur, wall=wall, only=only)
         if zombie is not None:

@@ -96,7 +96,14 @@ def forget_original_parent(k: Kernel, father: TaskStruct, dead: list[TaskStruct]
 
 
 def exit_mm(k: Kernel, tsk: TaskStruct) -> Steps[None]:
-    """Give up the address space; the marked thread drops its count here (kernel/exit.c, exit_mm)."""
+    """Give up the address space; the marked thread drops its count here (kernel/exit.c)."""
+    yield from _give_up_mm(k, tsk)
+    if test_tsk_thread_flag(tsk, TIF_MEMDIE):
+        yield from exit_oom_victim(k, tsk)
+
+
+def _give_up_mm(k: Kernel, tsk: TaskStruct) -> Steps[None]:
+    """What every kernel does in exit_mm() (kernel/exit.c)."""
     mm = tsk.mm
     yield from mm_release(tsk)
     if mm is None:
@@ -108,8 +115,6 @@ def exit_mm(k: Kernel, tsk: TaskStruct) -> Steps[None]:
     release_read(tsk, mm.mmap_sem)
     release(tsk, tsk.alloc_lock)
     yield from mmput(k, tsk, mm)
-    if test_tsk_thread_flag(tsk, TIF_MEMDIE):
-        yield from exit_oom_victim(k, tsk)
 
 
 def _hang_up(k: Kernel, cur: TaskStruct, *, group_dead: bool) -> Steps[None]:
@@ -162,6 +167,21 @@ def cgroup_task_dead(k: Kernel, cur: TaskStruct) -> Steps[None]:
 
 def do_exit(k: Kernel, tsk: TaskStruct, code: int) -> Steps[None]:
     """The way of a thread from its last signal to TASK_DEAD (kernel/exit.c)."""
+    group_dead = yield from _exit_io(k, tsk, code)
+    if not listed_until_dead():
+        yield from cgroup_exit(k, tsk)
+
+    yield from exit_notify(k, tsk, group_dead)
+    yield CONNECTOR
+
+    if tsk.io_context:
+        exit_io_context(k, tsk)
+
+    yield from do_task_dead(k, tsk)
+
+
+def _exit_io(k: Kernel, tsk: TaskStruct, code: int) -> Steps[bool]:
+    """do_exit() up to and with exit_task_work(), the last that starts I/O; returns its group_dead (kernel/exit.c)."""
     tsk.exit_code = code
     core_state = yield from synchronize_group_exit(k, tsk, code)
     if core_state is not None:
@@ -177,13 +197,4 @@ def do_exit(k: Kernel, tsk: TaskStruct, code: int) -> Steps[None]:
     yield from exit_mm(k, tsk)
 
     yield from _exit_files_and_namespaces(k, tsk, group_dead=group_dead)
-    if not listed_until_dead():
-        yield from cgroup_exit(k, tsk)
-
-    yield from exit_notify(k, tsk, group_dead)
-    yield CONNECTOR
-
-    if tsk.io_context:
-        exit_io_context(k, tsk)
-
-    yield from do_task_dead(k, tsk)
+    return group_dead

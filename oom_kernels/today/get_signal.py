@@ -8,54 +8,35 @@ from kernel_model.freezer import try_to_freeze
 from kernel_model.get_signal import (
     DEQUEUE,
     GROUP_EXIT,
-    STOP_NOTIFY,
     STOP_SLEEP,
+    _does_nothing,
     dequeue_signal,
+    do_signal_stop,
     recalc_sigpending,
-    task_set_jobctl_stop,
+    start_group_stop,
 )
-from kernel_model.locking import acquire, acquire_read, release, release_read
+from kernel_model.locking import acquire, release
 from kernel_model.preempt import Steps, point
 from kernel_model.prototypes import do_exit
-from kernel_model.ptrace_stop import ptrace_stop, task_participate_group_stop
+from kernel_model.ptrace_stop import ptrace_stop
 from kernel_model.sched import (
     JOBCTL_STOP_PENDING,
     JOBCTL_TRAP_STOP,
     PF_SIGNALED,
-    PT_SEIZED,
-    SIG_HANDLED,
-    SIG_IGN,
-    SIGCHLD,
     SIGKILL,
     SIGNAL_GROUP_EXIT,
-    SIGNAL_UNKILLABLE,
     SIGSTOP,
     TASK_RUNNING,
-    TASK_STOPPED,
     Kernel,
     TaskStruct,
     signal_group_exit,
 )
 from kernel_model.signal import (
     COREDUMP_SIGNALS,
-    IGNORED_BY_DEFAULT,
-    signal_wake_up,
-    wake_up_parent,
     zap_other_threads,
 )
 
-from .sched import task_is_stopped
-
 STOPPING = point("do_signal_stop", "in TASK_STOPPED, and on a CPU")
-
-
-def signal_does_nothing(cur: TaskStruct, sig: int) -> bool:
-    """Siglock held.  Ignored, or handled, or not for a namespace's init (kernel/signal.c, get_signal)."""
-    sighand = cur.sighand
-    assert sighand is not None
-    if sig in IGNORED_BY_DEFAULT or (sig == SIGCHLD and sighand.sigchld in (SIG_IGN, SIG_HANDLED)):
-        return True
-    return bool(cur.signal.flags & SIGNAL_UNKILLABLE) and sig not in (SIGKILL, SIGSTOP)
 
 
 def get_signal(k: Kernel, cur: TaskStruct) -> Steps[None]:
@@ -85,7 +66,7 @@ def get_signal(k: Kernel, cur: TaskStruct) -> Steps[None]:
             sig = yield from ptrace_stop(k, cur, sig)
             if not sig:
                 continue
-        if signal_does_nothing(cur, sig):
+        if _does_nothing(cur, sig):
             continue
         if sig != SIGSTOP:
             break
@@ -97,47 +78,15 @@ def get_signal(k: Kernel, cur: TaskStruct) -> Steps[None]:
     yield from do_group_exit(k, cur, sig)
 
 
-def start_group_stop(cur: TaskStruct) -> None:
-    """Siglock held.  Every thread of the group shall stop (the first half of kernel/signal.c, do_signal_stop)."""
-    signal = cur.signal
-    if cur.jobctl & JOBCTL_STOP_PENDING or signal_group_exit(signal):
-        return
-    signal.group_stop_count = 0
-    if task_set_jobctl_stop(cur):
-        signal.group_stop_count += 1
-    for t in signal.threads:
-        if t is not cur and not task_is_stopped(t) and task_set_jobctl_stop(t):
-            signal.group_stop_count += 1
-            if t.ptrace & PT_SEIZED:
-                t.jobctl |= JOBCTL_TRAP_STOP
-            signal_wake_up(t, fatal=False)
-
-
-def do_signal_stop(k: Kernel, cur: TaskStruct) -> Steps[bool]:
-    """Siglock held on entry and return.  Stop with the group; False if a trap does it (the second half of do_signal_stop)."""
-    sighand = cur.sighand
-    assert sighand is not None
-    if cur.ptrace:
-        cur.jobctl |= JOBCTL_TRAP_STOP
-        return False
-    last = task_participate_group_stop(cur)
-    cur.state = TASK_STOPPED
-    release(cur, sighand.siglock)
-    if last:
-        yield STOP_NOTIFY, k.tasklist_lock
-        acquire_read(cur, k.tasklist_lock)
-        wake_up_parent(cur.group_leader.real_parent)
-        release_read(cur, k.tasklist_lock)
-    else:
+def _sleep_stopped(k: Kernel, cur: TaskStruct, *, told: bool) -> Steps[None]:
+    """Until SIGCONT or SIGKILL, without a freeze point: who is killed meanwhile goes on to die (kernel/signal.c, do_signal_stop)."""
+    del k
+    if not told:
         yield STOPPING
     cur.on_cpu = False
     yield STOP_SLEEP
     cur.on_cpu = True
     cur.state = TASK_RUNNING
-    # Past the freeze point: who is killed meanwhile goes on to die.
-    yield DEQUEUE, sighand.siglock
-    acquire(cur, sighand.siglock)
-    return True
 
 
 def do_group_exit(k: Kernel, cur: TaskStruct, code: int) -> Steps[None]:

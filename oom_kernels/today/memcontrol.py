@@ -25,7 +25,7 @@ from .switches import dying_charge_bypasses_oom, listed_until_dead
 OOM_LOCK = lock_killable("mem_cgroup_out_of_memory", "mutex_lock_killable(oom_lock)")
 
 
-def mem_cgroup_scan(k: Kernel, memcg: MemCgroup) -> tuple[TaskStruct, ...]:
+def mem_cgroup_processes(k: Kernel, memcg: MemCgroup) -> tuple[TaskStruct, ...]:
     """Its processes: the listed leaders, then those that are dead and have threads (mm/memcontrol.c, mem_cgroup_scan_tasks)."""
     tree = mem_cgroup_tree(memcg)
     listed = [p for each in tree for p in each.tasks if p.group_leader is p]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from kernel_model import events
 from kernel_model.core import (
     atomic_inc_mm_count,
     atomic_inc_oom_victims,
@@ -10,39 +9,28 @@ from kernel_model.core import (
     test_and_set_tsk_thread_flag,
     warn_on,
 )
-from kernel_model.locking import acquire, release
 from kernel_model.oom import OomControl, tsk_is_oom_victim
 from kernel_model.oom_kill import (
-    CHOSEN_LOCK,
-    DISABLED,
     EVALUATE,
-    WILL_FREE,
-    _kill_sharers,
-    find_lock_task_mm,
-    may_kill_allocating,
-    task_will_free_mem,
 )
-from kernel_model.oom_reaper import wake_oom_reaper
 from kernel_model.preempt import Steps
 from kernel_model.sched import (
     MMF_OOM_SKIP,
     OOM_SCORE_ADJ_MIN,
     PF_EXITING,
     PF_KTHREAD,
-    SIGKILL,
     SIGNAL_GROUP_EXIT,
     TIF_MEMDIE,
     Kernel,
+    MemCgroup,
     TaskStruct,
     first_with_mm,
-    next_process,
     thread_group_empty,
 )
-from kernel_model.signal import do_send_sig_info
 from legacy_tifmemdie.oom_kill import INC, SET_MEMDIE, SET_OOM_MM, WARN
 
 from .freezer import thaw_process
-from .memcontrol import mem_cgroup_scan, mem_cgroup_sees
+from .memcontrol import mem_cgroup_processes, mem_cgroup_sees
 
 LONG_MIN = -(1 << 63)
 """The badness of what must not be killed; any other number may be the worst."""
@@ -87,82 +75,34 @@ def oom_evaluate_task(k: Kernel, p: TaskStruct, oc: OomControl) -> None:
             oc.aborted = True
         return
     points = oom_badness(k, p, oc)
-    if points == LONG_MIN or points < oc.chosen_points:
+    if points == LONG_MIN or (oc.chosen is not None and points < oc.chosen_points):
         return
     oc.chosen = p
     oc.chosen_points = points
 
 
-def select_bad_process(k: Kernel, oc: OomControl) -> Steps[None]:
-    """Look at every process, or at every one of the memory cgroup, one by one under RCU (mm/oom_kill.c)."""
-    oc.chosen_points = LONG_MIN
-    p: TaskStruct | None = None
-    if oc.memcg is not None:
-        candidates = mem_cgroup_scan(k, oc.memcg)
-        for _i, p in enumerate(candidates):
-            yield EVALUATE
-            if mem_cgroup_sees(p):
-                oom_evaluate_task(k, p, oc)
-            if oc.aborted:
-                return
-        return
-    while (p := next_process(k, p)) is not None:
+def mem_cgroup_scan_tasks(k: Kernel, memcg: MemCgroup, oc: OomControl) -> Steps[None]:
+    """Every process that the walk sees, by its leader (mm/memcontrol.c)."""
+    candidates = mem_cgroup_processes(k, memcg)
+    for _i, p in enumerate(candidates):
         yield EVALUATE
-        oom_evaluate_task(k, p, oc)
+        if mem_cgroup_sees(p):
+            oom_evaluate_task(k, p, oc)
         if oc.aborted:
             return
 
 
-def oom_kill_process(k: Kernel, cur: TaskStruct, oc: OomControl) -> Steps[None]:
-    """Kill the chosen one and whoever shares the mm (mm/oom_kill.c, with __oom_kill_process)."""
-    p = oc.chosen
-    assert p is not None
-    yield CHOSEN_LOCK, p.alloc_lock
-    acquire(cur, p.alloc_lock)
-    if task_will_free_mem(k, p):
-        yield from mark_oom_victim(k, cur, p)
-        yield from wake_oom_reaper(k, cur, p)
-        release(cur, p.alloc_lock)
-        return
-    release(cur, p.alloc_lock)
-    victim = yield from find_lock_task_mm(cur, p)
-    if victim is None:
-        return
-    mm = victim.mm
-    assert mm is not None
-    mm.mm_count += 1
-    yield from do_send_sig_info(k, cur, victim, SIGKILL, group=True, force=True)
-    yield from mark_oom_victim(k, cur, victim)
-    release(cur, victim.alloc_lock)
-    can_reap = yield from _kill_sharers(k, cur, victim, mm)
-    if can_reap:
-        yield from wake_oom_reaper(k, cur, victim)
-    mm.mm_count -= 1
+def _sacrifice_child(k: Kernel, cur: TaskStruct, p: TaskStruct, oc: OomControl) -> Steps[TaskStruct]:
+    """No child dies for the chosen one (mm/oom_kill.c, oom_kill_process)."""
+    del k, cur, oc
+    yield from ()
+    return p
 
 
-def out_of_memory(k: Kernel, cur: TaskStruct, oc: OomControl) -> Steps[bool]:
-    """oom_lock held.  Kill something, without a nap; False if there is no help (mm/oom_kill.c)."""
-    yield DISABLED
-    if k.oom_killer_disabled:
-        return False
-    yield WILL_FREE
-    if task_will_free_mem(k, cur):
-        yield from mark_oom_victim(k, cur, cur)
-        yield from wake_oom_reaper(k, cur, cur)
-        return True
-    if oc.memcg is None and k.sysctl_oom_kill_allocating_task and may_kill_allocating(k, cur, oc):
-        oc.chosen = cur
-        yield from oom_kill_process(k, cur, oc)
-        return True
-    yield from select_bad_process(k, oc)
-    if oc.aborted:
-        return True
-    if oc.chosen is None:
-        if oc.order != -1 and oc.memcg is None:
-            events.panic(k, "Out of memory and no killable processes")
-        return False
-    yield from oom_kill_process(k, cur, oc)
-    return True
+def _nap_with_oom_lock(k: Kernel, cur: TaskStruct) -> Steps[None]:
+    """None (mm/oom_kill.c, out_of_memory)."""
+    del k, cur
+    yield from ()
 
 
 def mark_oom_victim(k: Kernel, cur: TaskStruct, tsk: TaskStruct) -> Steps[None]:

@@ -6,7 +6,7 @@ from kernel_model import fork as base_fork
 from kernel_model import prototypes
 from kernel_model.variant import Variant, replaces
 from oom_kernels import v7_3
-from oom_kernels.v7_3_rfc.exit import exit_mm
+from oom_kernels.today.exit import _exit_io, _give_up_mm, exit_mm
 from patched.oom_kill import exit_oom_victim, mark_oom_victim
 
 from . import exit, fork  # noqa: A004 - the kernel's file name
@@ -15,8 +15,8 @@ VARIANT = Variant(
     __name__,
     (
         replaces(base_fork.hash_task, fork.hash_task),
-        replaces(prototypes.exit_mm, exit_mm),
-        replaces(prototypes.do_exit, exit.do_exit),
+        replaces(exit_mm, _give_up_mm),
+        replaces(_exit_io, exit._exit_io),
         replaces(prototypes.mark_oom_victim, mark_oom_victim),
         replaces(prototypes.exit_oom_victim, exit_oom_victim),
     ),

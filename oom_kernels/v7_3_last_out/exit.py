@@ -1,55 +1,21 @@
-"""do_exit() (kernel/exit.c) of 7.3: the count falls between exit_task_work() and exit_notify()."""
+"""_exit_io(), the part of do_exit() (kernel/exit.c) that may start I/O: with its last thread the count falls."""
 
 from __future__ import annotations
 
-from kernel_model.cgroup_freezer import cgroup_exit
-from kernel_model.exit import (
-    _exit_accounting,
-    _exit_files_and_namespaces,
-    do_task_dead,
-    exit_io_context,
-    exit_signals,
-)
 from kernel_model.oom import tsk_is_oom_victim
 from kernel_model.preempt import Steps
-from kernel_model.prototypes import exit_mm, exit_notify, exit_oom_victim
-from kernel_model.ptrace_stop import ptrace_event_exit
+from kernel_model.prototypes import exit_oom_victim
 from kernel_model.sched import Kernel, TaskStruct
-from legacy_tifmemdie.exit import CONNECTOR, LIVE
 from oom_kernels.last_out.exit import IO_LIVE
-from oom_kernels.today.coredump import coredump_task_exit, synchronize_group_exit
-from oom_kernels.today.switches import listed_until_dead
+from oom_kernels.today.exit import _exit_io as _exit_io_of_7_3
 
 
-def do_exit(k: Kernel, tsk: TaskStruct, code: int) -> Steps[None]:
-    """The way of a thread from its last signal to TASK_DEAD."""
-    tsk.exit_code = code
-    core_state = yield from synchronize_group_exit(k, tsk, code)
-    if core_state is not None:
-        yield from coredump_task_exit(k, tsk, core_state)
-    yield from ptrace_event_exit(k, tsk)
-
-    yield from exit_signals(k, tsk)
-    yield LIVE
-    tsk.signal.live -= 1
-    group_dead = tsk.signal.live == 0
-    yield from _exit_accounting(k, tsk)
-
-    yield from exit_mm(k, tsk)
-
-    yield from _exit_files_and_namespaces(k, tsk, group_dead=group_dead)
+def _exit_io(k: Kernel, tsk: TaskStruct, code: int) -> Steps[bool]:
+    """As in 7.3, and then one less that may start any."""
+    group_dead = yield from _exit_io_of_7_3(k, tsk, code)
     yield IO_LIVE
     tsk.signal.io_live -= 1
     last = tsk.signal.io_live == 0
     if last and tsk_is_oom_victim(tsk):
         yield from exit_oom_victim(k, tsk)
-    if not listed_until_dead():
-        yield from cgroup_exit(k, tsk)
-
-    yield from exit_notify(k, tsk, group_dead)
-    yield CONNECTOR
-
-    if tsk.io_context:
-        exit_io_context(k, tsk)
-
-    yield from do_task_dead(k, tsk)
+    return group_dead

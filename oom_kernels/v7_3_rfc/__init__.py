@@ -5,6 +5,7 @@ from __future__ import annotations
 from kernel_model import prototypes
 from kernel_model.variant import Variant, replaces
 from oom_kernels import v7_3
+from oom_kernels.today.exit import _give_up_mm
 from patched.exit import exit_notify, release_task
 from patched.oom_kill import exit_oom_victim, mark_oom_victim
 
@@ -14,7 +15,7 @@ VARIANT = Variant(
     __name__,
     (
         replaces(prototypes.release_task, release_task),
-        replaces(prototypes.exit_mm, exit.exit_mm),
+        replaces(prototypes.exit_mm, _give_up_mm),
         replaces(prototypes.exit_notify, exit_notify),
         replaces(prototypes.do_exit, exit.do_exit),
         replaces(prototypes.mark_oom_victim, mark_oom_victim),
