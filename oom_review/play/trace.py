@@ -121,6 +121,10 @@ class Trace:
         """The steps alone."""
         return tuple(e for e in self.entries if isinstance(e, Step))
 
+    def cyclic(self, step: Step) -> bool:
+        """The step is part of a cycle that can be gone around for ever."""
+        return self.scenario.cyclic(step.item)
+
     @property
     def refused(self) -> tuple[Request, ...]:
         """The operations that were not possible where they stand."""

@@ -112,7 +112,7 @@ def run_lines(run: Run) -> list[str]:
     """A run as it stands in a file: a line, and indented ones for the rest of a long schedule."""
     schedule = run.schedule
     if isinstance(schedule, Choices):
-        head, words = "run exactly", str(schedule).split()
+        head, words = f"run {run.keyword}", str(schedule).split()
     else:
         head = "run"
         parts = [f"after {gap} {task}" for gap, task in schedule.preemptions]

@@ -17,6 +17,8 @@ from oom_review.schedules.gaps import Gaps
 
 VERSION = 1
 HEADER = "oom-review scenario"
+EXACT = ("exactly", "again")
+"""What stands before exact choices."""
 
 
 class ScenarioError(BadInput):
@@ -93,15 +95,17 @@ def _structure_item(value: dict[str, Any], _type: Any) -> Op | Run:
     if "run" not in value:
         return Op(value["op"], value["task"], tuple(value["args"]))
     run = value["run"]
-    if "exactly" in run:
-        return Run(Choices(tuple(name for name, count in run["exactly"] for _ in range(count))))
+    for keyword in EXACT:
+        if keyword in run:
+            names = tuple(name for name, count in run[keyword] for _ in range(count))
+            return Run(Choices(names, again=keyword == "again"))
     return Run(Gaps(tuple((gap, task) for gap, task in run["preemptions"]), run["steps"]))
 
 
 def _unstructure_run(run: Run) -> dict[str, Any]:
     schedule = run.schedule
     if isinstance(schedule, Choices):
-        return {"run": {"exactly": [list(burst) for burst in schedule.bursts]}}
+        return {"run": {run.keyword: [list(burst) for burst in schedule.bursts]}}
     return {"run": {"preemptions": [list(p) for p in schedule.preemptions], "steps": schedule.steps}}
 
 

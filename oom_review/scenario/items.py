@@ -32,8 +32,14 @@ class Run:
 
     def __str__(self) -> str:
         """As a reader would say it."""
-        exactly = "exactly " if isinstance(self.schedule, Choices) else ""
-        return f"run {exactly}{self.schedule}"
+        return " ".join(filter(None, ("run", self.keyword, str(self.schedule))))
+
+    @property
+    def keyword(self) -> str:
+        """What stands before exact choices."""
+        if not isinstance(self.schedule, Choices):
+            return ""
+        return "again" if self.schedule.again else "exactly"
 
 
 def operation(text: str) -> Op:
@@ -65,6 +71,11 @@ class Scenario:
         """How often the schedules name the next context: gap lists do so for a preemption only, exact choices always."""
         schedules = [i.schedule for i in self.items if isinstance(i, Run)]
         return sum(len(s.bursts if isinstance(s, Choices) else s.preemptions) for s in schedules)
+
+    def cyclic(self, index: int) -> bool:
+        """That item is a run whose choices lead back to where they began."""
+        item = self.items[index]
+        return isinstance(item, Run) and isinstance(item.schedule, Choices) and item.schedule.again
 
     def __str__(self) -> str:
         """One item a line."""

@@ -10,7 +10,7 @@ import attrs
 from kernel_model.operations import SIGNALS, Arg, Operation
 from kernel_model.sched import OOM_SCORE_ADJ_MIN
 from oom_review import ledger
-from oom_review.scenario.form import HEADER, VERSION, ScenarioError
+from oom_review.scenario.form import EXACT, HEADER, VERSION, ScenarioError
 from oom_review.scenario.operations import operation_of, owner
 from oom_review.schedules.driver import STEP_LIMIT, TICK
 from oom_review.variants.loading import VariantError
@@ -231,11 +231,12 @@ class Parser:
         words = [(self.number, w) for w in rest.split()]
         words += [(number, w) for number, line in statement[1:] for w in line.split()]
         start = self.number
-        form = self.exactly(words[1:]) if words and words[0][1] == "exactly" else self.gaps(words)
+        keyword = words[0][1] if words else ""
+        form = {keyword: self.bursts(words[1:])} if keyword in EXACT else self.gaps(words)
         self.number = start
         return form
 
-    def exactly(self, words: list[tuple[int, str]]) -> dict[str, Any]:
+    def bursts(self, words: list[tuple[int, str]]) -> list[list[Any]]:
         """``v*3 kworker @tick``: who takes each step."""
         bursts = []
         for self.number, word in words:
@@ -245,7 +246,7 @@ class Parser:
             if self.choices > MAX_CHOICES:
                 raise self.error(f"more than {MAX_CHOICES} choices")
             bursts.append([self.scheduled(name), times])
-        return {"exactly": bursts}
+        return bursts
 
     def gaps(self, words: list[tuple[int, str]]) -> dict[str, Any]:
         """``after 3 v, after 5 @tick, for 40 steps``."""
@@ -258,7 +259,7 @@ class Parser:
             del rest[:2]
             if steps is not None or word not in ("after", "for") or len(pair) < 2:  # noqa: PLR2004 - a pair
                 raise self.error(
-                    f"{_quoted(word)} in a schedule: it is 'after N task, ... for N steps' or 'exactly ...'"
+                    f"{_quoted(word)} in a schedule: it is 'after N task, ... for N steps', 'exactly ...' or 'again ...'"
                 )
             if word == "after":
                 self.choices += 1

@@ -22,10 +22,12 @@ if TYPE_CHECKING:
 class Choices:
     """``names``: who takes each step, a task or @tick; the run ends after the last.
 
+    ``again``: they lead back to where they began, so that they can be taken for ever; they are taken twice.
     A task that sleeps until a time, or until it looks again, may be named too: its sleep ends there, and it takes its step.
     """
 
     names: tuple[str, ...] = ()
+    again: bool = False
 
     @property
     def bursts(self) -> tuple[tuple[str, int], ...]:
@@ -42,7 +44,7 @@ class ChoiceScheduler:
 
     def __init__(self, choices: Choices) -> None:
         """Begin with the first."""
-        self._names = choices.names
+        self._names = choices.names * (2 if choices.again else 1)
         self._next = 0
 
     def choose(self, machine: Machine, current: TaskStruct | None) -> TaskStruct | None:

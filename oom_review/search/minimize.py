@@ -249,5 +249,6 @@ def renamed(scenario: Scenario) -> Scenario:
             preemptions = tuple((gap, new.get(name, name)) for gap, name in i.schedule.preemptions)
             items.append(Run(attrs.evolve(i.schedule, preemptions=preemptions)))
         else:
-            items.append(Run(Choices(tuple(new.get(name, name) for name in i.schedule.names))))
+            names = tuple(new.get(name, name) for name in i.schedule.names)
+            items.append(Run(attrs.evolve(i.schedule, names=names)))
     return Scenario(tuple(items))

@@ -26,6 +26,7 @@ GUTTER = 4
 """For the numbers of steps; with it a line has 80 columns."""
 LONG_SLEEP = 1000
 PREEMPT = ("<PREEMPT>",)
+CYCLE = "# the steps from here on lead back to here, and so on for ever"
 _NOT_CALLED = frozenset({"user mode", "worker_thread", "the clock"})
 Path = tuple[tuple[str, int], ...]
 Segment = list[Request | Step | Rest]
@@ -203,9 +204,18 @@ def _story(trace: Trace, focus: Focus) -> Iterator[Shown | Note]:
             return
         if _foldable(segment, focus, last):
             yield from (Note(line) for line in _folded(segment))
+        elif trace.scenario.cyclic(segment[-1].item):
+            yield Note(CYCLE)
+            yield from _unfolded(_once(segment), focus, paths, end)
         else:
             yield from _unfolded(segment, focus, paths, end)
         last = segment
+
+
+def _once(segment: Segment) -> Segment:
+    """A cycle is played twice."""
+    steps = [e for e in segment if isinstance(e, Step)]
+    return [*steps[: len(steps) // 2]]
 
 
 def _folded(segment: Segment) -> Iterator[str]:

@@ -121,6 +121,8 @@ class Focus:
         if self.preparation(step):
             return []
         said = [_WORDS[e.event](e).removeprefix(f"{step.task} ") for e in step.seen if self.matters(e)]
+        if not said and self.trace.cyclic(step):
+            said.append(step.point[1])
         said += [
             "EXIT_ZOMBIE" for r in step.rows if r.zombie and r.task == step.task and self._new_zombie(step)
         ]
@@ -160,4 +162,5 @@ def final_line(trace: Trace) -> str:
         if marked or state in DEAD or state == IN_FRIDGE:
             groups.setdefault(state, []).append(name)
     words = [f"{', '.join(names)} {state}" for state, names in groups.items()]
+    words += ["never at rest"] if trace.steps and trace.cyclic(trace.steps[-1]) else []
     return "; ".join([*words, f"oom_victims {trace.observation.count}"])

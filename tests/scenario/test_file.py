@@ -77,6 +77,7 @@ kworker: alloc
 run exactly
   kworker*4
   v
+run again v*2 @tick
 sysrq_f
 run
 init: suspend
@@ -93,6 +94,8 @@ expect patched
 end
 """
 
+EXACT = "run exactly\n  kworker*4\n  v\nrun again v*2 @tick\n"
+
 
 def test_every_part_of_the_format() -> None:
     """One file with all that can be said, read into the right objects."""
@@ -107,6 +110,7 @@ def test_every_part_of_the_format() -> None:
         Run(Gaps(((3, "v"), (5, "@tick")), 40)),
     )
     assert Run(Choices(("kworker",) * 4 + ("v",))) in file.scenario.items
+    assert Run(Choices(("v", "v", "@tick"), again=True)) in file.scenario.items
     assert Op("sysrq_f") in file.scenario.items
     assert dict(file.expect) == {
         "legacy_tifmemdie": Expectation(fridge=("t1",), count=0),
@@ -141,7 +145,7 @@ WRONG = {
     ),
     "oom-review scenario 1\nrun after 3\nend": (
         2,
-        "'after' in a schedule: it is 'after N task, ... for N steps' or 'exactly ...'",
+        "'after' in a schedule: it is 'after N task, ... for N steps', 'exactly ...' or 'again ...'",
     ),
     "oom-review scenario 1\nrun after 3 v\nend": (2, "no such task: 'v'; no operation above makes it"),
     "oom-review scenario 1\nrun exactly\n  init\n  init*0\nend": (4, "'0' is not a number from 1 to 100000"),
@@ -340,7 +344,7 @@ def scenarios(draw: st.DrawFn) -> Scenario:
         if draw(st.booleans()):
             gaps = st.lists(st.tuples(st.integers(0, 99), contexts), max_size=20)
             steps = st.none() | st.integers(0, 5000)
-            exact = st.builds(Choices, st.lists(contexts, max_size=60).map(tuple))
+            exact = st.builds(Choices, st.lists(contexts, max_size=60).map(tuple), st.booleans())
             items.append(Run(draw(st.builds(Gaps, gaps.map(tuple), steps) | exact)))
             continue
         operation = OPERATIONS[draw(st.sampled_from(sorted(OPERATIONS)))]
@@ -489,7 +493,7 @@ def test_a_scenario_from_a_file_takes_the_same_steps(variant: Variant) -> None:
 def mutations(count: int) -> Iterator[bytes]:
     """Files with bytes, words and lines changed, doubled, swapped and cut."""
     rng = random.Random(1016)
-    bases = (BY_HAND.encode(), BY_HAND.replace("run exactly\n  kworker*4\n  v\n", "").encode())
+    bases = (BY_HAND.encode(), BY_HAND.replace(EXACT, "").encode())
     words = sorted(
         {w.encode() for w in re.findall(r"\S+", BY_HAND)}
         | {b"999999999", b"-1", b"*", b":", b"@tick", b"\xff", b"\0"}
