@@ -72,6 +72,9 @@ class Cell:
 class Review:
     """All verdicts; differences found in lockstep, with counts, and explored bounds, if the review has any.
 
+    ``endless``: for a variant on which an exploration found a run that never comes to rest, though its base's all do, the text of a
+    scenario file with it.
+
     ``command`` made it at the time ``made``, with those versions of the ``project`` and ``python``, of variants that were loaded
     from those ``files``: empty or None if not recorded.
     """
@@ -79,6 +82,7 @@ class Review:
     claims: tuple[Cell, ...]
     differences: dict[str, int] = attrs.Factory(dict)
     bounds: tuple[str, ...] = ()
+    endless: dict[str, str] = attrs.Factory(dict)
     command: str = ""
     made: str = ""
     project: str = ""

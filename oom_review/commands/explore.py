@@ -34,6 +34,7 @@ from oom_review.scenario.items import Run
 from oom_review.show import ends
 from oom_review.show.replay import replay
 from oom_review.show.table import (
+    print_endless,
     print_refutations,
     print_unexpected,
     save_refutations,
@@ -46,7 +47,7 @@ from oom_review.situations.families import FAMILIES, LARGE, QUICK, select
 from oom_review.situations.job import Job
 from oom_review.situations.results import Results
 from oom_review.situations.script import AnySituation
-from oom_review.situations.verdicts import bound_of, unexpected, verdicts
+from oom_review.situations.verdicts import bound_of, endless, unexpected, verdicts
 from oom_review.variants.loading import DEFAULT_VARIANTS, TITLES, chosen, load, load_all, origins, title_of
 
 ONLY_WITHOUT_FILE = ("situation", "claim", "threads", "list", "resume", "jobs", "save", "verbose")
@@ -226,9 +227,10 @@ def _report(
     outcomes = list(exploration.outcomes.values())
     claims = [c for c in ledger.claims() if not options.claim or c.id in options.claim]
     cells = verdicts([s.name for s in situations], variants, outcomes, claims)
-    wrong = unexpected(outcomes, expected)
+    wrong, restless = unexpected(outcomes, expected), endless(outcomes, expected)
     print_refutations(cells)
     print_unexpected(wrong, with_interleavings=not options.quiet)
+    print_endless(restless, with_interleavings=not options.quiet)
     marked = dict.fromkeys((claim.id, outcome.job.variant) for claim, outcome, _expected in wrong)
     rows = [
         (c.claim.id, c.variant, c.verdict, "!" if (c.claim.id, c.variant) in marked else "", c.bound)
@@ -254,4 +256,4 @@ def _report(
         save_refutations(cells, Path(options.save))
     elif any(c.verdict == REFUTED for c in cells):
         print("--save DIR writes a scenario file for each refutation, and says how to replay it")
-    return int(bool(wrong or bounded or stopped or exploration.lost))
+    return int(bool(wrong or restless or bounded or stopped or exploration.lost))

@@ -157,7 +157,8 @@ def _finish(
     if done.interrupted:
         sys.stderr.write(f"oom-review: interrupted; what was found is kept in {kept}\n")
         return INTERRUPTED
-    fine = not news and not done.unexplained and all(c.as_expected for c in done.review.claims)
+    found = done.review
+    fine = not (news or done.unexplained or found.endless) and all(c.as_expected for c in found.claims)
     return OK if fine else FAILED
 
 
@@ -216,6 +217,10 @@ def _print(console: Console, done: Reviewed, compared: Brief | None, options: ar
     names = found.variants
     if not options.quiet:
         _print_counterexamples(console, found.claims)
+        for name, text in found.endless.items():
+            console.print()
+            console.rule(f"a run that never comes to rest on {TITLES.get(name, name)}")
+            print(columns(scenario_file.parse(text).scenario, known(name)))
         _print_differences(console, found.differences)
         console.print()
         for line in (*compared.lines, "") if compared else ():
@@ -225,7 +230,7 @@ def _print(console: Console, done: Reviewed, compared: Brief | None, options: ar
     print(*origins(names), sep="\n")
     if not options.quiet:
         _print_bounds(console, found, names)
-    for line in (*_unexpected(found.claims), *filter(None, (done.unexplained,))):
+    for line in (*_unexpected(found.claims), *_endless(found), *filter(None, (done.unexplained,))):
         print(line)
     wrong = [f"{c.id} on {c.variant}" for c in found.claims if not c.as_expected]
     _say(console, summary([c.verdict for c in found.claims], wrong))
@@ -296,6 +301,14 @@ def _unexpected(cells: Sequence[Cell]) -> list[str]:
         what = ids[0] if len(ids) == 1 else f"{len(ids)} claims"
         lines.append(f"{what} on {variant} {reason}")
     return lines
+
+
+def _endless(found: Review) -> list[str]:
+    """A line for each kernel that may go on for ever."""
+    return [
+        f"UNEXPECTED: {name} need not come to rest in {scenario_file.parse(text).settings.title}"
+        for name, text in found.endless.items()
+    ]
 
 
 def _more(found: Review, options: argparse.Namespace) -> str:

@@ -187,8 +187,8 @@ class _Explorer:
         yield from known
 
     def measured(self, groups: Sequence[Group], variants: tuple[str, str]) -> tuple[Group, ...]:
-        """With how likely each is."""
-        todo = {Measure(g.found, variants): g.key for g in groups if g.sure}
+        """With how likely each is; chance takes too long to show what never comes to rest."""
+        todo = {Measure(g.found, variants): g.key for g in groups if g.sure and g.found.rests}
         known = {
             todo[job]: got
             for job, got in _answers(self.pool, measure, listed(todo))

@@ -56,6 +56,11 @@ class Found:
     there: Scenario
     ends: frozenset[str]
 
+    @property
+    def rests(self) -> bool:
+        """The run comes to rest."""
+        return not self.here.cyclic(len(self.here.items) - 1)
+
 
 @attrs.define(frozen=True)
 class Outcome:
@@ -97,9 +102,9 @@ def run(job: Job) -> Outcome:
             found = explore(job.scenario, variant, limits=Limits(states), around=watch.around)
         except (IllegalOperation, SetupError) as error:
             return Outcome(job, impossible=f"{variant.name}: {error}")
-        if found.stopped and job.has_to_fit and not results:
+        if found.unseen and job.has_to_fit and not results:
             ran = frozenset(watch.ran), frozenset[str]()
-            return Outcome(job, (found.counts.states, 0), (found.stopped, ""), ran=ran)
+            return Outcome(job, (found.counts.states, 0), (found.unseen, ""), ran=ran)
         results.append(found)
     one, two = results
     verdicts = [(c.id, one.verdicts[c.id].verdict, two.verdicts[c.id].verdict) for c in ledger.claims()]
@@ -107,7 +112,7 @@ def run(job: Job) -> Outcome:
     return Outcome(
         job,
         (one.counts.states, two.counts.states),
-        (one.stopped, two.stopped),
+        (one.unseen, two.unseen),
         found=tuple(differences(results, names)),
         promises=tuple(v for v in verdicts if v[1] != v[2]),
         ran=(frozenset(base.ran), frozenset(patch.ran)),
@@ -149,4 +154,4 @@ def differences(results: list[Result], names: dict[str, str]) -> Iterator[Found]
         for what, members in found.items():
             final, near = members[0]
             marks = frozenset(mark(f) for f, _near in members)
-            yield Found(side, what, not results[1 - side].stopped, mine[final], theirs[near], marks)
+            yield Found(side, what, not results[1 - side].unseen, mine[final], theirs[near], marks)

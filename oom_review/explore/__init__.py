@@ -21,6 +21,8 @@ that it is refused by name (frames.Unseen).  Then the reductions, each of which 
 - threads that nothing tells apart stand for each other: symmetry.py finds them, orbits.py renames;
 - the freezer's walks are one step each (walks.py).
 
+lasso.py looks for runs that never come to rest, if the search came back to where it had been.
+
 explorer.py puts it together and says what comes of it: ends (final.py), verdicts, witnesses.  limits.py is where a search gives up,
 which never counts as "holds".  The tests hold all this to an explorer that does none of it (tests/explore/plainly.py).
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import TypeVar
 
@@ -14,8 +14,10 @@ from oom_review import ledger
 from oom_review.claims import HOLDS, REFUTED, Claim
 from oom_review.explore import engines
 from oom_review.explore.compiled import CompiledSearch, Unfit
-from oom_review.explore.final import Final
+from oom_review.explore.final import Final, final
+from oom_review.explore.lasso import MOST, lassos
 from oom_review.explore.limits import MOVE_ON, Counts, Cycle, LimitReached, Limits
+from oom_review.explore.model import RecordedKernel
 from oom_review.explore.observer import Observer
 from oom_review.explore.orbits import Orbits
 from oom_review.explore.search import Search
@@ -24,6 +26,7 @@ from oom_review.explore.sleepers import Sleepers
 from oom_review.explore.steps import Around, Steps
 from oom_review.explore.symmetry import interchangeable
 from oom_review.explore.walks import Walks, walks
+from oom_review.play.past import History
 from oom_review.play.session import play
 from oom_review.scenario.items import Run, Scenario
 from oom_review.schedules.choices import Choices
@@ -51,11 +54,15 @@ class Verdict:
 
 
 NO_END = "no interleaving comes to rest, and nobody asked what is promised of the machine at rest"
+MAY_GO_ON = f"states come back, and whether a run has to come to rest was not found out within {MOST} states"
 
 
 @attrs.define(frozen=True)
 class Result:
-    """What an exploration found.  ``stopped``: at which limit, or NO_END, or empty.  ``engine``: which one explored, in words."""
+    """What an exploration found.  ``finals``: also runs that never come to rest, the last.  ``engine``: which one explored, in words.
+
+    ``stopped``: at which limit, or NO_END, or empty.  ``unseen``: why there may be ends that are not among ``finals``, or empty.
+    """
 
     scenario: Scenario
     variant: str
@@ -63,6 +70,7 @@ class Result:
     finals: dict[Final, Scenario]
     counts: Counts
     stopped: str
+    unseen: str
     bounds: Bounds
     engine: str
 
@@ -218,9 +226,15 @@ class Exploration:
             search.run()
         except LimitReached as limit:
             stopped = f"stopped at {limit}"
+        unseen = stopped
         if not stopped and not self._ends:
             stopped = NO_END
         finals = {final: self._witness(choices) for final, choices in self._ends.items()}
+        if search.counts.cycles:
+            endless, all_known = self._endless()
+            finals |= endless
+            unseen = unseen or ("" if all_known else MAY_GO_ON)
+        unseen = unseen or ("" if finals else NO_END)
         whole = Verdict(HOLDS) if not stopped and bounds.short_sleeps else Verdict(BOUNDED)
         verdicts = {claim.id: whole for claim in self._claims} | {
             claim: Verdict(REFUTED, sentence, self._witness(choices))
@@ -228,8 +242,32 @@ class Exploration:
         }
         engine = engines.said(self._unfit)
         return Result(
-            self._scenario, self._variant.name, verdicts, finals, search.counts, stopped, bounds, engine
+            self._scenario,
+            self._variant.name,
+            verdicts,
+            finals,
+            search.counts,
+            stopped,
+            unseen,
+            bounds,
+            engine,
         )
+
+    def _endless(self) -> tuple[dict[Final, Scenario], bool]:
+        """The runs that never come to rest, as ends; and if these are all."""
+        sleepers = Sleepers(self._steps, short_sleeps=self._bounds.short_sleeps)
+        found, all_known = lassos(RecordedKernel(self._steps, sleepers))
+        ends: dict[Final, Scenario] = {}
+        for lasso in found:
+            before = Scenario(self._scenario.items[: self._last])
+            machine = play(before, self._variant, ()).machine
+            stem, cycle = (_names(machine, c, self._walks)[0] for c in (lasso.stem, lasso.cycle))
+            stem_run, cycle_run = Run(Choices(tuple(stem))), Run(Choices(tuple(cycle), again=True))
+            session = play(Scenario((*before.items, stem_run)), self._variant, ())
+            history, like = History.of(session.history), self._steps.observer.common_names
+            end = final(session.machine.k, history, like, lasso.restless)
+            ends.setdefault(end, Scenario((*before.items, stem_run, cycle_run)))
+        return ends, all_known
 
     def _witness(self, choices: list[int]) -> Scenario:
         """The scenario with these choices as its last run's schedule: as gaps, which read well, if nobody's sleep ends early."""
@@ -242,7 +280,7 @@ class Exploration:
         return Scenario((*before.items, Run(schedule), *items[self._last + 1 :]))
 
 
-def _names(machine: Machine, choices: list[int], walks: Walks) -> tuple[list[str], bool]:
+def _names(machine: Machine, choices: Sequence[int], walks: Walks) -> tuple[list[str], bool]:
     """The choices as a schedule names them, walks step by step; and whether somebody's sleep ends early."""
     names = []
     early = False

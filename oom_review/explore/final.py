@@ -8,7 +8,7 @@ without their names.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import attrs
 
@@ -16,10 +16,16 @@ from kernel_model.sched import PF_KTHREAD, Kernel, TaskStruct
 from oom_review.play.observation import task_state
 from oom_review.play.past import History
 
+NEVER_AT_REST = "never at rest"
+"""The state of who takes steps for ever."""
+
 
 @attrs.define(frozen=True)
 class Final:
-    """``tasks``: (name, state, marked?, quiet phases in which it did I/O); the rest as in Observation."""
+    """``tasks``: (name, state, marked?, quiet phases in which it did I/O); the rest as in Observation.
+
+    Of a run that never comes to rest kernel threads are listed, too, if they go on for ever.
+    """
 
     tasks: tuple[tuple[str, str, bool, tuple[str, ...]], ...]
     counts: tuple[int, ...]
@@ -29,15 +35,29 @@ class Final:
     phase: str
     panicked: str
 
+    @property
+    def rests(self) -> bool:
+        """It is an end at rest."""
+        return all(state != NEVER_AT_REST for _name, state, _marked, _io in self.tasks)
 
-def final(k: Kernel, history: History, interchangeable: Mapping[int, str]) -> Final:
-    """The machine as it is now; ``interchangeable`` has the common names of threads that nothing tells apart."""
+
+def final(
+    k: Kernel,
+    history: History,
+    interchangeable: Mapping[int, str],
+    restless: Collection[int] = (),
+) -> Final:
+    """The machine as it is now; ``interchangeable`` has the common names of threads that nothing tells apart.
+
+    ``restless``: who goes on for ever from here.
+    """
 
     def row(p: TaskStruct) -> tuple[str, str, bool, tuple[str, ...]]:
         name = interchangeable.get(p.pid, p.name)
-        return name, task_state(p), p.signal.oom_mm is not None, tuple(sorted(history.io.get(p.pid, ())))
+        state = NEVER_AT_REST if p.pid in restless else task_state(p)
+        return name, state, p.signal.oom_mm is not None, tuple(sorted(history.io.get(p.pid, ())))
 
-    rows = sorted(row(p) for p in k.tasks.values() if not p.flags & PF_KTHREAD)
+    rows = sorted(row(p) for p in k.tasks.values() if not p.flags & PF_KTHREAD or p.pid in restless)
     pm = tuple([(k.tasks[pid].name, what, result) for pid, what, result in history.pm])
     return Final(
         tuple(rows), history.counts, pm, history.warnings, history.freezer_states, k.pm_phase, k.panicked

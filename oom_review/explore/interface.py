@@ -7,7 +7,7 @@ from ctypes import CFUNCTYPE, POINTER, c_double, c_int, c_uint32, c_uint64, c_vo
 from pathlib import Path
 from typing import Any
 
-VERSION = 1
+VERSION = 2
 """CORE_VERSION."""
 
 _NUMBERS = POINTER(c_uint32)
@@ -38,7 +38,15 @@ class Questions(ctypes.Structure):
         super().__init__(answered, *functions)
 
 
-COUNTS = ("states", "transitions", "executions", "pruned_by_cache", "pruned_by_order", "pruned_by_symmetry")
+COUNTS = (
+    "states",
+    "transitions",
+    "executions",
+    "pruned_by_cache",
+    "pruned_by_order",
+    "pruned_by_symmetry",
+    "cycles",
+)
 """The fields of limits.Counts."""
 
 

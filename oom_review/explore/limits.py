@@ -12,7 +12,7 @@ MOVE_ON = 0
 
 @attrs.define
 class Counts:
-    """What the search did."""
+    """What the search did.  ``cycles``: steps back to a state that led to them."""
 
     states: int = 0
     transitions: int = 0
@@ -20,6 +20,7 @@ class Counts:
     pruned_by_cache: int = 0
     pruned_by_order: int = 0
     pruned_by_symmetry: int = 0
+    cycles: int = 0
 
 
 @attrs.define(frozen=True)

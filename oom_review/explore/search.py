@@ -175,6 +175,7 @@ class Search:
         if state in self._visited:
             self.counts.pruned_by_cache += 1
             kept = self._visited[state]
+            self.counts.cycles += kept is None
             # Of a state on the path nobody knows yet who goes by an order below it.
             node.ordered = node.ordered or kept is None or kept.ordered
             if self._por and choice != MOVE_ON:

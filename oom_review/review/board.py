@@ -12,7 +12,7 @@ from oom_review.search.one_claim import Found
 from oom_review.situations import job as exploring
 from oom_review.situations.expectations import Expectations
 from oom_review.situations.job import Outcome
-from oom_review.situations.verdicts import Explored, bound_of, unexpected, verdicts
+from oom_review.situations.verdicts import Explored, bound_of, endless, unexpected, verdicts
 from oom_review.workers.pool import Lost
 
 
@@ -103,6 +103,13 @@ class Explorations:
             for job, lost in self.lost
             if job.variant == variant
         ]
+
+    def endless(self, expectations: Expectations) -> dict[str, str]:
+        """By variant the smallest situation's run that never comes to rest, if nobody expected one."""
+        found: dict[str, str] = {}
+        for outcome in sorted(endless(self.outcomes, expectations), key=lambda o: o.states):
+            found.setdefault(outcome.job.variant, outcome.endless)
+        return found
 
     def surprises(
         self,

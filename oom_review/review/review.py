@@ -410,6 +410,7 @@ def review(
                 for name in reviewer.names
                 if (bound := reviewer.explored.bound(name))
             ),
+            reviewer.explored.endless(expectations),
         ),
         reviewer.compared.unexplained,
         reviewer.interrupted,

@@ -21,13 +21,18 @@ WIDTH = 78
 def text(result: Result, variant: Variant, *, with_ends: bool = True) -> str:
     """Counts, the ends, and for each claim how many of the distinct ends come from a run that breaks it."""
     c = result.counts
-    lines = [f"{variant.name}: {len(result.finals)} ends, {c.states} states, {c.transitions} transitions"]
+    endless = sum(not final.rests for final in result.finals)
+    never = f", {endless} of them never at rest" if endless else ""
+    lines = [
+        f"{variant.name}: {len(result.finals)} ends{never}, {c.states} states, {c.transitions} transitions"
+    ]
     lines.append(
         f"bounded: {result.bounded}; nothing here counts as holds"
         if result.bounded
         else f"all interleavings of the last run; {SLEEPS}"
     )
     lines.append(result.engine)
+    lines += [f"there may be further ends: {result.unseen}"] if result.unseen != result.stopped else []
     broken = [set(play(w, variant).violations) for w in result.finals.values()]
     for number, (final, witness) in enumerate(result.finals.items() if with_ends else (), 1):
         lines += ["", *_end(number, final, witness, broken[number - 1])]
@@ -47,8 +52,10 @@ def _end(number: int, final: Final, witness: Scenario, broken: set[str]) -> Iter
     if broken:
         said += f"; breaks {', '.join(c.id for c in ledger.claims() if c.id in broken)}"
     yield from textwrap.wrap(said, WIDTH, subsequent_indent="  ", break_on_hyphens=False)
-    run = next(item for item in reversed(witness.items) if isinstance(item, Run))
-    yield from (f"  {line}" for line in run_lines(run))
+    # The last run, which ends in a cycle if it is without end.
+    last = -1 if final.rests else -2
+    for item in witness.items[last:]:
+        yield from (f"  {line}" for line in (run_lines(item) if isinstance(item, Run) else ()))
 
 
 def describe(final: Final) -> str:

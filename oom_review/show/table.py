@@ -14,6 +14,7 @@ from oom_review.explore.explorer import BOUNDED
 from oom_review.files import write_beside
 from oom_review.scenario import file as scenario_file
 from oom_review.show import failure
+from oom_review.show.columns import columns
 from oom_review.situations.job import Outcome
 from oom_review.situations.verdicts import Explored
 from oom_review.variants.loading import known, replaying, title_of
@@ -81,6 +82,17 @@ def print_refutations(cells: Iterable[Explored]) -> None:
         if cell.smallest is not None:
             title = title_of(cell.variant)
             print(f"{cell.claim.id} is refuted on {title}: {cell.smallest.job.situation}")
+
+
+def print_endless(outcomes: Iterable[Outcome], *, with_interleavings: bool) -> None:
+    """What nobody expected; the first run on a variant is shown."""
+    seen = set()
+    for outcome in outcomes:
+        variant = outcome.job.variant
+        if with_interleavings and variant not in seen:
+            print(f"\n{columns(scenario_file.parse(outcome.endless).scenario, known(variant))}")
+        seen.add(variant)
+        print(f"UNEXPECTED: {variant} need not come to rest in {outcome.job.situation}")
 
 
 def save_refutations(cells: Iterable[Explored], directory: Path) -> None:

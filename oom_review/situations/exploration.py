@@ -81,4 +81,5 @@ def size(job: Job) -> float:
 
 def _said(outcome: Outcome) -> str:
     words = [f"{outcome.states} states", *(f"{claim} refuted" for claim in outcome.refuted)]
+    words += ["may go on for ever"] if outcome.endless else []
     return ", ".join([*words, f"bounded: {outcome.bounded}"] if outcome.bounded else words)

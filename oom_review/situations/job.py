@@ -9,10 +9,10 @@ import attrs
 import cattrs
 
 from oom_review.claims import HOLDS, REFUTED
-from oom_review.explore.explorer import BOUNDED, Bounds, explore
+from oom_review.explore.explorer import BOUNDED, Bounds, Result, explore
 from oom_review.explore.limits import Limits
 from oom_review.scenario import file as scenario_file
-from oom_review.scenario.form import Settings, counterexample
+from oom_review.scenario.form import ScenarioFile, Settings, counterexample
 from oom_review.situations.families import SITUATIONS
 from oom_review.situations.script import scenario
 from oom_review.variants.loading import known
@@ -46,7 +46,10 @@ class Refutation:
 
 @attrs.define(frozen=True)
 class Outcome:
-    """What a job found.  ``bounded`` is empty, or says where it stopped."""
+    """What a job found.  ``bounded`` is empty, or says where it stopped.
+
+    ``endless``: the text of a scenario file with a run that never comes to rest, or empty.
+    """
 
     job: Job
     states: int
@@ -55,6 +58,7 @@ class Outcome:
     elapsed: float
     bounded: str
     refuted: dict[str, Refutation]
+    endless: str = ""
 
     def verdict(self, claim: str) -> str:
         """HOLDS, REFUTED or BOUNDED."""
@@ -88,7 +92,14 @@ def run(job: Job) -> Outcome:
         round(time.monotonic() - started, 3),
         result.bounded,
         refuted,
+        _endless(result, situation.name),
     )
+
+
+def _endless(result: Result, situation: str) -> str:
+    run = next((witness for final, witness in result.finals.items() if not final.rests), None)
+    made_by = Settings(title=situation, variant=result.variant, strategy="every interleaving")
+    return "" if run is None else scenario_file.dumps(ScenarioFile(run, made_by))
 
 
 def as_data(outcome: Outcome) -> dict[str, Any]:

@@ -79,6 +79,16 @@ def _count(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
+def endless(outcomes: Sequence[Outcome], expectations: Expectations) -> list[Outcome]:
+    """Where a run need not come to rest, though it has to on the kernel that the variant is held to."""
+    known = {(o.job.situation, o.job.variant) for o in outcomes if o.endless}
+    return [
+        o
+        for o in outcomes
+        if o.endless and (o.job.situation, expectations.beside(o.job.variant)) not in known
+    ]
+
+
 def unexpected(
     outcomes: Sequence[Outcome],
     expectations: Expectations = Expectations(),  # noqa: B008 - frozen

@@ -347,9 +347,10 @@ def test_a_library_that_cannot_be_loaded(content: bytes, elsewhere: Path) -> Non
 @needs_a_compiler
 def test_a_core_of_another_version(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is not asked anything."""
+    version = interface.VERSION
     monkeypatch.setattr(interface, "VERSION", 0)
     monkeypatch.delenv("XDG_CACHE_HOME")
-    assert "its version is 1, not 0" in without(engines.said())
+    assert f"its version is {version}, not 0" in without(engines.said())
 
 
 @needs_a_compiler

@@ -18,7 +18,7 @@ extern "C" {
 #endif
 
 /* Changes with whatever a caller has to know. */
-#define CORE_VERSION 1
+#define CORE_VERSION 2
 
 typedef struct core core;
 
@@ -66,7 +66,7 @@ typedef struct {
 } core_questions;
 
 typedef struct {
-    uint64_t states, transitions, executions, by_cache, by_order, by_symmetry;
+    uint64_t states, transitions, executions, by_cache, by_order, by_symmetry, cycles;
 } core_counts;
 
 uint32_t core_version(void);

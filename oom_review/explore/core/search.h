@@ -368,6 +368,7 @@ private:
         if (id == NONE)
             return false;
         counts.by_cache++;
+        counts.cycles += !met_[id].left;
         node.ordered = node.ordered || !met_[id].left || met_[id].ordered;
         if (por_ && choice != MOVE_ON) {
             who_can(next_, now_);
