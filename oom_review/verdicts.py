@@ -18,7 +18,8 @@ import jsonschema
 from oom_review import ledger
 from oom_review.errors import BadInput
 from oom_review.project import version
-from oom_review.variants.loading import origin
+from oom_review.scenario.file import parse
+from oom_review.variants.loading import TITLES, origin
 
 FORMAT = "oom-review review"
 MARKER = f'"format": "{FORMAT}"'
@@ -69,11 +70,44 @@ class Cell:
 
 
 @attrs.define(frozen=True)
+class Kind:
+    """A kind of end that only one of two kernels has, instead of what the other one has.
+
+    ``names``: as the accepted differences call it; ``situations``: in how many it was seen.
+    """
+
+    only_on: str
+    has: tuple[str, ...]
+    instead_of: tuple[str, ...]
+    names: tuple[str, ...]
+    situations: int
+
+
+@attrs.define(frozen=True)
+class Change:
+    """What a patch changes as a whole: all interleavings of so many ``situations`` on both kernels.
+
+    ``unexpected``: what is not as the accepted differences say, in one line, or empty.
+    """
+
+    base: str
+    patch: str
+    situations: int
+    kinds: tuple[Kind, ...]
+    unexpected: str = ""
+
+    @property
+    def title(self) -> str:
+        """From which kernel to which."""
+        return " -> ".join(TITLES.get(name, name) for name in (self.base, self.patch))
+
+
+@attrs.define(frozen=True)
 class Review:
     """All verdicts; differences found in lockstep, with counts, and explored bounds, if the review has any.
 
     ``endless``: for a variant on which an exploration found a run that never comes to rest, though its base's all do, the text of a
-    scenario file with it.
+    scenario file with it.  ``change``: what the RFC changes, if both its kernels were compared, too.
 
     ``command`` made it at the time ``made``, with those versions of the ``project`` and ``python``, of variants that were loaded
     from those ``files``: empty or None if not recorded.
@@ -83,6 +117,7 @@ class Review:
     differences: dict[str, int] = attrs.Factory(dict)
     bounds: tuple[str, ...] = ()
     endless: dict[str, str] = attrs.Factory(dict)
+    change: Change | None = None
     command: str = ""
     made: str = ""
     project: str = ""
@@ -93,6 +128,22 @@ class Review:
     def cell(self, claim: str, variant: str) -> Cell | None:
         """The verdict on that claim on that variant."""
         return next((c for c in self.claims if (c.id, c.variant) == (claim, variant)), None)
+
+    @property
+    def news(self) -> list[str]:
+        """What nobody expected beside the verdicts, a line each."""
+        lines = [
+            f"{TITLES.get(name, name)} need not come to rest in {parse(text).settings.title}"
+            for name, text in self.endless.items()
+        ]
+        if self.change is not None and self.change.unexpected:
+            lines.append(f"{self.change.title}: {self.change.unexpected}")
+        return lines
+
+    @property
+    def as_expected(self) -> bool:
+        """All of it is."""
+        return not self.news and all(c.as_expected for c in self.claims)
 
     @property
     def variants(self) -> list[str]:
@@ -119,11 +170,11 @@ def made_by(review: Review, words: Sequence[str], seed: int) -> Review:
 
 
 def only(review: Review, claims: Sequence[str]) -> Review:
-    """The verdicts on these claims.  Raises BadInput for a claim that is not in it."""
+    """The verdicts on these claims alone.  Raises BadInput for a claim that is not in it."""
     for claim in claims:
         if ledger.find(claim).id not in review.ids:
             raise BadInput(f"the review has no verdict on {claim}")
-    return attrs.evolve(review, claims=tuple(c for c in review.claims if c.id in claims))
+    return attrs.evolve(review, claims=tuple(c for c in review.claims if c.id in claims), change=None)
 
 
 def schema() -> dict[str, Any]:

@@ -146,6 +146,8 @@ def test_the_schema_is_one_and_says_what_each_field_is() -> None:
         (verdicts.Review, schema()["properties"]),
         (verdicts.Cell, schema()["$defs"]["cell"]["properties"]),
         (verdicts.Alternative, schema()["$defs"]["alternative"]["properties"]),
+        (verdicts.Change, schema()["$defs"]["change"]["properties"]),
+        (verdicts.Kind, schema()["$defs"]["kind"]["properties"]),
     ):
         fields = {a.name for a in kind.__attrs_attrs__}
         assert fields == set(described) - {"format", "version"}

@@ -44,13 +44,13 @@ def run(options: argparse.Namespace) -> int:
         review = only(review, options.claim) if options.claim else review
     else:
         # It needs Hypothesis, which takes a while to load.
-        from oom_review.commands.review import expected_of, reviewed  # noqa: PLC0415
+        from oom_review.commands.review import compared, expected_of, reviewed  # noqa: PLC0415
 
         # What is said of its progress must not stand in the page.
         console = Console(stderr=not to_file)
         expected = expected_of(options)
         names = expected.with_bases(v.name for v in given or load_all(DEFAULT_VARIANTS))
-        done = reviewed(console, names, options, expected, whole=True)
+        done = compared(console, options, reviewed(console, names, options, expected, whole=True))
         if done.interrupted:
             raise KeyboardInterrupt
         review = done.review
@@ -62,4 +62,4 @@ def run(options: argparse.Namespace) -> int:
         print(*origins(review.variants), sep="\n")
     else:
         sys.stdout.write(text)
-    return 0 if all(c.as_expected for c in review.claims) else 1
+    return 0 if review.as_expected else 1

@@ -14,7 +14,7 @@ from oom_review import ledger
 from oom_review.claims import REFUTED
 from oom_review.commands import FAILED, INTERRUPTED, OK
 from oom_review.commands.options import add_quiet, add_search
-from oom_review.compare.brief import Brief, brief
+from oom_review.compare import brief
 from oom_review.errors import BadInput
 from oom_review.explore import engines
 from oom_review.explore.explorer import BOUNDED
@@ -90,7 +90,7 @@ def run(options: argparse.Namespace) -> int:
     expected = expected_of(options)
     console = Console()
     if options.source:
-        return _finish(console, options, Reviewed(_read(options, expected)), None, expected)
+        return _finish(console, options, Reviewed(_read(options, expected)), expected)
     names = expected.with_bases(v.name for v in given or load_all(DEFAULT_VARIANTS))
     engine = engines.said()
     work = work_of(options)
@@ -101,14 +101,14 @@ def run(options: argparse.Namespace) -> int:
         f"variant and all interleavings of the small situations, {engine}{limit}",
     )
     done = reviewed(console, names, options, expected, whole=bool(options.json))
-    return _finish(console, options, *_compared(console, options, done), expected)
+    return _finish(console, options, compared(console, options, done), expected)
 
 
-def _compared(console: Console, options: argparse.Namespace, done: Reviewed) -> tuple[Reviewed, Brief | None]:
-    """What the RFC changes as a whole, where nothing less was asked for."""
+def compared(console: Console, options: argparse.Namespace, done: Reviewed) -> Reviewed:
+    """With what the RFC changes as a whole, where nothing less was asked for."""
     asked = set(PAIR) <= set(done.review.variants) and not options.claim and not options.budget
     if done.interrupted or not asked:
-        return done, None
+        return done
     progress = Progress(len(QUICK), "situations")
     try:
         with shown(Console(quiet=True) if options.quiet else console, progress) as tell:
@@ -117,11 +117,10 @@ def _compared(console: Console, options: argparse.Namespace, done: Reviewed) -> 
                 progress.finished(f"compared {said}", 1)
                 tell(True)
 
-            found = brief(STATES, options.jobs, explored)
+            found = brief.brief(STATES, options.jobs, explored)
     except KeyboardInterrupt:
-        return attrs.evolve(done, interrupted=True), None
-    unexpected = "\n".join(filter(None, (done.unexplained, found.unexpected)))
-    return attrs.evolve(done, unexplained=unexpected), found
+        return attrs.evolve(done, interrupted=True)
+    return attrs.evolve(done, review=attrs.evolve(done.review, change=found))
 
 
 def _read(options: argparse.Namespace, expected: Expectations) -> Review:
@@ -144,12 +143,11 @@ def _finish(
     console: Console,
     options: argparse.Namespace,
     done: Reviewed,
-    compared: Brief | None,
     expected: Expectations,
 ) -> int:
     """Say and write it; the exit status."""
     try:
-        _print(console, done, compared, options)
+        _print(console, done, options)
         news = _gate(options, expected, done.review)
     finally:
         # Whatever became of what is said.
@@ -157,9 +155,7 @@ def _finish(
     if done.interrupted:
         sys.stderr.write(f"oom-review: interrupted; what was found is kept in {kept}\n")
         return INTERRUPTED
-    found = done.review
-    fine = not (news or done.unexplained or found.endless) and all(c.as_expected for c in found.claims)
-    return OK if fine else FAILED
+    return FAILED if news or done.unexplained or not done.review.as_expected else OK
 
 
 def _gate(options: argparse.Namespace, expected: Expectations, found: Review) -> list[str]:
@@ -212,25 +208,26 @@ def _say(console: Console, line: str) -> None:
     console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def _print(console: Console, done: Reviewed, compared: Brief | None, options: argparse.Namespace) -> None:
+def _print(console: Console, done: Reviewed, options: argparse.Namespace) -> None:
     found = done.review
     names = found.variants
     if not options.quiet:
         _print_counterexamples(console, found.claims)
         for name, text in found.endless.items():
             console.print()
-            console.rule(f"a run that never comes to rest on {TITLES.get(name, name)}")
+            console.rule(f"a run that never comes to rest on {title_of(name)}")
             print(columns(scenario_file.parse(text).scenario, known(name)))
         _print_differences(console, found.differences)
         console.print()
-        for line in (*compared.lines, "") if compared else ():
+        for line in (*brief.lines(found.change), "") if found.change else ():
             _say(console, line)
     rows = [(c.id, c.variant, c.verdict, "" if c.as_expected else "!", _basis(c)) for c in found.claims]
     console.print(*tables(rows, names, verbose=options.verbose))
     print(*origins(names), sep="\n")
     if not options.quiet:
         _print_bounds(console, found, names)
-    for line in (*_unexpected(found.claims), *_endless(found), *filter(None, (done.unexplained,))):
+    news = [f"UNEXPECTED: {line}" for line in found.news]
+    for line in (*_unexpected(found.claims), *filter(None, (done.unexplained,)), *news):
         print(line)
     wrong = [f"{c.id} on {c.variant}" for c in found.claims if not c.as_expected]
     _say(console, summary([c.verdict for c in found.claims], wrong))
@@ -301,14 +298,6 @@ def _unexpected(cells: Sequence[Cell]) -> list[str]:
         what = ids[0] if len(ids) == 1 else f"{len(ids)} claims"
         lines.append(f"{what} on {variant} {reason}")
     return lines
-
-
-def _endless(found: Review) -> list[str]:
-    """A line for each kernel that may go on for ever."""
-    return [
-        f"UNEXPECTED: {name} need not come to rest in {scenario_file.parse(text).settings.title}"
-        for name, text in found.endless.items()
-    ]
 
 
 def _more(found: Review, options: argparse.Namespace) -> str:

@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from oom_review import ledger
 from oom_review.claims import REFUTED
+from oom_review.compare.brief import headline, statement
 from oom_review.differences import DIFFERENCES, diverge
 from oom_review.errors import BadInput
 from oom_review.project import version
@@ -112,6 +113,11 @@ def _render(review: Review, made: Sequence[Player]) -> str:
         verdicts=list(dict.fromkeys(c.verdict for c in review.claims)),
         differences=_differences(review),
         bounds=review.bounds,
+        news=review.news,
+        endless=[(title(name), text) for name, text in review.endless.items()],
+        change=review.change,
+        change_headline=headline(review.change) if review.change else "",
+        statement=statement,
     )
 
 

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import attrs
 import pytest
 
 from oom_review.claims import HOLDS
 from oom_review.commands import cli
 from oom_review.commands import review as review_command
 from oom_review.compare import brief as module
-from oom_review.compare.brief import Brief, brief, told
+from oom_review.compare.brief import brief, lines, told
 from oom_review.compare.comparison import Bounds, compare, jobs
 from oom_review.review.review import Reviewed
 from oom_review.situations.families import SITUATIONS
 from oom_review.variants.loading import PAIR
-from oom_review.verdicts import Cell, Review
+from oom_review.verdicts import Cell, Change, Kind, Review
 
 ONE = "memcg-oom/threads=2"
 LEAK = ("patched", ("oom_victims ends at 1",), ("oom_victims ends at 0",))
@@ -30,15 +31,19 @@ def test_news_are_unexpected_and_so_is_what_is_gone(monkeypatch: pytest.MonkeyPa
     assert [g.measured for g in found.groups] == [None]
     line = "       1 only on RFC: oom_victims ends at 1 ({})"
     known, new = told(found, {LEAK: ("the-leak",)}), told(found, {})
-    assert known.lines[1] == line.format("the-leak")
+    assert lines(known)[1] == line.format("the-leak")
     assert "gone" not in known.unexpected
-    assert new.lines[1] == line.format("NEW")
-    assert "legacy -> RFC: not accepted: only on patched: oom_victims ends at 1 (instead of" in new.unexpected
+    assert lines(new)[1] == line.format("NEW")
+    assert "not accepted: only on patched: oom_victims ends at 1 (instead of" in new.unexpected
     gone = told(found, {LEAK: (), ("patched", ("joy",), ()): ()})
     assert "accepted, and gone: only on patched: joy" in gone.unexpected
     assert "bounded: freezing_slow_path()" in known.unexpected
     monkeypatch.setattr(module, "QUICK", (ONE,))
-    assert brief(10_000, 1, lambda _s: None).lines[1] == line.format("count-leaks")
+    assert lines(brief(10_000, 1, lambda _s: None))[1] == line.format("count-leaks")
+
+
+CHANGE = Change(*PAIR, 9, (Kind("patched", ("joy", "no sorrow"), ("sorrow",), (), 7),))
+SAID = "       7 only on RFC: joy; no sorrow (NEW)"
 
 
 def reviewed(*variants: str) -> Reviewed:
@@ -66,22 +71,46 @@ def test_a_whole_review_compares(
     """What is not as accepted is not as expected."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(review_command, "reviewed", lambda *_a, **_k: reviewed(*variants))
-    monkeypatch.setattr(review_command, "brief", lambda *_a: Brief(("the change",), ""))
+    monkeypatch.setattr(module, "brief", lambda *_a: CHANGE)
     assert cli.main(["review", *words]) == 0
-    assert ("the change" in capsys.readouterr().out) == asked
-    monkeypatch.setattr(review_command, "brief", lambda *_a: Brief(("the change",), "UNEXPECTED: the change"))
+    assert (SAID in capsys.readouterr().out) == asked
+    news = attrs.evolve(CHANGE, unexpected="not accepted: joy")
+    monkeypatch.setattr(module, "brief", lambda *_a: news)
     assert cli.main(["review", *words]) == int(asked)
-    assert ("UNEXPECTED: the change" in capsys.readouterr().out) == asked
+    assert ("UNEXPECTED: legacy -> RFC: not accepted: joy" in capsys.readouterr().out) == asked
+
+
+def test_it_is_kept_with_the_verdicts_and_said_again(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """By the review and on the page, with the same status; not beside the verdicts on some claims."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(review_command, "reviewed", lambda *_a, **_k: reviewed(*PAIR))
+    monkeypatch.setattr(module, "brief", lambda *_a: attrs.evolve(CHANGE, unexpected="not accepted: joy"))
+    assert cli.main(["review", "--json", "r.json"]) == 1
+    first = capsys.readouterr().out
+    assert cli.main(["review", "--from", "r.json"]) == 1
+    again = capsys.readouterr().out
+    for said in (SAID, "UNEXPECTED: legacy -> RFC: not accepted: joy"):
+        assert said in first
+        assert said in again
+    assert cli.main(["review", "--from", "r.json", "--claim", "count-returns"]) == 0
+    assert SAID not in capsys.readouterr().out
+    assert cli.main(["report", "--review", "r.json", "--out", "p.html"]) == 1
+    page = (tmp_path / "p.html").read_text()
+    assert '<td>joy; no sorrow</td><td>sorrow</td><td>new</td><td class="number">7</td>' in page
+    assert "Unexpected:</strong> legacy -&gt; RFC: not accepted: joy." in page
+    assert "Every verdict is the expected one" not in page
 
 
 def test_who_interrupts_it_keeps_the_verdicts(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    def interrupted(*_anything: object) -> Brief:
+    def interrupted(*_anything: object) -> Change:
         raise KeyboardInterrupt
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(review_command, "reviewed", lambda *_a, **_k: reviewed(*PAIR))
-    monkeypatch.setattr(review_command, "brief", interrupted)
+    monkeypatch.setattr(module, "brief", interrupted)
     assert cli.main(["review"]) == 130
     assert "what was found is kept in oom-review-interrupted.json" in capsys.readouterr().err

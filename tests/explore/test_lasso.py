@@ -28,7 +28,7 @@ from oom_review.explore.numbering import State
 from oom_review.explore.table import Leaf
 from oom_review.play.session import play
 from oom_review.play.trace import record
-from oom_review.review.review import Explorations
+from oom_review.review.board import Explorations
 from oom_review.scenario import file as scenario_file
 from oom_review.scenario.form import ScenarioFile, Settings
 from oom_review.scenario.items import Op, Run, Scenario, in_peace
@@ -278,4 +278,4 @@ def test_a_review_that_found_one_fails(tmp_path: Path, capsys: pytest.CaptureFix
         path.write_text(as_json(Review((cell,), endless=endless_runs)))
         assert cli.main(["review", "--from", str(path)]) == status
         said = capsys.readouterr().out
-        assert ("UNEXPECTED: patched need not come to rest in both exit" in said) == bool(status)
+        assert ("UNEXPECTED: RFC need not come to rest in both exit" in said) == bool(status)
