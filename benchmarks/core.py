@@ -8,7 +8,7 @@ import time
 
 import legacy_tifmemdie
 import patched
-from oom_kernels import v6_12, v7_3
+from oom_kernels import v6_12, v7_3, v7_3_last_out, v7_3_rfc
 from oom_review.claims import REFUTED
 from oom_review.explore import Bounds, Limits, explore
 from oom_review.scenario.items import Op, Run, Scenario, in_peace
@@ -18,6 +18,8 @@ VARIANTS = {
     "patched": patched.VARIANT,
     "6.12": v6_12.VARIANT,
     "7.3": v7_3.VARIANT,
+    "7.3-rfc": v7_3_rfc.VARIANT,
+    "7.3-last-out": v7_3_last_out.VARIANT,
 }
 
 
@@ -60,7 +62,7 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"--threads {min(args.threads)}: a group has at least one thread")
     limits = Limits(args.states, args.seconds)
     print(
-        f"{'variant':10}{'N':>3}{'states':>10}{'transitions':>13}{'executions':>12}{'ends':>6}{'seconds':>9}  refuted"
+        f"{'variant':14}{'N':>3}{'states':>10}{'transitions':>13}{'executions':>12}{'ends':>6}{'seconds':>9}  refuted"
     )
     bounded = False
     for variant in args.variant:
@@ -84,7 +86,7 @@ def main(arguments: list[str] | None = None) -> int:
             numbers = (
                 f"{c.states:>10}{c.transitions:>13}{c.executions:>12}{len(result.finals):>6}{seconds:>9.2f}"
             )
-            print(f"{variant:10}{n:>3}{numbers}  {refuted}{end}", flush=True)
+            print(f"{variant:14}{n:>3}{numbers}  {refuted}{end}", flush=True)
             bounded = bounded or bool(result.stopped)
     return int(bounded)
 

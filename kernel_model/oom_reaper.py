@@ -61,10 +61,8 @@ def oom_reap_task(k: Kernel, cur: TaskStruct, tsk: TaskStruct) -> Steps[None]:
     mm = tsk.signal.oom_mm
     assert mm is not None, "only a marked task is queued"
     attempts = 0
-    while not (yield from oom_reap_task_mm(k, cur, mm)):
+    while attempts < MAX_OOM_REAP_RETRIES and not (yield from oom_reap_task_mm(k, cur, mm)):
         attempts += 1
-        if attempts == MAX_OOM_REAP_RETRIES:
-            break
         cur.state = TASK_UNINTERRUPTIBLE
         cur.timer = k.clock + RETRY_TIME
         yield RETRY

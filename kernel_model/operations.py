@@ -198,14 +198,14 @@ operation("nanosleep", "sleep for 100 ms")(nanosleep)
 def _kill(k: Kernel, cur: TaskStruct, target: TaskStruct, sig: int) -> Steps[str]:
     # A namespace's init is safe from its own children, not from its ancestors.
     from_ancestor = cur.pid_ns is not target.pid_ns
-    force = from_ancestor and sig == sched.SIGKILL
-    yield from do_send_sig_info(k, cur, target, sig, group=True, force=force)
+    yield from do_send_sig_info(k, cur, target, sig, group=True, force=from_ancestor)
     return ""
 
 
 @operation("tgkill", "send a signal to a thread", target=TASK, sig=Arg.SIGNAL)
 def _tgkill(k: Kernel, cur: TaskStruct, target: TaskStruct, sig: int) -> Steps[str]:
-    yield from do_send_sig_info(k, cur, target, sig, group=False)
+    from_ancestor = cur.pid_ns is not target.pid_ns
+    yield from do_send_sig_info(k, cur, target, sig, group=False, force=from_ancestor)
     return ""
 
 

@@ -77,13 +77,18 @@ def ptrace_attach(k: Kernel, cur: TaskStruct, target: TaskStruct, flags: int) ->
     refused = target.exit_state or target.ptrace or not target.hashed
     if not refused:
         ptrace_link(target, cur, flags)
-        trap_if_stopped(cur, target)
+        trap_if_stopped(k, cur, target)
     release(cur, k.tasklist_lock)
     if refused:
         return "EPERM"
+    yield from _stop_attached(k, cur, target, flags)
+    return ""
+
+
+def _stop_attached(k: Kernel, cur: TaskStruct, target: TaskStruct, flags: int) -> Steps[None]:
+    """SIGSTOP for who was not seized (ptrace_attach)."""
     if not flags & PT_SEIZED:
         yield from do_send_sig_info(k, cur, target, SIGSTOP, group=False, force=True)
-    return ""
 
 
 def ptrace_traceme(k: Kernel, cur: TaskStruct) -> Steps[str]:
@@ -99,8 +104,9 @@ def ptrace_traceme(k: Kernel, cur: TaskStruct) -> Steps[str]:
     return ""
 
 
-def trap_if_stopped(cur: TaskStruct, target: TaskStruct) -> None:
+def trap_if_stopped(k: Kernel, cur: TaskStruct, target: TaskStruct) -> None:
     """Tasklist_lock held for writing.  A stopped tracee goes from TASK_STOPPED to TASK_TRACED (kernel/ptrace.c, ptrace_attach)."""
+    del k
     sighand = target.sighand
     assert sighand is not None, "a hashed task has its handlers"
     acquire(cur, sighand.siglock)

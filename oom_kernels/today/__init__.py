@@ -52,6 +52,9 @@ from kernel_model import (
     pid_namespace as base_pid_namespace,
 )
 from kernel_model import (
+    ptrace as base_ptrace,
+)
+from kernel_model import (
     ptrace_stop as base_ptrace_stop,
 )
 from kernel_model import (
@@ -84,6 +87,7 @@ from . import (
     oom_reaper,
     pid_namespace,
     power,
+    ptrace,
     ptrace_stop,
     sched,
     signal,
@@ -102,6 +106,7 @@ TODAY: tuple[Replacement, ...] = (
     replaces(base_freezer.freeze_task, freezer.freeze_task),
     replaces(base_freezer.thaw_task, freezer.thaw_task),
     replaces(prototypes.freezing_slow_path, freezing_slow_path),
+    replaces(base_signal.sig_ignored, signal.sig_ignored),
     replaces(base_signal.prepare_signal, signal.prepare_signal),
     replaces(base_signal.send_signal, signal.send_signal),
     replaces(base_signal._kills_at_once, signal._kills_at_once),
@@ -110,6 +115,8 @@ TODAY: tuple[Replacement, ...] = (
     replaces(base_get_signal._sleep_stopped, get_signal._sleep_stopped),
     replaces(base_get_signal.do_group_exit, get_signal.do_group_exit),
     replaces(base_ptrace_stop.ptrace_stop, ptrace_stop.ptrace_stop),
+    replaces(base_ptrace.trap_if_stopped, ptrace.trap_if_stopped),
+    replaces(base_ptrace._stop_attached, ptrace._stop_attached),
     replaces(base_coredump.zap_threads, coredump.zap_threads),
     replaces(base_coredump.dump_interrupted, coredump.dump_interrupted),
     replaces(base_coredump.do_coredump, coredump.do_coredump),

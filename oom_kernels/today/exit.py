@@ -71,10 +71,11 @@ def exit_signals(k: Kernel, cur: TaskStruct) -> Steps[None]:
     if always:
         cur.pending = set()
     release_read(cur, k.threadgroup_rwsem)
-    if signal_pending(cur) and not signal.flags & SIGNAL_GROUP_EXIT:
+    others_live_on = not thread_group_empty(cur) and not signal.flags & SIGNAL_GROUP_EXIT
+    if signal_pending(cur) and others_live_on:
         retarget_shared_pending(cur)
-    if cur.jobctl & JOBCTL_STOP_PENDING and task_participate_group_stop(cur):
-        wake_up_parent(cur.group_leader.real_parent)
+        if cur.jobctl & JOBCTL_STOP_PENDING and task_participate_group_stop(cur):
+            wake_up_parent(cur.group_leader.real_parent)
     release(cur, sighand.siglock)
 
 
@@ -192,6 +193,8 @@ def _exit_io(k: Kernel, tsk: TaskStruct, code: int) -> Steps[bool]:
     yield LIVE
     tsk.signal.live -= 1
     group_dead = tsk.signal.live == 0
+    if group_dead and tsk.signal is k.init.signal:
+        events.panic(k, "Attempted to kill init!")
     yield from _exit_accounting(k, tsk)
 
     yield from exit_mm(k, tsk)

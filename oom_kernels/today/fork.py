@@ -16,6 +16,7 @@ from kernel_model.get_signal import recalc_sigpending
 from kernel_model.locking import acquire, release
 from kernel_model.mm import mmput
 from kernel_model.preempt import Steps, lock
+from kernel_model.ptrace_stop import recalc_sigpending_tsk
 from kernel_model.sched import (
     CLONE_PARENT,
     CLONE_THREAD,
@@ -25,7 +26,6 @@ from kernel_model.sched import (
     SIGNAL_STOP_STOPPED,
     TASK_KILLABLE,
     TASK_RUNNING,
-    TIF_SIGPENDING,
     Kernel,
     TaskStruct,
     fatal_signal_pending,
@@ -83,14 +83,14 @@ def hash_task(k: Kernel, cur: TaskStruct, p: TaskStruct, args: CloneArgs) -> Non
         return
     signal.quick_threads += 1
     signal.files_count += 1
-    # Source: kernel/signal.c, task_join_group_stop(); schedule_tail() raises the flag.
+    # Source: kernel/signal.c, task_join_group_stop().
     if signal.group_stop_count:
         signal.group_stop_count += 1
         p.jobctl |= JOBCTL_STOP_PENDING | JOBCTL_STOP_CONSUME
     elif signal.flags & SIGNAL_STOP_STOPPED:
         p.jobctl |= JOBCTL_STOP_PENDING
-    if p.jobctl & JOBCTL_STOP_PENDING:
-        p.thread_flags |= TIF_SIGPENDING
+    # Source: kernel/signal.c, calculate_sigpending(), which the thread itself calls first of all.
+    recalc_sigpending_tsk(p)
 
 
 def wait_for_vfork_done(k: Kernel, cur: TaskStruct, child: TaskStruct) -> Steps[None]:

@@ -29,6 +29,7 @@ from kernel_model.sched import (
     TASK_RUNNING,
     Kernel,
     TaskStruct,
+    fatal_signal_pending,
     signal_group_exit,
 )
 from kernel_model.signal import (
@@ -64,7 +65,8 @@ def get_signal(k: Kernel, cur: TaskStruct) -> Steps[None]:
             return
         if cur.ptrace and sig != SIGKILL:
             sig = yield from ptrace_stop(k, cur, sig)
-            if not sig:
+            # Killed meanwhile: the signal is put back, and a dying group takes none (kernel/signal.c, ptrace_signal).
+            if not sig or fatal_signal_pending(cur):
                 continue
         if _does_nothing(cur, sig):
             continue

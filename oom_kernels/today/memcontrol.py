@@ -26,15 +26,16 @@ OOM_LOCK = lock_killable("mem_cgroup_out_of_memory", "mutex_lock_killable(oom_lo
 
 
 def mem_cgroup_processes(k: Kernel, memcg: MemCgroup) -> tuple[TaskStruct, ...]:
-    """Its processes: the listed leaders, then those that are dead and have threads (mm/memcontrol.c, mem_cgroup_scan_tasks)."""
-    tree = mem_cgroup_tree(memcg)
-    listed = [p for each in tree for p in each.tasks if p.group_leader is p]
-    dying = [
+    """Each cgroup's listed leaders, then those that are dead and have threads (mm/memcontrol.c, mem_cgroup_scan_tasks)."""
+    leaders = [p for p in k.tasks.values() if p.group_leader is p and p.hashed and not p.on_cgroup_list]
+    return tuple(
         p
-        for p in k.tasks.values()
-        if p.memcg in tree and p.group_leader is p and p.hashed and not p.on_cgroup_list
-    ]
-    return (*listed, *dying)
+        for each in mem_cgroup_tree(memcg)
+        for p in (
+            *(listed for listed in each.tasks if listed.group_leader is listed),
+            *(dying for dying in leaders if dying.memcg is each),
+        )
+    )
 
 
 def mem_cgroup_sees(leader: TaskStruct) -> bool:

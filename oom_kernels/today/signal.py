@@ -2,8 +2,23 @@
 
 from __future__ import annotations
 
-from kernel_model.sched import PF_EXITING, SIGKILL, SIGNAL_GROUP_EXIT, Kernel, TaskStruct
-from kernel_model.signal import JOBCTL_PENDING, _stop_or_continue, sig_ignored
+from kernel_model.sched import (
+    PF_EXITING,
+    PF_KTHREAD,
+    SIGKILL,
+    SIGNAL_GROUP_EXIT,
+    SIGNAL_UNKILLABLE,
+    SIGSTOP,
+    Kernel,
+    TaskStruct,
+)
+from kernel_model.signal import (
+    IGNORED_BY_DEFAULT,
+    JOBCTL_PENDING,
+    _sigchld_ignored,
+    _stop_or_continue,
+    sig_default,
+)
 from kernel_model.signal import send_signal as send_signal_of_the_base
 from kernel_model.signal import zap_other_threads as zap_other_threads_of_the_base
 
@@ -17,6 +32,21 @@ def prepare_signal(p: TaskStruct, sig: int, *, force: bool) -> bool:
         return signal.core_state is not None and sig == SIGKILL
     _stop_or_continue(signal, sig)
     return not sig_ignored(p, sig, force=force)
+
+
+def sig_ignored(p: TaskStruct, sig: int, *, force: bool) -> bool:
+    """Nobody would notice ``sig``; SIGKILL asks no tracer, and the global init gets none (kernel/signal.c, with sig_task_ignored)."""
+    kernel_only = sig in (SIGKILL, SIGSTOP)
+    if p.flags & PF_KTHREAD:
+        return True
+    if p.ptrace and sig != SIGKILL:
+        return False
+    # Source: include/linux/sched.h, is_global_init(): the only such group in the first namespace.
+    if p.pid_ns.parent is None and p.signal.flags & SIGNAL_UNKILLABLE and kernel_only:
+        return True
+    if p.signal.flags & SIGNAL_UNKILLABLE and sig_default(p, sig) and not (force and kernel_only):
+        return True
+    return sig in IGNORED_BY_DEFAULT if sig_default(p, sig) else _sigchld_ignored(p)
 
 
 def send_signal(k: Kernel, p: TaskStruct, sig: int, *, group: bool, force: bool = False) -> None:

@@ -403,3 +403,16 @@ def test_tgkill_and_handlers_of_a_dead_parent() -> None:
     box.do("tgkill", "init", "t1", "TERM")
     assert box["v"].at is None
     assert box["t1"].at is None
+
+
+def test_an_ancestor_stops_the_init_of_a_namespace_and_its_children_do_not() -> None:
+    """Only SIGKILL and SIGSTOP have an effect on it; other signals are taken, and do nothing."""
+    box = Box()
+    box.do("clone_newpid", "init", "v")
+    box.fork("child", by="v")
+    box.do("kill", "child", "v", "STOP")
+    assert box.user_mode("v")
+    box.do("kill", "init", "v", "TERM")
+    assert box.user_mode("v")
+    box.do("tgkill", "init", "v", "STOP")
+    assert box["v"].state == TASK_STOPPED

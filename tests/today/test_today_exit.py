@@ -8,12 +8,16 @@ from todays import AFTER, BEFORE, V6_18, V7_2, each, in_fridge, short, victim
 
 from kernel_model.events import Io
 from kernel_model.sched import (
+    JOBCTL_STOP_CONSUME,
+    JOBCTL_STOP_PENDING,
     PF_EXITING,
     SIGKILL,
     SIGNAL_GROUP_EXIT,
     SIGNAL_STOP_STOPPED,
+    SIGSTOP,
     SIGTERM,
     TASK_DEAD,
+    TASK_STOPPED,
     TASK_TRACED,
     TIF_SIGPENDING,
 )
@@ -466,3 +470,93 @@ def test_the_tracees_of_a_dying_namespace_are_released_before_it_waits(variant: 
         box.do("kill", "init", "n", "KILL")
         assert (box["n"].state == TASK_DEAD) == gone
         assert box["c"].hashed != gone
+
+
+@each
+def test_who_is_killed_in_a_signals_stop_stops_at_its_exit_still(variant: Variant) -> None:
+    """The signal is put back, and its private SIGKILL is taken before it dies (ptrace_signal)."""
+    box = victim(variant)
+    box.fork("tracer")
+    box.do("ptrace_seize_exit", "tracer", "v")
+    box.do("kill", "init", "v", "TERM")
+    assert box["v"].exit_code == SIGTERM
+    box.do("kill", "init", "v", "KILL")
+    assert (box["v"].state, box["v"].exit_code) == (TASK_TRACED, 5)
+    assert SIGKILL not in box["v"].pending
+
+
+@each
+def test_an_attach_stops_its_tracee_in_the_section_that_links_it(variant: Variant) -> None:
+    """In 2016 SIGSTOP came a moment later."""
+    box = victim(variant)
+    box.fork("tracer")
+    box.ask("ptrace_attach", "tracer", "v")
+    box.until("tracer", "ptrace_attach")
+    assert not box["v"].pending
+    box.step("tracer")
+    assert box["v"].ptrace
+    assert box["v"].pending == {SIGSTOP}
+    box.rest()
+    assert box["v"].state == TASK_TRACED
+    box.do("ptrace_cont", "tracer", "v")
+    assert box.user_mode("v")
+
+
+@each
+def test_the_global_init_is_not_killed_for_its_tracer(variant: Variant) -> None:
+    """In 2016 a tracer made it mortal; other signals it gets as a tracee, and only then."""
+    box = Box(variant)
+    box.fork("tracer")
+    box.do("kill", "tracer", "init", "TERM")
+    assert box.user_mode("init")
+    box.do("ptrace_seize", "tracer", "init")
+    box.do("kill", "tracer", "init", "KILL")
+    assert box.user_mode("init")
+    box.do("kill", "tracer", "init", "TERM")
+    assert box["init"].state == TASK_TRACED
+
+
+@each
+def test_the_init_of_a_namespace_obeys_its_ancestors_sigkill_and_sigstop_alone(variant: Variant) -> None:
+    box = Box(variant)
+    box.do("clone_newpid", "init", "v")
+    box.fork("child", by="v")
+    for sender, sig in (("child", "STOP"), ("child", "KILL"), ("init", "TERM")):
+        box.do("kill", sender, "v", sig)
+        assert box.user_mode("v")
+    box.do("kill", "init", "v", "STOP")
+    assert box["v"].state == TASK_STOPPED
+    box.do("kill", "init", "v", "KILL")
+    assert box.at("v") == "TASK_DEAD"
+
+
+@each
+def test_the_global_inits_end_is_a_panic_before_its_memory_goes(variant: Variant) -> None:
+    """As soon as no thread of it lives; in 2016 when it looked for a reaper."""
+    box = Box(variant)
+    box.do("exit_group", "init")
+    assert box.k.panicked == "Attempted to kill init!"
+    assert box["init"].mm is not None
+
+
+@each
+def test_a_thread_is_born_with_the_groups_signals(variant: Variant) -> None:
+    """A signal that came after the fork's look at it is the new thread's, too (calculate_sigpending)."""
+    box = victim(variant, "t1")
+    box.ask("clone", "v", "t2")
+    box.until("v", "tasklist_lock, siglock: hash")
+    box.ask("kill", "init", "t1", "ABRT")
+    box.alone("init")
+    box.until("v", "wake_up_new_task")
+    assert box["t2"].thread_flags & TIF_SIGPENDING
+
+
+def test_who_is_alone_takes_part_in_no_stop_when_it_exits() -> None:
+    """7.2 and later: nobody waits for it to stop (exit_signals)."""
+    box = victim(AFTER)
+    box.ask("exit", "v")
+    box.until("v", "exit_signals: siglock")
+    box["v"].jobctl |= JOBCTL_STOP_PENDING | JOBCTL_STOP_CONSUME
+    box["v"].thread_flags |= TIF_SIGPENDING
+    box.step("v")
+    assert box["v"].signal.group_stop_count == 0

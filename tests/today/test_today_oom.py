@@ -87,6 +87,17 @@ def test_a_memory_cgroup_sees_the_zombie_leader_of_living_threads(variant: Varia
 
 
 @each
+def test_the_dead_leaders_of_a_memory_cgroup_come_before_the_cgroup_below(variant: Variant) -> None:
+    """Which decides among equals: the last one dies."""
+    box = victim(variant, "t1", memcg=True)
+    box.fork("w")
+    box.do("memcg_attach", "init", "w", "M/N")
+    box.do("exit", "v")
+    seen = box.call("mem_cgroup_processes", box.k.memcgs["M"])
+    assert [p.name for p in seen] == ["hog", "v", "w"]
+
+
+@each
 def test_when_a_memory_cgroup_stops_seeing_its_victim(variant: Variant) -> None:
     """7.2 and later: once ``live`` is 0, though it has its mm still; before, once it has left the list."""
     box = victim(variant, memcg=True)
@@ -187,7 +198,7 @@ def test_the_reaper_gives_up_on_a_busy_mmap_lock(variant: Variant) -> None:
     assert mm is not None
     acquire(box["init"], mm.mmap_sem)
     box.do("sysrq_f")
-    assert box.k.clock == 2900
+    assert box.k.clock == 3000
     assert (mm.pages, bool(mm.flags & MMF_OOM_SKIP), box["v"].mm) == (1, True, mm)
     release(box["init"], mm.mmap_sem)
     box.rest()
