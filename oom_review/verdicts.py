@@ -19,7 +19,7 @@ from oom_review import ledger
 from oom_review.errors import BadInput
 from oom_review.project import version
 from oom_review.scenario.file import parse
-from oom_review.variants.loading import TITLES, origin
+from oom_review.variants.loading import origin, title_of
 
 FORMAT = "oom-review review"
 MARKER = f'"format": "{FORMAT}"'
@@ -99,7 +99,7 @@ class Change:
     @property
     def title(self) -> str:
         """From which kernel to which."""
-        return " -> ".join(TITLES.get(name, name) for name in (self.base, self.patch))
+        return " -> ".join(title_of(name) for name in (self.base, self.patch))
 
 
 @attrs.define(frozen=True)
@@ -133,7 +133,7 @@ class Review:
     def news(self) -> list[str]:
         """What nobody expected beside the verdicts, a line each."""
         lines = [
-            f"{TITLES.get(name, name)} need not come to rest in {parse(text).settings.title}"
+            f"{title_of(name)} need not come to rest in {parse(text).settings.title}"
             for name, text in self.endless.items()
         ]
         if self.change is not None and self.change.unexpected:

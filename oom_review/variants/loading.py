@@ -61,6 +61,7 @@ SHIPPED = frozenset({"legacy_tifmemdie", "patched", KERNELS})
 
 HOME = Path(__file__).resolve().parents[2]
 INSTALLED = "installed"
+FAMILY = "family.py"
 
 
 class VariantError(BadInput):
@@ -133,11 +134,9 @@ def chosen(words: Iterable[str] | None, named: Iterable[str] = ()) -> list[Varia
 def ships(package: str) -> bool:
     """The package is one of the project's kernels."""
     parts = package.split(".")
-    return (
-        parts[0] in SHIPPED
-        and all(part.isidentifier() for part in parts)
-        and (HOME.joinpath(*parts) / "__init__.py").is_file()
-    )
+    if parts[0] not in SHIPPED or not all(part.isidentifier() for part in parts):
+        return False
+    return (HOME.joinpath(*parts) / "__init__.py").is_file() or _made(package) is not None
 
 
 def given() -> tuple[str, ...]:
@@ -187,9 +186,26 @@ def _shipped_at(directory: Path) -> str | None:
     return name if ships(name) else None
 
 
+def _made(package: str) -> ModuleType | None:
+    """A kernel of ours that has no package: a ``family.py`` above it makes it by its name."""
+    home = package.rpartition(".")[0]
+    if not (HOME.joinpath(*home.split(".")) / FAMILY).is_file():
+        return None
+    if package in sys.modules:
+        return sys.modules[package]
+    family = importlib.import_module(f"{home}.{FAMILY.removesuffix('.py')}")
+    module = ModuleType(package)
+    try:
+        vars(module).update(VARIANT=family.variant(package), __file__=family.__file__)
+    except KeyError:
+        return None
+    sys.modules[package] = module
+    return module
+
+
 def _imported(word: str, package: str) -> ModuleType:
     try:
-        return importlib.import_module(package)
+        return _made(package) or importlib.import_module(package)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's package may raise anything
         raise _not_imported(word, error) from None
 
