@@ -255,7 +255,10 @@ def _nap_with_oom_lock(k: Kernel, cur: TaskStruct) -> Steps[None]:
     """The victim shall get a chance to exit before the next allocation looks: a tick (out_of_memory)."""
     cur.state = TASK_KILLABLE
     cur.timer = k.clock + 1
+    # Who looks again and again is in the midst of a look here: it has yet to see what it did.
+    polling, cur.polling = cur.polling, False
     yield TICK
+    cur.polling = polling
     cur.state = TASK_RUNNING
     cur.timer = None
 

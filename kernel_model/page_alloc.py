@@ -45,6 +45,14 @@ def nap(cur: TaskStruct) -> None:
     cur.polling = True
 
 
+def trylock_oom(k: Kernel, cur: TaskStruct) -> bool:
+    """mutex_trylock(&oom_lock): whoever holds it makes news for the one that it kept from looking, even if it only polls itself."""
+    got = trylock(cur, k.oom_lock)
+    if not got and isinstance(k.oom_lock.owner, TaskStruct):
+        k.oom_lock.owner.polling = False
+    return got
+
+
 def alloc_pages_slowpath(k: Kernel, cur: TaskStruct) -> Steps[bool]:
     """An allocation with nothing free; False if it fails (mm/page_alloc.c, __alloc_pages_slowpath)."""
     before = k.freed
@@ -54,7 +62,7 @@ def alloc_pages_slowpath(k: Kernel, cur: TaskStruct) -> Steps[bool]:
             cur.polling = False
             return True
         yield OOM_TRYLOCK
-        if trylock(cur, k.oom_lock):
+        if trylock_oom(k, cur):
             # One more look at the free lists: the last holder of oom_lock may have freed something.
             progress = k.freed > before or (yield from out_of_memory(k, cur, OomControl()))
             release(cur, k.oom_lock)
@@ -74,7 +82,7 @@ def _handle_fault(k: Kernel, cur: TaskStruct) -> Steps[None]:
         if k.freed > before or tsk_is_oom_victim(cur) or signal_pending(cur):
             break
         yield FAULT_TRYLOCK
-        if trylock(cur, k.oom_lock):
+        if trylock_oom(k, cur):
             if k.freed == before:
                 yield from out_of_memory(k, cur, OomControl())
             release(cur, k.oom_lock)

@@ -697,3 +697,40 @@ def test_a_sleeper_without_news_has_no_timer(box: Box, state: int) -> None:
     assert box.m.sleepers_due() is None
     box.do("oom_score_adj", "init", "b", 0)
     assert box["kworker"].flags & PF_KTHREAD
+
+
+def test_a_poller_that_met_a_busy_lock_looks_again(box: Box) -> None:
+    """Whoever held oom_lock may be a poller, too; what it does next is news nevertheless."""
+    box["a"].signal.oom_mm = mm(box["a"])
+    box.ask("alloc", "kworker")
+    box.rest()
+    box.k.progress += 1
+    assert box.m.tick()
+    box.until("kworker", "alloc_pages_may_oom")
+    box.k.oom_lock.owner = box["init"]
+    box["init"].polling = True
+    box.until("kworker", "alloc_pages_slowpath: schedule_timeout")
+    assert box.m.sleepers_due() is None
+    box.k.oom_lock.owner = None
+    box.ask("read_state", "init", "A")
+    box.alone("init")
+    assert box.m.sleepers_due() is not None
+    box.rest()
+    assert box.m.sleepers_due() is None
+
+
+def test_a_poller_that_kills_itself_looks_again(box: Box) -> None:
+    """The tick under oom_lock is in the midst of its look, not the beginning of another one; nobody reaps init's memory."""
+    box.do("clone_vm", "init", "d")
+    for name in ("a", "b", "c"):
+        box.do("oom_score_adj", "init", name, -1000)
+    box.ask("alloc", "d")
+    box.until("d", "alloc_pages_may_oom")
+    box.k.oom_lock.owner = box["init"]
+    box.until("d", "alloc_pages_slowpath: schedule_timeout")
+    box.k.oom_lock.owner = None
+    assert box.m.tick()
+    box.until("d", "out_of_memory: schedule_timeout_killable")
+    assert box.m.tick()
+    box.rest()
+    assert box["d"].at is None

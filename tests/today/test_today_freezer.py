@@ -6,6 +6,7 @@ import pytest
 from boot import Box
 from todays import AFTER, BEFORE, V7_2, each, in_fridge, short, victim
 
+from kernel_model.events import PmResult
 from kernel_model.sched import PF_NOFREEZE, SIGKILL, TASK_RUNNING, TASK_STOPPED, TASK_TRACED, TIF_SIGPENDING
 from kernel_model.variant import Variant
 
@@ -266,3 +267,13 @@ def test_an_exempt_sleeper_is_not_frozen_in_place(variant: Variant) -> None:
     asked = {p.name for p in box.k.tasks.values() if box.call("freezing", p)}
     assert asked >= {"v"}
     assert ("w1" in asked, "w" in asked) == (variant is BEFORE, False)
+
+
+@each
+def test_a_suspend_gives_up_beside_a_kernel_thread_that_waits_for_a_device(variant: Variant) -> None:
+    """However often it is woken."""
+    box = Box(variant)
+    box.rest()
+    box.do("writeback", "kswapd")
+    box.do("suspend", "init")
+    assert [e.result for e in box.events(PmResult)] == ["EBUSY"]
