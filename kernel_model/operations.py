@@ -85,7 +85,8 @@ class Arg(enum.Enum):
 class Operation:
     """One letter of the alphabet.  ``by`` says who does it: "user" tasks, "kthread" too, or nobody ("event").
 
-    ``takes``: what its arguments name, by the function's names for them; ``args``: the same, in order.
+    ``takes``: what its arguments name, by the function's names for them; ``args``: the same, in order.  ``weight``: how often
+    random programs ask for it beside its kernel's other own operations, 0 for never; those of every kernel have rules of their own.
     """
 
     name: str
@@ -93,6 +94,9 @@ class Operation:
     takes: dict[str, Arg]
     start: Callable[..., Any]
     meaning: str
+    weight: int = attrs.field(
+        default=1, validator=[attrs.validators.instance_of(int), attrs.validators.ge(0)]
+    )
     args: tuple[Arg, ...] = attrs.field(
         init=False, default=attrs.Factory(lambda self: tuple(self.takes.values()), takes_self=True)
     )

@@ -185,8 +185,8 @@ ADDED = (
 
 
 OPERATIONS: tuple[Any, ...] = (
-    Operation("open_fuse", "user", {}, file.open_fuse, "open a file of a FUSE server, which answers late"),
+    Operation("open_fuse", "user", {}, file.open_fuse, "open a file of a FUSE server, which answers late", 2),
     Operation("open_ttys", "user", {}, file.open_ttys, "open terminals, whose close is I/O"),
-    Operation("fuse_answer", "event", {}, file.fuse_answer, "the FUSE server answers who waits for it"),
-    Operation("s2idle", "user", {}, power.s2idle, "write freeze to /sys/power/state"),
+    Operation("fuse_answer", "event", {}, file.fuse_answer, "the FUSE server answers who waits for it", 2),
+    Operation("s2idle", "user", {}, power.s2idle, "write freeze to /sys/power/state", 2),
 )

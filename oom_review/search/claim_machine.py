@@ -26,6 +26,7 @@ from oom_review.scenario.items import Op, Run, Scenario
 from oom_review.schedules.driver import Scheduler, first_runnable
 from oom_review.schedules.gaps import Gaps, GapScheduler
 from oom_review.schedules.portfolio import PORTFOLIO, Limited, Mix
+from oom_review.search import own_operations
 from oom_review.search.alphabet import AlphabetMachine
 from oom_review.search.reschedule import Recorded, record, run, shuffle
 
@@ -192,5 +193,6 @@ def claim_machine(
         "claims": ledger.claims() if claims is None else claims,
         "mix": mix,
         "tally": {},
+        **own_operations.rules(variant),
     }
     return type(f"ClaimMachine_{variant.name}", (ClaimMachine,), members)
