@@ -75,6 +75,12 @@ def test_6_12_waits_for_it(variant: Variant, sleep: str) -> None:
     assert session.violations == {}
 
 
+def test_the_scenario_of_the_docs_is_this_one_with_three_threads() -> None:
+    """Its interleavings, 461 868 states on 7.3, are for who asks for them (docs/today.md)."""
+    file = scenario_file.read(FILE.with_name("oom-and-suspend.scenario"))
+    assert file.scenario == racing("v: clone t1", "v: clone t2", meanwhile="suspend")
+
+
 @pytest.mark.parametrize("variant", [v7_3_rfc.VARIANT, v7_3_last_out.VARIANT], ids=short)
 def test_who_counts_to_the_end_of_the_io_waits(variant: Variant) -> None:
     """The victim is exempt, and counted until it is out."""
