@@ -21,8 +21,9 @@ from kernel_model.sched import (
     TASK_TRACED,
     TIF_SIGPENDING,
 )
-from kernel_model.variant import Variant
-from oom_kernels import last_out
+from kernel_model.variant import Variant, replaces
+from oom_kernels import last_out, v7_3_last_out, v7_3_rfc
+from oom_kernels.today import switches
 from oom_kernels.today.sched import PF_POSTCOREDUMP, TASK_FREEZABLE, TASK_IDLE
 
 FILES, TTY = "exit_files", "disassociate_ctty"
@@ -560,3 +561,121 @@ def test_who_is_alone_takes_part_in_no_stop_when_it_exits() -> None:
     box["v"].thread_flags |= TIF_SIGPENDING
     box.step("v")
     assert box["v"].signal.group_stop_count == 0
+
+
+@each
+def test_the_last_to_arrive_starts_the_dump(variant: Variant) -> None:
+    """Two have to, one after the other."""
+    box = victim(variant, "t1", "t2")
+    box.ask("tgkill", "init", "v", "ABRT")
+    box.alone("init")
+    box.until("v", "coredump_wait: wait")
+    box.alone("v")
+    box.alone("t1")
+    assert not box.m.runnable(box["v"])
+    box.alone("t2")
+    assert box.m.runnable(box["v"])
+    box.rest()
+    assert {box.at(name) for name in ("v", "t1", "t2")} == {"TASK_DEAD"}
+
+
+@each
+def test_who_leaves_the_group_hands_its_signals_on(variant: Variant) -> None:
+    """And takes part in the stop that it does not live to see."""
+    box = victim(variant, "t1")
+    box.ask("exit", "t1")
+    box.until("t1", "exit_signals: cgroup_threadgroup_rwsem")
+    box.ask("kill", "init", "v", "STOP")
+    box.alone("init")
+    box.alone("v")
+    assert box["v"].signal.group_stop_count == 1
+    box.alone("t1")
+    assert (box["v"].signal.group_stop_count, box["v"].signal.flags) == (0, SIGNAL_STOP_STOPPED)
+    assert box["v"].state == TASK_STOPPED
+
+
+@each
+def test_a_thread_that_is_born_into_a_finished_stop_stops_too(variant: Variant) -> None:
+    """It is not counted: the parent has heard of the stop."""
+    box = victim(variant, "t1")
+    box.fork("tracer")
+    box.do("ptrace_seize", "tracer", "v")
+    box.do("tgkill", "init", "t1", "STOP")
+    assert box["v"].signal.flags & SIGNAL_STOP_STOPPED
+    box.do("ptrace_cont", "tracer", "v")
+    box.do("clone", "v", "t2")
+    assert box["t2"].state == TASK_STOPPED
+    assert box["v"].signal.group_stop_count == 0
+
+
+@each
+def test_a_killed_process_forks_no_process(variant: Variant) -> None:
+    box = victim(variant)
+    box.ask("fork", "v", "w")
+    box.until("v", "tasklist_lock, siglock: hash")
+    box.ask("kill", "init", "v", "KILL")
+    box.alone("init")
+    box.rest()
+    assert "w" not in box.m.names_now()
+
+
+@each
+def test_a_killed_parent_forgets_its_vfork(variant: Variant) -> None:
+    """Unless the child has let it go meanwhile."""
+    box = victim(variant)
+    box.ask("vfork", "v", "w")
+    box.rest()
+    box.ask("kill", "init", "v", "KILL")
+    box.alone("init")
+    box.until("v", "forget vfork_done")
+    box.ask("exit_group", "w")
+    box.rest()
+    assert box["w"].vfork_done is None
+    assert box.at("v") == "TASK_DEAD"
+
+
+@each
+def test_a_parent_cgroup_waits_for_the_one_below(variant: Variant) -> None:
+    """FROZEN comes from the leaves up."""
+    box = victim(variant)
+    box.do("attach", "init", "v", "A/B")
+    box.ask("freeze", "init", "A")
+    box.alone("init")
+    box.ask("read_state", "init", "A")
+    box.alone("init")
+    assert box["init"].result == "FREEZING"
+    box.rest()
+    assert box.do("read_state", "init", "A") == "FROZEN"
+
+
+@each
+def test_a_tracee_that_is_let_go_on_its_way_into_a_stop_does_not_stop(variant: Variant) -> None:
+    box = victim(variant)
+    box.fork("tracer")
+    box.do("ptrace_seize", "tracer", "v")
+    box.ask("kill", "init", "v", "TERM")
+    box.alone("init")
+    box.until("v", "ptrace_stop: tasklist_lock")
+    box.ask("exit_group", "tracer")
+    box.alone("tracer")
+    box.alone("v")
+    assert box.at("v") == "TASK_DEAD"
+
+
+@pytest.mark.parametrize("variant", [v7_3_rfc.VARIANT, v7_3_last_out.VARIANT], ids=short)
+def test_the_repairs_leave_a_list_in_do_exit_where_their_kernel_does(variant: Variant) -> None:
+    """On 6.18 they would."""
+    on_6_18 = Variant(variant.name, (replaces(switches.listed_until_dead, switches.no),), base=variant)
+    for kernel, listed in ((variant, True), (on_6_18, False)):
+        box = victim(kernel)
+        box.ask("exit_group", "v")
+        box.until("v", "exit_notify")
+        assert box["v"].on_cgroup_list == listed
+
+
+@each
+def test_nobody_kills_a_kernel_thread(variant: Variant) -> None:
+    box = Box(variant)
+    box.do("kill", "init", "kswapd", "KILL")
+    assert not box["kswapd"].pending
+    assert not box["kswapd"].signal.shared_pending

@@ -277,3 +277,14 @@ def test_a_suspend_gives_up_beside_a_kernel_thread_that_waits_for_a_device(varia
     box.do("writeback", "kswapd")
     box.do("suspend", "init")
     assert [e.result for e in box.events(PmResult)] == ["EBUSY"]
+
+
+@each
+def test_a_busy_kernel_thread_keeps_the_machine_from_s2idle(variant: Variant) -> None:
+    """It refuses the second pass, which wakes it for nothing; everybody is thawed."""
+    box = Box(variant)
+    box.fork("v")
+    box.do("writeback", "kswapd")
+    assert box.do("s2idle", "init") == "kernel threads refused to freeze"
+    assert box.k.pm_phase == "running"
+    assert not in_fridge(box, "v")
