@@ -339,6 +339,37 @@ MUTATIONS = {
         "if True:",
         of_exit.test_only_the_last_user_of_the_files_closes_them,
     ),
+    "the first to arrive starts the dump": Mutation(
+        coredump,
+        "coredump_task_exit",
+        "if not core_state.nr_threads:",
+        "if True:",
+        of_exit.test_the_last_to_arrive_starts_the_dump,
+    ),
+    "who exits is waited for by a stop": Mutation(
+        exit,
+        "exit_signals",
+        "if signal_pending(cur) and others_live_on:",
+        "if False:",
+        of_exit.test_who_leaves_the_group_hands_its_signals_on,
+    ),
+    "a newborn runs in a finished stop": Mutation(
+        fork,
+        "hash_task",
+        "elif signal.flags & SIGNAL_STOP_STOPPED:",
+        "elif False:",
+        of_exit.test_a_thread_that_is_born_into_a_finished_stop_stops_too,
+    ),
+    "a parent cgroup does not ask the one below": Mutation(
+        cgroup_freezer,
+        "update_if_frozen",
+        "not child.state & CGROUP_FROZEN",
+        "False",
+        of_exit.test_a_parent_cgroup_waits_for_the_one_below,
+    ),
+    "a kernel thread is killed": Mutation(
+        signal, "sig_ignored", "p.flags & PF_KTHREAD", "False", of_exit.test_nobody_kills_a_kernel_thread
+    ),
 }
 
 
