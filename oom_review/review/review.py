@@ -55,7 +55,7 @@ from oom_review.workers.pool import Broke, Lost, Pool, listed
 BATCHES = 8
 """For each variant: with all else a review then takes some two minutes and a half on two cores."""
 STATES = 100_000
-"""Far more than any quick situation has on the variants that come with the project: one of your own may have no end."""
+"""More than any quick situation has on the variants that come with the project: one of your own may have no end."""
 
 
 @attrs.define(frozen=True)
