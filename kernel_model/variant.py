@@ -113,6 +113,10 @@ def _modules() -> list[ModuleType]:
 @lru_cache(maxsize=64)
 def link(variant: Variant) -> Image:
     """The kernel of this variant, ready to boot.  Raises LinkError for a replacement that does not fit."""
+    for layer in variant.lineage():
+        names = [name for name, _new in layer.replaced]
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise LinkError(f"{layer.name} replaces {twice[0]}() twice")
     base, final = all_functions() | variant.additions(), variant.functions()
     for name, new in final.items():
         _check(name, new, base)
@@ -127,6 +131,8 @@ def link(variant: Variant) -> Image:
 
 
 def _check(name: str, new: FunctionType, base: Mapping[str, FunctionType]) -> None:
+    if type(new) is not FunctionType:
+        raise LinkError(f"what replaces {name}() is no function: {new!r}")
     old = base.get(name)
     where = f"{new.__code__.co_filename}:{new.__code__.co_firstlineno}"
     if old is None:
