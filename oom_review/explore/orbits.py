@@ -216,7 +216,4 @@ class Orbits:
         if found is None:
             found = self._renamers[renaming] = mover(names, 1), self._steps.commuting.renamer(names)
         pids, places = found
-        return {
-            (names.get(q, q), pids(before)): (places(touched), places(touched_before))
-            for (q, before), (touched, touched_before) in summary.items()
-        }
+        return {(names.get(q, q), pids(before)): places(touched) for (q, before), touched in summary.items()}

@@ -237,7 +237,7 @@ class Search:
         node = Node(state, enabled, todo, canonical=canonical, renaming=renaming)
         if self._por:
             waiting = self._model.waiting(state, self._choices, enabled)
-            node.summary = {(pid, 0): (guard, 0) for pid, guard in waiting}
+            node.summary = {(pid, 0): guard for pid, guard in waiting}
         self._path.append(node)
 
     def _leave(self) -> None:

@@ -134,10 +134,10 @@ def test_the_reviewed_leak_is_found_in_all_its_orders() -> None:
 
 # By variant and threads of the victim: states, transitions, ends, where sleeps end at rest.
 CORE = {
-    ("legacy", 1): (1249, 1486, 3),
-    ("legacy", 2): (9956, 12599, 4),
-    ("patched", 1): (1184, 1391, 3),
-    ("patched", 2): (10017, 12386, 4),
+    ("legacy", 1): (2841, 3529, 3),
+    ("legacy", 2): (25251, 32659, 4),
+    ("patched", 1): (2520, 3092, 3),
+    ("patched", 2): (25451, 32205, 4),
 }
 
 

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
+#include <deque>
 #include <memory>
 #include <stdexcept>
 #include <utility>
@@ -33,33 +35,39 @@ public:
 };
 
 // Arrays of any length: each lies behind its length, in one block.
-class Varying {
-    static constexpr size_t BLOCK = 1u << 16;
-    std::vector<std::unique_ptr<uint32_t[]>> blocks_;
-    std::vector<uint32_t> places_;
+template <class T> class Varying {
+    using Length = uint16_t;
+    static constexpr size_t BLOCK = 1u << 16, HEAD = std::max<size_t>(1, sizeof(Length) / sizeof(T));
+    std::vector<std::unique_ptr<T[]>> blocks_;
+    std::deque<uint32_t> places_;
     size_t end_ = 0;
 
-    uint32_t *place(size_t where) const { return blocks_[where / BLOCK].get() + where % BLOCK; }
+    T *place(size_t where) const { return blocks_[where / BLOCK].get() + where % BLOCK; }
 
 public:
-    using Item = uint32_t;
+    using Item = T;
 
-    const uint32_t *at(uint32_t id) const { return place(places_[id]) + 1; }
-    size_t length(uint32_t id) const { return *place(places_[id]); }
+    const T *at(uint32_t id) const { return place(places_[id]) + HEAD; }
+    size_t length(uint32_t id) const {
+        Length n;
+        std::memcpy(&n, place(places_[id]), sizeof(n));
+        return n;
+    }
     uint32_t size() const { return static_cast<uint32_t>(places_.size()); }
 
-    uint32_t push(const uint32_t *items, size_t n) {
-        if (n >= BLOCK)
+    uint32_t push(const T *items, size_t n) {
+        if (n + HEAD >= BLOCK)
             throw std::length_error("an array that does not fit into a block");
-        size_t where = end_ % BLOCK + n + 1 > BLOCK ? (end_ / BLOCK + 1) * BLOCK : end_;
+        size_t where = end_ % BLOCK + HEAD + n > BLOCK ? (end_ / BLOCK + 1) * BLOCK : end_;
         if (where > UINT32_MAX)
-            throw std::bad_alloc(); // more than 16 GB of them
+            throw std::bad_alloc(); // more than 4 GB of bytes, or 16 of numbers
         if (where / BLOCK >= blocks_.size())
-            blocks_.emplace_back(new uint32_t[BLOCK]);
+            blocks_.emplace_back(new T[BLOCK]);
         places_.push_back(static_cast<uint32_t>(where));
-        *place(where) = static_cast<uint32_t>(n);
-        std::copy_n(items, n, place(where) + 1);
-        end_ = where + n + 1;
+        const Length length = static_cast<Length>(n);
+        std::memcpy(place(where), &length, sizeof(length));
+        std::copy_n(items, n, place(where) + HEAD);
+        end_ = where + HEAD + n;
         return static_cast<uint32_t>(places_.size() - 1);
     }
     void pop() {
@@ -111,18 +119,44 @@ public:
         store_->pop();
         return found == ids_.end() ? NONE : *found;
     }
+};
 
-    void clear() { *this = Interned(); }
+// Arrays of numbers, most of which are small: each takes one byte for seven of its bits.
+class InternedNumbers {
+    Interned<Varying<uint8_t>> all_;
+    std::vector<uint8_t> bytes_;
 
-    // Each array is replaced by what `change` makes of it; different ones stay different.
-    template <class Change> void replace(Change change) {
-        Interned changed;
-        std::vector<Item> items;
-        for (uint32_t id = 0; id < size(); id++) {
-            items.clear();
-            change(at(id), length(id), items);
-            changed.add(items.data(), items.size());
+    void encode(const uint32_t *numbers, size_t n) {
+        bytes_.clear();
+        for (size_t i = 0; i < n; i++) {
+            uint32_t left = numbers[i];
+            for (; left >= 0x80; left >>= 7)
+                bytes_.push_back(static_cast<uint8_t>(left | 0x80));
+            bytes_.push_back(static_cast<uint8_t>(left));
         }
-        *this = std::move(changed);
+    }
+
+public:
+    static constexpr uint32_t NONE = UINT32_MAX;
+
+    uint32_t size() const { return all_.size(); }
+
+    uint32_t add(const uint32_t *numbers, size_t n) {
+        encode(numbers, n);
+        return all_.add(bytes_.data(), bytes_.size());
+    }
+    uint32_t find(const uint32_t *numbers, size_t n) {
+        encode(numbers, n);
+        return all_.find(bytes_.data(), bytes_.size());
+    }
+    template <class Each> void each(uint32_t id, Each each) const {
+        const uint8_t *byte = all_.at(id), *end = byte + all_.length(id);
+        while (byte != end) {
+            uint32_t number = 0;
+            int shift = 0;
+            for (; *byte & 0x80; shift += 7)
+                number |= static_cast<uint32_t>(*byte++ & 0x7f) << shift;
+            each(number | static_cast<uint32_t>(*byte++) << shift);
+        }
     }
 };

@@ -32,7 +32,7 @@ class Orbits {
     size_t width_ = 0; // of a block, in words
     std::array<std::vector<uint32_t>, 64> anonymous_; // by value
     std::vector<uint32_t> in_order_;                  // by value
-    Interned<Varying> pairs_;                         // who is called whom; 0: nobody changes his name
+    Interned<Varying<uint32_t>> pairs_;                         // who is called whom; 0: nobody changes his name
     std::vector<Renaming> renamings_{1};
     uint32_t asked_ = 0;
     std::vector<std::pair<Slots, uint32_t>> sorted_;
@@ -150,8 +150,7 @@ public:
             uint64_t before = 0;
             for (uint64_t left = part.before; left; left &= left - 1)
                 before |= uint64_t{1} << to[__builtin_ctzll(left)];
-            part = {before, to[part.who], sets.moved(part.touched, from_block, to_block, width_),
-                    sets.moved(part.certain, from_block, to_block, width_), Part::UNKNOWN};
+            part = {before, to[part.who], sets.moved(part.touched, from_block, to_block, width_), Part::UNKNOWN};
         }
     }
 

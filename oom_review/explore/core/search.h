@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <type_traits>
 #include <utility>
@@ -71,10 +72,13 @@ struct Node {
 class Search {
     // Of a state that was met.
     struct Met {
+        static constexpr uint32_t NO_STEP = (1u << 30) - 1;
         uint32_t summary = NONE; // or, with a step, the state below
-        uint32_t step = NONE;    // among steps_
-        bool left = false;
-        bool ordered = false;
+        uint32_t step : 30;      // among steps_
+        uint32_t left : 1;
+        uint32_t ordered : 1;
+
+        Met() : step(NO_STEP), left(false), ordered(false) {}
     };
 
     const core_questions ask_;
@@ -97,11 +101,11 @@ class Search {
     // What was met.
     Sets sets_;
     Summaries summaries_{sets_};
-    Pieces pieces_;
-    Interned<Varying> states_; // rows
-    std::vector<Met> met_;      // by state
-    Interned<Varying> like_;   // canonical rows
-    std::vector<std::pair<uint32_t, uint32_t>> like_met_; // a state, and its renaming
+    Pieces pieces_{defaults_};
+    Rows states_;
+    std::deque<Met> met_; // by state
+    Rows like_;           // canonical states
+    std::deque<std::pair<uint32_t, uint32_t>> like_met_; // a state, and its renaming
     Interned<Fixed<uint32_t, 3>> steps_;
     size_t size_ = 0; // slots of all states here; fewer than there are defaults if some came up since
 
@@ -297,14 +301,6 @@ private:
         if (orbits.any())
             ask(ask_.refresh);
         size_ = defaults_.size();
-        Slots state;
-        Row row;
-        states_.replace([&](const uint32_t *old, size_t n, std::vector<uint32_t> &rows) {
-            pieces_.state(old, n, state);
-            pad(state);
-            pieces_.row(state, row);
-            rows.insert(rows.end(), row.begin(), row.end());
-        });
         like_.clear();
         like_met_.clear();
         for (size_t i = 0; i < depth_; i++) {
@@ -364,7 +360,7 @@ private:
 
     // The next state was met before.
     bool back_again(Node &node, uint32_t choice) {
-        uint32_t id = states_.find(row_.data(), row_.size());
+        uint32_t id = states_.find(row_);
         if (id == NONE)
             return false;
         counts.by_cache++;
@@ -388,8 +384,9 @@ private:
         if (symmetric) {
             Slots canonical = next_;
             renaming = orbits.canonical(canonical, values_, ask_orbits_);
-            pieces_.row(canonical, canonical_row_);
-            uint32_t like = like_.find(canonical_row_.data(), canonical_row_.size());
+            canonical_row_ = row_;
+            pieces_.row(canonical, next_, canonical_row_);
+            uint32_t like = like_.find(canonical_row_);
             if (like != NONE && !met_[like_met_[like].first].ordered) {
                 counts.by_symmetry++;
                 if (por_ && choice != MOVE_ON) {
@@ -453,7 +450,7 @@ private:
             pieces_.row(next_, row_);
             has_canonical = false;
         }
-        node.id = states_.add(row_.data(), row_.size());
+        node.id = states_.add(row_);
         if (node.id == met_.size())
             met_.emplace_back();
         met_[node.id].left = false;
@@ -491,7 +488,7 @@ private:
             if (touches == CORE_OF_THE_LOOK)
                 touches = look(who, node.state).own;
             if (touches != CORE_NOTHING)
-                node.summary.push_back({0, who, touches, Sets::EMPTY, NONE});
+                node.summary.push_back({0, who, touches, NONE});
         }
     }
 
@@ -504,16 +501,19 @@ private:
         Met &met = met_[node.id];
         if (node.kept_below == NONE) {
             met.summary = summaries_.keep(node.summary);
-            met.step = NONE;
+            met.step = Met::NO_STEP;
         } else {
             const uint32_t words[] = {node.kept_step.choice, node.kept_step.own, node.kept_step.enemy};
             met.summary = node.kept_below;
-            met.step = steps_.add(words, std::size(words));
+            const uint32_t step = steps_.add(words, std::size(words));
+            if (step >= Met::NO_STEP)
+                throw std::length_error("too many steps");
+            met.step = step;
         }
         met.ordered = node.ordered;
         met.left = true;
         if (node.has_canonical) {
-            uint32_t like = like_.add(node.canonical.data(), node.canonical.size());
+            uint32_t like = like_.add(node.canonical);
             if (like == like_met_.size())
                 like_met_.emplace_back(node.id, node.renaming);
         }
@@ -529,7 +529,7 @@ private:
     // Kept.whole()
     void whole(uint32_t id, Summary &summary) {
         std::vector<uint32_t> steps;
-        for (; met_[id].step != NONE; id = met_[id].summary)
+        for (; met_[id].step != Met::NO_STEP; id = met_[id].summary)
             steps.push_back(met_[id].step);
         summaries_.load(met_[id].summary, summary);
         for (; !steps.empty(); steps.pop_back()) {

@@ -1,6 +1,6 @@
 // Sets of bits, by numbers: what steps touch.  The empty set is 0.
 //
-// There are a few for each state, of a hundred words, and most are alike in most words: a set is an array of pieces, each kept once.
+// There are some thousands, of a hundred words, and most are alike in most words: a set is an array of pieces, each kept once.
 #pragma once
 
 #include <algorithm>
@@ -15,20 +15,19 @@ class Sets {
     using Words = std::vector<Word>;
     static constexpr size_t PIECE = 4;
 
-    // The last answers, by their operands.  One that is overwritten is worked out again.
+    // The last unions, by their operands.  One that is overwritten is worked out again.
     struct Answer {
         uint32_t a = UINT32_MAX, b = UINT32_MAX, result = 0;
     };
-    using Answers = std::vector<Answer>;
 
     Interned<Fixed<Word, PIECE>> pieces_; // 0: no bits
-    Interned<Varying> all_;               // of pieces
+    Interned<Varying<uint32_t>> all_;    // of pieces
     std::vector<uint32_t> scratch_;
-    Answers united_{1u << 17}, common_{1u << 17};
+    std::vector<Answer> unions_ = std::vector<Answer>(1u << 17);
 
-    static Answer &answer(Answers &answers, uint32_t a, uint32_t b) {
+    Answer &answer(uint32_t a, uint32_t b) {
         uint64_t mixed = (static_cast<uint64_t>(a) << 32 | b) * 0x9e3779b97f4a7c15u;
-        return answers[mixed >> 47];
+        return unions_[mixed >> 47];
     }
 
     // Without the empty pieces at the end, so that equal sets are equal arrays.
@@ -38,10 +37,14 @@ class Sets {
         return all_.add(scratch_.data(), n);
     }
 
-    template <class Combine> uint32_t combined(uint32_t a, uint32_t b, Combine combine) {
+    uint32_t united(uint32_t a, uint32_t b) {
+        if (a == b || !b)
+            return a;
+        if (!a)
+            return b;
         Word words[PIECE];
         for (size_t i = 0; i < PIECE; i++)
-            words[i] = combine(pieces_.at(a)[i], pieces_.at(b)[i]);
+            words[i] = pieces_.at(a)[i] | pieces_.at(b)[i];
         return pieces_.add(words, PIECE);
     }
 
@@ -111,30 +114,11 @@ public:
             return b;
         if (a > b)
             std::swap(a, b);
-        Answer &known = answer(united_, a, b);
+        Answer &known = answer(a, b);
         if (known.a != a || known.b != b) {
             scratch_.clear();
-            for (size_t i = 0; i < std::max(all_.length(a), all_.length(b)); i++) {
-                uint32_t x = piece(a, i), y = piece(b, i);
-                scratch_.push_back(x == y || !y ? x : !x ? y : combined(x, y, [](Word v, Word w) { return v | w; }));
-            }
-            known = {a, b, add_pieces(scratch_.size())};
-        }
-        return known.result;
-    }
-
-    uint32_t common(uint32_t a, uint32_t b) {
-        if (a == b)
-            return a;
-        if (a > b)
-            std::swap(a, b);
-        Answer &known = answer(common_, a, b);
-        if (known.a != a || known.b != b) {
-            scratch_.clear();
-            for (size_t i = 0; i < std::min(all_.length(a), all_.length(b)); i++) {
-                uint32_t x = piece(a, i), y = piece(b, i);
-                scratch_.push_back(x == y ? x : combined(x, y, [](Word v, Word w) { return v & w; }));
-            }
+            for (size_t i = 0; i < std::max(all_.length(a), all_.length(b)); i++)
+                scratch_.push_back(united(piece(a, i), piece(b, i)));
             known = {a, b, add_pieces(scratch_.size())};
         }
         return known.result;

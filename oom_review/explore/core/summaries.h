@@ -1,7 +1,7 @@
 // Summaries, as in summaries.py: what is below a state, as far as steps above it may race with it.
 //
-// A part has somebody, those whose steps come before (bits), what is touched, and what is certainly touched before.  Parts stand in the
-// order in which they came, as that decides which race is seen first.
+// A part has somebody, those whose steps come before (bits), and what is touched.  Parts stand in the order in which they came, as that
+// decides which race is seen first.
 #pragma once
 
 #include <algorithm>
@@ -15,9 +15,8 @@
 struct Part {
     uint64_t before;
     uint32_t who;
-    uint32_t touched; // sets
-    uint32_t certain;
-    uint32_t id; // among those that are kept, or UNKNOWN
+    uint32_t touched; // a set
+    uint32_t id;      // among those that are kept, or UNKNOWN
 
     static constexpr uint32_t UNKNOWN = UINT32_MAX;
 
@@ -72,19 +71,19 @@ public:
 class Summaries {
     Sets &sets_;
     PartIndex index_;
-    Interned<Fixed<uint32_t, 5>> parts_;
-    Interned<Varying> kept_; // of parts
-    std::vector<uint32_t> scratch_;
+    Interned<Fixed<uint32_t, 4>> parts_;
+    InternedNumbers runs_; // of parts
+    InternedNumbers kept_; // of runs
+    std::vector<uint32_t> run_, scratch_;
     std::vector<Part> left_;
     std::vector<bool> gone_;
     std::vector<uint64_t> order_;
 
     void merge(Part &known, const Part &part) {
-        uint32_t touched = sets_.unite(known.touched, part.touched), certain = sets_.common(known.certain, part.certain);
-        if (touched == known.touched && certain == known.certain)
+        uint32_t touched = sets_.unite(known.touched, part.touched);
+        if (touched == known.touched)
             return;
         known.touched = touched;
-        known.certain = certain;
         known.id = Part::UNKNOWN;
     }
 
@@ -97,10 +96,10 @@ public:
     void step_above(const Summary &below, const Step &step, Summary &above, std::vector<Race> *races) {
         uint64_t bit = uint64_t{1} << step.choice;
         above.clear();
-        above.push_back({0, step.choice, step.own, Sets::EMPTY, Part::UNKNOWN});
+        above.push_back({0, step.choice, step.own, Part::UNKNOWN});
         index_.begin(below.size() + 1);
         for (const Part &part : below) {
-            if (part.who != step.choice && !(part.before & bit) && !sets_.meet(step.enemy, part.certain)) {
+            if (part.who != step.choice && !(part.before & bit)) {
                 if (!sets_.meet(step.enemy, part.touched)) {
                     above.push_back(part); // no other has this key: the others there are step.choice's, or have the bit
                     continue;
@@ -108,7 +107,9 @@ public:
                 if (races)
                     races->emplace_back(part.who, part.before);
             }
-            Part moved{part.before | bit, part.who, part.touched, sets_.unite(part.certain, step.own), Part::UNKNOWN};
+            Part moved = part;
+            if (!(part.before & bit))
+                moved = {part.before | bit, part.who, part.touched, Part::UNKNOWN};
             if (Part *known = index_.find_or_note(above, moved))
                 merge(*known, moved);
             else
@@ -147,8 +148,7 @@ public:
             if (!left_.empty() && left_[first].who != part.who)
                 first = left_.size();
             gone_[i] = std::any_of(left_.begin() + first, left_.end(), [&](const Part &by) {
-                return (by.before & part.before) == by.before && sets_.within(part.touched, by.touched) &&
-                       sets_.within(by.certain, part.certain);
+                return (by.before & part.before) == by.before && sets_.within(part.touched, by.touched);
             });
             if (!gone_[i])
                 left_.push_back(part);
@@ -160,26 +160,34 @@ public:
         summary.resize(kept);
     }
 
-    // For good: equal summaries, and equal parts, once.
+    // Whether a run ends with this part.  The part decides, not its place, so that what two summaries have in common is cut alike.
+    static bool ends_run(uint32_t part) { return part * 0x9e3779b9u >> 29 == 0; }
+
+    // For good: equal summaries, equal runs of parts in them, and equal parts, once.
     uint32_t keep(Summary &summary) {
         scratch_.clear();
+        run_.clear();
         for (Part &part : summary) {
             if (part.id == Part::UNKNOWN) {
-                uint32_t words[] = {part.who, static_cast<uint32_t>(part.before), static_cast<uint32_t>(part.before >> 32), part.touched,
-                                    part.certain};
+                uint32_t words[] = {part.who, static_cast<uint32_t>(part.before), static_cast<uint32_t>(part.before >> 32), part.touched};
                 part.id = parts_.add(words, std::size(words));
             }
-            scratch_.push_back(part.id);
+            run_.push_back(part.id);
+            if (ends_run(part.id) || &part == &summary.back()) {
+                scratch_.push_back(runs_.add(run_.data(), run_.size()));
+                run_.clear();
+            }
         }
         return kept_.add(scratch_.data(), scratch_.size());
     }
 
     void load(uint32_t kept, Summary &summary) const {
         summary.clear();
-        const uint32_t *ids = kept_.at(kept);
-        for (size_t i = 0; i < kept_.length(kept); i++) {
-            const uint32_t *words = parts_.at(ids[i]);
-            summary.push_back({words[1] | static_cast<uint64_t>(words[2]) << 32, words[0], words[3], words[4], ids[i]});
-        }
+        kept_.each(kept, [&](uint32_t run) {
+            runs_.each(run, [&](uint32_t id) {
+                const uint32_t *words = parts_.at(id);
+                summary.push_back({words[1] | static_cast<uint64_t>(words[2]) << 32, words[0], words[3], id});
+            });
+        });
     }
 };
