@@ -16,6 +16,7 @@ DEV := $(VENV)/.dev
 QUIETLY := -m pip install --no-input --disable-pip-version-check
 # A lock is installed as it stands: with nothing resolved, a newer release of a pinned package can't stop it.
 LOCKED := $(QUIETLY) --no-deps --require-hashes
+WHEEL := -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation
 
 .DEFAULT_GOAL := help
 .PHONY: help setup review test lint format bugs docs bench coverage nightly wheel wheel-check lock clean
@@ -61,7 +62,7 @@ test: $(DEV) ## run the tests, what failed last first
 lint: $(DEV) ## ruff and mypy
 	@"$(PY)" -m ruff check .
 	@"$(PY)" -m ruff format --check .
-	@"$(PY)" -m mypy $(CHECKED) .ci/lock.py
+	@"$(PY)" -m mypy $(CHECKED) .ci/lock.py hatch_build.py
 	@"$(PY)" -m mypy conftest.py
 
 format: $(DEV) ## let ruff format and fix
@@ -83,8 +84,9 @@ coverage: $(DEV) ## run the tests, report branch coverage of the models
 nightly: $(DEV) ## what takes hours: thorough profiles, reductions, coverage, other Pythons
 	@.ci/nightly "$(VENV)"
 
-wheel: $(RUN) ## build dist/*.whl
-	@"$(PY)" -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
+wheel: $(RUN) ## build dist/*.whl: with the compiled core, for this platform, and a pure one
+	@OOM_REVIEW_WHEEL=pure "$(PY)" $(WHEEL) --wheel-dir dist .
+	@"$(PY)" $(WHEEL) --wheel-dir dist .
 
 wheel-check: $(RUN) ## run the wheel in an empty environment
 	@.ci/wheel "$(PY)" '$(LOCKED)'

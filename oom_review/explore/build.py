@@ -1,4 +1,7 @@
-"""The library of the compiled core: made once with the C++ compiler that is here, and kept in the user's cache by what it was made from."""
+"""The library of the compiled core: shipped beside its sources, or made once with the C++ compiler that is here and kept in the user's cache.
+
+Its name says what it was made from: sources that were edited since get another one.
+"""
 
 from __future__ import annotations
 
@@ -25,8 +28,11 @@ class NotBuilt(Exception):
 
 def library(flags: tuple[str, ...] = FLAGS) -> Path:
     """The library, made if it is not there yet.  Raises NotBuilt."""
+    shipped = SOURCES / name(flags)
+    if shipped.is_file():
+        return shipped
     place = cache()
-    path = place / f"core-{digest(flags)}.so"
+    path = place / shipped.name
     if path.is_file():
         return path
     compiler = found_compiler()
@@ -36,7 +42,7 @@ def library(flags: tuple[str, ...] = FLAGS) -> Path:
             # Whoever comes second finds it made.
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not path.is_file():
-                _make(compiler, flags, path)
+                make(compiler, flags, path)
     except OSError as error:
         raise NotBuilt(f"{error.filename or place}: {error.strerror or error}") from None
     return path
@@ -50,13 +56,13 @@ def cache() -> Path:
         raise NotBuilt("there is no home directory to keep it in") from None
 
 
-def digest(flags: tuple[str, ...]) -> str:
-    """Of all that the library is made from, and for which machine."""
+def name(flags: tuple[str, ...]) -> str:
+    """The library's file name: a digest of all that it is made from, and for which machine."""
     sources = sorted(p for p in SOURCES.rglob("*") if p.suffix in (".h", ".cpp"))
     made_from = hashlib.sha256("\n".join([*flags, sys.platform, platform.machine()]).encode())
     for source in sources:
         made_from.update(f"\n{source.relative_to(SOURCES)}\n".encode() + source.read_bytes())
-    return made_from.hexdigest()[:16]
+    return f"core-{made_from.hexdigest()[:16]}.so"
 
 
 def found_compiler() -> str:
@@ -69,7 +75,8 @@ def found_compiler() -> str:
     raise NotBuilt(f"CXX names {named}, which is not here" if named else "there is no C++ compiler")
 
 
-def _make(compiler: str, flags: tuple[str, ...], path: Path) -> None:
+def make(compiler: str, flags: tuple[str, ...], path: Path) -> None:
+    """Make it there, whole or not at all.  Raises NotBuilt."""
     with tempfile.TemporaryDirectory(dir=path.parent) as place:
         made = Path(place) / path.name
         command = [compiler, *flags, "-o", str(made), str(SOURCES / "core.cpp")]

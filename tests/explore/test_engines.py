@@ -347,10 +347,25 @@ def test_a_cache_that_cannot_be_written(elsewhere: Path, monkeypatch: pytest.Mon
 @pytest.mark.parametrize("content", [b"", b"no library"])
 def test_a_library_that_cannot_be_loaded(content: bytes, elsewhere: Path) -> None:
     """Python does it."""
-    library = build.cache() / f"core-{build.digest(build.FLAGS)}.so"
+    library = build.cache() / build.name(build.FLAGS)
     library.parent.mkdir()
     library.write_bytes(content)
     assert without(engines.said()).startswith("it can't be loaded: ")
+
+
+def test_a_core_that_was_shipped(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is taken as it is, with no compiler and no cache; one that was made from other sources is not."""
+    sources = elsewhere / "core"
+    sources.mkdir()
+    (sources / "core.cpp").write_text("", encoding="utf-8")
+    monkeypatch.setattr(build, "SOURCES", sources)
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    shipped = sources / build.name(build.FLAGS)
+    shipped.write_bytes(b"")
+    assert build.library() == shipped
+    (sources / "core.cpp").write_text("int core;", encoding="utf-8")
+    with pytest.raises(build.NotBuilt, match="no-such-compiler"):
+        build.library()
 
 
 @needs_a_compiler
