@@ -183,7 +183,7 @@ class _Linker:
     """Copies functions and the namespaces that they live in, each once."""
 
     def __init__(self, variant: Variant, base: Mapping[str, FunctionType]) -> None:
-        final = variant.functions()
+        final = self._final = variant.functions()
         # Whoever stood under that name anywhere down to kernel_model is replaced by who stands there now.
         self._standing = {id(base[name]): new for name, new in final.items()}
         mine = [f for v in variant.lineage() for f in (*dict(v.replaced).values(), *map(_does, v.operations))]
@@ -217,9 +217,11 @@ class _Linker:
     def value(self, value: Any, name: str = "") -> Any:
         """What stands for a global: functions and what holds some are copied, all else is shared."""
         if isinstance(value, FunctionType) and self._is_ours(value.__module__):
-            # Under another name it is the one that was imported: a replacement may call what it replaces.
+            # Under another name it is the one that was imported: a replacement may call what it replaces.  Under the kernel's name it is the
+            # kernel's, also in a function that was taken from somebody else's file.
             renamed = name not in ("", value.__name__)
-            return self.function(value if renamed else self._standing.get(id(value), value))
+            stands = self._standing.get(id(value)) or self._final.get(name, value)
+            return self.function(value if renamed else stands)
         if isinstance(value, partial):
             return partial(self.value(value.func), *value.args, **value.keywords)
         if isinstance(value, ModuleType) and self._is_ours(value.__name__):

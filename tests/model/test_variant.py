@@ -10,7 +10,7 @@ from boot import Box
 
 import legacy_tifmemdie
 import patched
-from kernel_model import freezer, mm, sched
+from kernel_model import freezer, mm, prototypes, sched
 from kernel_model.preempt import Steps
 from kernel_model.sched import Kernel, MmStruct, TaskStruct
 from kernel_model.variant import LinkError, Variant, base_functions, link, replaces
@@ -54,6 +54,20 @@ def test_a_call_from_a_variants_file_reaches_the_replacement() -> None:
         box.do("alloc", "kworker")
         left.append(bool(box["v"].flags & sched.PF_FROZEN))
     assert left == [True, False]
+
+
+def test_a_borrowed_function_calls_this_kernel_s() -> None:
+    """The RFC's do_exit() on legacy tells the relatives with legacy's exit_notify(), which never says that somebody was the last."""
+    borrowed = (
+        replaces(prototypes.do_exit, patched.exit.do_exit),
+        replaces(prototypes.exit_mm, patched.exit.exit_mm),
+    )
+    box = Box(Variant("borrowing", borrowed, base=legacy_tifmemdie.VARIANT))
+    box.fork("v")
+    box.do("oom_score_adj", "init", "v", 1000)
+    box.do("alloc", "kworker")
+    assert box["v"].state == sched.TASK_DEAD
+    assert box.k.oom_victims == 1
 
 
 def test_the_nearest_replacement_wins() -> None:
