@@ -35,8 +35,19 @@ MARK = {
     "count": oom_kill.mark_and_count_once,
     "both": rfc_oom_kill.mark_oom_victim,
 }
-PARTS = ("h5", "h7", "h8", "h9", "h10", "h12", "clear", *MARK)
-"""What a name is made of, in order."""
+PARTS = {
+    "h5": "exit_mm() does not drop the count",
+    "h7": "exit_notify() says last for an untraced leader that is alone",
+    "h8": "exit_notify() says last for a sub-thread that takes its leader along (with hunks 2 to 4)",
+    "h9": "do_exit(): the last thread of a victim drops the count after exit_notify()",
+    "h10": "do_exit(): exit_io_context() comes before exit_notify()",
+    "h12": "the freezer leaves every thread of a victim alone",
+    "clear": "exit_oom_victim() does not clear TIF_MEMDIE",
+    "thaw": "mark_oom_victim(): all threads are thawed; flag and count are as before",
+    "count": "mark_oom_victim(): one count for the group, and no flag; one thread is thawed",
+    "both": "mark_oom_victim(): one count for the group, no flag, all threads thawed",
+}
+"""What a name is made of, in order, and what each does."""
 RFC = frozenset({"h5", "h7", "h8", "h9", "h10", "h12", "clear", "both"})
 
 
@@ -63,7 +74,7 @@ def plain(parts: frozenset[str]) -> frozenset[str]:
 
 def mixtures() -> Iterator[frozenset[str]]:
     """All that differ in what they do, the small ones first."""
-    hunks = PARTS[: -len(MARK)]
+    hunks = [part for part in PARTS if part not in MARK]
     for size in range(len(hunks) + 1):
         for some in itertools.combinations(hunks, size):
             for mark in ("", *MARK):

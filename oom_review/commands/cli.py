@@ -28,6 +28,7 @@ COMMANDS = {
     "functions": "list the functions of the kernel that a patch can replace",
     "find": "find the smallest run that ends in a certain way",
     "compare": "compare two kernels: all that only one of them can do",
+    "ablate": "say what each hunk of the RFC is worth",
     "new": "begin a variant: a package with these functions, ready to edit",
 }
 
