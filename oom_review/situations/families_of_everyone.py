@@ -137,7 +137,6 @@ _MEMORY_WAITERS = Family(
     (
         script("charge/nobody", quick=True),
         script("charge/two"),
-        script("charge/queue", quick=True),
         script("suspend/charge"),
         at(quick=True),
         at(oom="self", threads=2, racing="second-oom", quick=True),

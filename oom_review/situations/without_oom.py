@@ -359,14 +359,6 @@ SCRIPTS: dict[str, Script] = {
             21_000,
         ),
         _script(
-            "charge/queue",
-            "two victims in D state stand behind each other in the reaper's list, and SysRq-f chooses the first one again",
-            "init: fork p; init: fork q; init: fork hog; init: memcg_attach q M; init: memcg_attach hog M; "
-            "init: oom_score_adj p 1000; init: oom_score_adj q 500; p: writeback; q: writeback",
-            "init: fault; hog: charge; sysrq_f",
-            74_000,
-        ),
-        _script(
             "charge/nobody",
             "a process faults past the limit of a memory cgroup in which nobody can be killed",
             "init: fork p; init: memcg_attach p M; init: oom_score_adj p -1000",

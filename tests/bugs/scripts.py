@@ -67,7 +67,6 @@ CASES = [
         "oom_victims ends at 1",
     ),
     ("queued_twice", while_it_is_reaped(), "init: in the kernel"),
-    ("queued_twice", scenario(SITUATIONS["charge/queue"]), "another task: in the kernel"),
     (
         "exec_meets_attach",
         script("init: fork p1; p1: clone p2; init: ptrace_seize p2", "p1: execve; init: ptrace_seize p1"),
