@@ -165,7 +165,7 @@ class SignalStruct:
 
     Only kernels of oom_kernels use ``io_live``, ``quick_threads``, ``core_state``, and of the files that the group shares
     ``files_count`` (their users), ``fuse_file`` (a server has to answer its flush) and ``tty_files`` (each close is I/O); only a
-    kernel in which exec and attach exclude each other uses ``cred_guard_mutex`` (is it held?) and who waits for it.
+    kernel in which exec and attach exclude each other uses ``cred_guard_mutex`` (who holds it) and who waits for it.
     """
 
     number: Beside[int]
@@ -181,7 +181,7 @@ class SignalStruct:
     files_count: LastOne = 1
     fuse_file: bool = False
     tty_files: int = 0
-    cred_guard_mutex: bool = False
+    cred_guard_mutex: TaskStruct | None = None
     cred_guard_waiters: list[TaskStruct] = attrs.Factory(list)
     nr_threads: Count = 1
     sigcnt: Count = 1

@@ -24,6 +24,7 @@ from kernel_model.signal import do_notify_parent
 
 SCAN = read_lock("do_wait", "tasklist_lock: look for a zombie")
 SLEEP = sleep("do_wait", "schedule() in TASK_INTERRUPTIBLE")
+SLEEP_ONE = sleep("do_wait", "schedule() until one child is dead")
 UNTRACE = lock("wait_task_zombie", "tasklist_lock: from EXIT_TRACE back to the natural parent")
 RELEASE = point("wait_task_zombie", "release_task()")
 
@@ -94,7 +95,7 @@ def do_wait(
         if signal_pending(cur):
             result = ERESTARTSYS
             break
-        yield SLEEP
+        yield SLEEP if only is None else SLEEP_ONE
     cur.state = TASK_RUNNING
     cur.signal.wait_chldexit.remove(cur)
     return result

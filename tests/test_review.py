@@ -48,17 +48,17 @@ def test_review_writes_what_it_found(tmp_path: Path) -> None:
     cells = json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))["claims"]
     assert [c["id"] for c in cells] == [c.id for c in CLAIMS]
     assert {c["id"]: c["verdict"] for c in cells} == {
-        c.id: REFUTED if c.expected["patched"] == REFUTED else BOUNDED if c.programs else HOLDS
-        for c in CLAIMS
+        c.id: REFUTED if c.expected["patched"] == REFUTED else BOUNDED for c in CLAIMS
     }
     for cell in cells:
-        assert (cell["examples"] > 0) == BY_ID[cell["id"]].programs
+        # What exploring alone shows needs no program.
+        assert (cell["examples"] > 0) == (cell["verdict"] == BOUNDED or BY_ID[cell["id"]].programs)
         assert (cell["scenario"] is not None) == (cell["verdict"] == REFUTED)
         if cell["scenario"] is not None:
             assert f"{cell['id']} is refuted on RFC" in output
             saved = tmp_path / "found" / f"{cell['id']}--patched.scenario"
             assert scenario_file.read(saved).scenario == scenario_file.parse(cell["scenario"]).scenario
-        elif BY_ID[cell["id"]].programs:
+        else:
             assert cell["surprise"] == "bounded: only 150 of 1200 programs"
 
 
@@ -98,10 +98,11 @@ def test_the_same_seed_gives_the_same_verdicts(tmp_path: Path, monkeypatch: pyte
     one = verdicts_of(["patched", "my_v2"], 1)
     two = verdicts_of(["my_v2", "patched"], 2)
     assert one == two
+    expected = [c for c in CLAIMS if c.expected["patched"] == REFUTED]
     refuted = {key for key, cell in one.items() if isinstance(cell, dict) and cell.get("verdict") == REFUTED}
-    assert {key for key in refuted if key.endswith("on patched")} == {
-        f"{c.id} on patched" for c in CLAIMS if c.programs and c.expected["patched"] == REFUTED
-    }
+    of_the_rfc = {key.partition(" ")[0] for key in refuted if key.endswith("on patched")}
+    # Chance may show what it need not.
+    assert {c.id for c in expected if c.programs} <= of_the_rfc <= {c.id for c in expected}
     assert len(refuted) > 6
 
 

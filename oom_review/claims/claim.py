@@ -37,8 +37,8 @@ class Claim:
     """One promise.
 
     ``expected`` maps variant names to the verdict that the suite asserts; ``kinds``: the events that it looks at.  ``premise``: the
-    operations of which a program needs one to say anything about it; none if any program that kills somebody does.  ``programs``: a review
-    watches it over random programs, too, and does not rest on its situations alone.
+    operations of which a program needs one to say anything about it; none if any program that kills somebody does.  ``programs``: where it is
+    refuted, random programs soon show it, and a review looks for one that does; else its situations alone show it.
 
     What a reader of a run that breaks it is shown: ``shows`` are events that matter to nobody who asks about other claims; with
     ``sharers`` whoever is left in the fridge matters, marked or not.

@@ -28,17 +28,28 @@ from kernel_model.sched import (
     TaskStruct,
     first_with_mm,
 )
+from kernel_model.wait import SLEEP as WAITS_FOR_ANY
 from oom_review.claims.claim import (
     HOLDS,
     REFUTED,
     Claim,
+    group_name,
+    marked_groups,
     names,
     no_event,
     no_rest,
     user_tasks,
     verdicts_by_base,
 )
-from oom_review.claims.waiting import alive, held, shut, spared, waits_for_a_dump
+from oom_review.claims.waiting import (
+    alive,
+    circle,
+    held,
+    shut,
+    spared,
+    suspended,
+    waits_for_a_dump,
+)
 
 POWER = frozenset({"suspend", "hibernate", "snapshot_freeze"})
 DEATHS = frozenset(
@@ -106,9 +117,11 @@ def _frozen_is_frozen(k: Kernel, _state: Hashable) -> str:
     return f"{names(out)} out of the fridge, and its cgroup reads FROZEN" if out else ""
 
 
-def _suspender(k: Kernel, state: Hashable, event: PmResult) -> tuple[Hashable, str]:
-    """``state``: whoever froze the others through /dev/snapshot last."""
-    if event.operation != "snapshot_freeze" or event.result != "ok":
+def _suspender(k: Kernel, state: Hashable, event: PmPhase | PmResult) -> tuple[Hashable, str]:
+    """``state``: whoever froze the others through /dev/snapshot; who asks for it when they are frozen succeeds, too, and freezes nobody."""
+    if isinstance(event, PmPhase):
+        return (0 if event.phase == "running" else state), ""
+    if event.operation != "snapshot_freeze" or event.result != "ok" or state != 0:
         return state, ""
     return (event.task if k.tasks[event.task].signal is k.snapshot_owner else state), ""
 
@@ -172,12 +185,19 @@ def _will_be_released(k: Kernel) -> bool:
 
 
 def _is_waited_for(p: TaskStruct) -> bool:
-    """A parent, or tracer, sleeps in wait4() for children like this zombie."""
+    """A parent, or tracer, sleeps in wait4() for any child like this zombie; of waitpid() nobody asks here whom it wants."""
     whole = all(t is p for t in p.signal.threads)
     if p.exit_state != EXIT_ZOMBIE or not whole or p.exit_signal != SIGCHLD:
         return False
-    waiting = [t for t in p.parent.signal.wait_chldexit if not frozen(t)]
-    return any((at := stopped_at(t)) is not None and at.function == "do_wait" for t in waiting)
+    return any(t.at is WAITS_FOR_ANY and not frozen(t) for t in p.parent.signal.wait_chldexit)
+
+
+def _no_deadlock(k: Kernel, _state: Hashable) -> str:
+    for p in user_tasks(k):
+        found = circle(k, p) if alive(p) else []
+        if found:
+            return f"{names(found)} wait for each other"
+    return ""
 
 
 # Memory
@@ -200,20 +220,23 @@ WAITS_FOR_MEMORY = frozenset(
 
 
 def _memory_waiters_go_on(k: Kernel, _state: Hashable) -> str:
-    if k.oom_killer_disabled:
+    if k.oom_killer_disabled and suspended(k):
         return ""
+    unreaped = [s for s in marked_groups(k) if s.oom_mm is not None and not s.oom_mm.flags & MMF_OOM_SKIP]
+    if unreaped:
+        return f"nobody reaps the memory of {', '.join(group_name(k, s.number) for s in unreaped)}, and nobody else is killed"
     for p in k.tasks.values():
         at = stopped_at(p)
         if at is None or frozen(p) or at.function not in WAITS_FOR_MEMORY:
             continue
+        if k.oom_killer_disabled:
+            return f"{p.name} waits for memory, the OOM killer is disabled, and nobody suspends the machine"
         left = [t for t in user_tasks(k) if t.group_leader is t and t.hashed and _killable(k, t, p)]
         if left:
             return f"{p.name} waits for memory, and nobody kills {names(left)}"
     return ""
 
 
-# Not every excuse is known that chance can find (the reader of a dump's pipe, memory while the OOM killer is disabled): over random programs
-# these would blame a kernel for what is no fault.  In the written situations each was followed to its cause.
 OF_EVERYONE: tuple[Claim, ...] = (
     Claim(
         "ebusy-names-a-task",
@@ -225,7 +248,6 @@ OF_EVERYONE: tuple[Claim, ...] = (
         no_rest,
         ("running", True),
         premise=POWER,
-        programs=False,
     ),
     Claim(
         "fridge-has-a-reason",
@@ -237,13 +259,12 @@ OF_EVERYONE: tuple[Claim, ...] = (
         _fridge_has_a_reason,
         sharers=True,
         premise=POWER | {"freeze"},
-        programs=False,
     ),
     Claim(
         "frozen-does-not-run",
         "while freezer.state reads FROZEN, no thread of that cgroup but an OOM victim's accesses a device, or is out of the fridge at rest",
         "Documentation/cgroup-v1/freezer-subsystem.txt: FROZEN",
-        verdicts_by_base(HOLDS, REFUTED),
+        verdicts_by_base(REFUTED, REFUTED),
         frozenset({Io}),
         _frozen_does_not_run,
         _frozen_is_frozen,
@@ -255,13 +276,12 @@ OF_EVERYONE: tuple[Claim, ...] = (
         "whoever suspended the machine, or froze it through /dev/snapshot, is not in the fridge, and does not die before it is thawed",
         "kernel/power/process.c: PF_SUSPEND_TASK",
         verdicts_by_base(HOLDS, HOLDS),
-        frozenset({PmResult}),
+        frozenset({PmPhase, PmResult}),
         _suspender,
         _suspender_stays_awake,
         0,
         sharers=True,
         premise=POWER,
-        programs=False,
     ),
     Claim(
         "machine-wakes",
@@ -284,7 +304,16 @@ OF_EVERYONE: tuple[Claim, ...] = (
         no_event,
         _killed_dies,
         premise=DEATHS,
-        programs=False,
+    ),
+    Claim(
+        "no-deadlock",
+        "no tasks wait for each other in a circle, in the kernel",
+        "what a user takes for granted; a stop by a signal or a tracer is the user's own",
+        verdicts_by_base(REFUTED, HOLDS),
+        frozenset(),
+        no_event,
+        _no_deadlock,
+        premise=DEATHS | {"vfork"},
     ),
     Claim(
         "zombies-go",
@@ -295,17 +324,15 @@ OF_EVERYONE: tuple[Claim, ...] = (
         no_event,
         _zombies_go,
         premise=DEATHS,
-        programs=False,
     ),
     Claim(
         "memory-waiters-go-on",
-        "nobody waits for memory for ever while the OOM killer works and somebody is left whom it could kill",
+        "nobody waits for memory for ever: victims are reaped, whoever can be killed is, and the OOM killer is disabled only while somebody suspends",
         "mm/oom_kill.c: out_of_memory() kills until there is memory, or nobody is left",
         verdicts_by_base(HOLDS, HOLDS),
         frozenset(),
         no_event,
         _memory_waiters_go_on,
         premise=MEMORY,
-        programs=False,
     ),
 )

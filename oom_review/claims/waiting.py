@@ -1,18 +1,20 @@
 """Who waits for whom at rest: an excuse for whoever does not get on, followed to its cause.
 
 Somebody is held from outside if the chain of those that it waits for ends in a device, the power button, a fridge that somebody
-keeps shut, or in a task of another group that waits for nobody: its user can let it go on.  A chain that comes back, or that ends in the group
-itself, is no excuse.
+keeps shut, the reader of a dump's pipe, or in a task of another group that waits for nobody: its user can let it go on.  A chain that
+comes back, or that ends in the group itself, is no excuse.
 """
 
 from __future__ import annotations
 
 from kernel_model.core import frozen
+from kernel_model.coredump import PIPE_SLEEP
 from kernel_model.locking import Lock
 from kernel_model.machine import stopped_at
 from kernel_model.preempt import PreemptionPoint
 from kernel_model.sched import (
     CGROUP_FREEZING,
+    SIGKILL,
     SIGNAL_GROUP_EXIT,
     SIGNAL_UNKILLABLE,
     TASK_DEAD,
@@ -61,8 +63,9 @@ def waits_for(k: Kernel, p: TaskStruct) -> list[TaskStruct]:
     """Those of whom one has to do something before the task can go on; none if no task has to."""
     at = stopped_at(p)
     if at is None:
-        # A dead one waits to be reaped.
-        return [p.parent] if p.hashed else []
+        # A dead one waits to be reaped, a leader until its threads are.
+        threads = [t for t in p.signal.threads if t is not p] if p.group_leader is p else []
+        return threads or ([p.parent] if p.hashed else [])
     if frozen(p):
         return []
     if p.state == TASK_TRACED:
@@ -83,11 +86,43 @@ def _waits_in(k: Kernel, p: TaskStruct, at: PreemptionPoint) -> list[TaskStruct]
         arrived = [p, *dump.waiters] if dump is not None else [p]
         return [t for t in tasks if t.mm is p.mm and t not in arrived]
     if at.function == NAMESPACE or (at.function == "do_wait" and p.mm is None and not p.exit_state):
-        return [t for t in p.pid_ns.tasks if t is not p]
+        # Its own pid, and its leader's, may stay.
+        return [t for t in p.pid_ns.tasks if t not in (p, p.group_leader)]
     if at.function == "de_thread":
-        return [t for t in p.signal.threads if t is not p]
+        # For its leader only until that is dead.
+        return [t for t in p.signal.threads if t is not p and (t is not p.group_leader or alive(t))]
     if at.function == "wait_for_vfork_done":
         return [t for t in tasks if t.vfork_done is p]
+    if at.function == "mutex_lock_interruptible":
+        guarded = [t.signal for t in tasks if p in t.signal.cred_guard_waiters]
+        return [s.cred_guard_mutex for s in guarded if s.cred_guard_mutex is not None]
+    return []
+
+
+def waits_for_a_reader(k: Kernel, p: TaskStruct) -> bool:
+    """A program that is no task here has yet to read the core; SIGKILL would end that, and an OOM victim's memory is not waited for."""
+    victims = [t.signal.oom_mm for t in k.tasks.values() if t.signal.oom_mm is not None]
+    return p.at is PIPE_SLEEP and SIGKILL not in p.pending and p.mm not in victims
+
+
+def circle(k: Kernel, p: TaskStruct) -> list[TaskStruct]:
+    """Those over whom the task waits for itself; empty if it does not.
+
+    A stop is its user's: whoever is stopped waits for nobody here.
+    """
+    came_from: dict[int, TaskStruct] = {}
+    todo = [p]
+    while todo:
+        t = todo.pop()
+        for other in [] if t.state == TASK_TRACED else waits_for(k, t):
+            if other is p:
+                found = [t]
+                while found[-1] is not p:
+                    found.append(came_from[found[-1].pid])
+                return found[::-1]
+            if other.pid not in came_from:
+                came_from[other.pid] = t
+                todo.append(other)
     return []
 
 
@@ -123,6 +158,9 @@ def held(k: Kernel, signal: SignalStruct, *, fridge: bool = False, unreaped: boo
                 return True
         elif at is not None and at.outside and not waits and at.function not in {*DUMP_WAITS, NAMESPACE}:
             return True  # a device, a server, the power button
+        elif at is PIPE_SLEEP:
+            if waits_for_a_reader(k, p):
+                return True
         elif p.signal is not signal and (unreaped if at is None else not waits):
             return True
         todo += waits

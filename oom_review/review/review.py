@@ -151,9 +151,7 @@ class Reviewer:
         """All that is watched, the variants in turn."""
         watched = {
             v.name: tuple(
-                c.id
-                for c in self.claims
-                if c.programs and not searched(c, v.name) and not self.board.refuted(v.name, c.id)
+                c.id for c in self.claims if not searched(c, v.name) and not self.board.refuted(v.name, c.id)
             )
             for v in self.variants
         }
@@ -265,7 +263,7 @@ class Reviewer:
         if searched(claim, variant):
             if found is None or found.cut:
                 tried.append(f"{found.examples if found else 0} of {REFUTE_EXAMPLES} programs")
-        elif claim.programs and (done := self.board.batches.get(key, 0)) < self.work.floor:
+        elif (done := self.board.batches.get(key, 0)) < self.work.floor:
             tried.append(f"{done * BATCH} of {self.work.floor * BATCH} programs")
         explored, all_of_them = self.explored.answered(variant), len(self.situations)
         if explored < all_of_them:

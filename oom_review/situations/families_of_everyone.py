@@ -11,6 +11,7 @@ _EBUSY_NAMES = Family(
         script("suspend/zombie", quick=True),
         script("suspend/dump", quick=True),
         script("suspend/dump-threads"),
+        script("suspend/kthread"),
         script("suspend/exit"),
         script("suspend/exec", quick=True),
         script("suspend/fork"),
@@ -37,6 +38,7 @@ _FRIDGE_REASON = Family(
         script("cgroup/fork"),
         script("snapshot/term"),
         script("snapshot/suspend", quick=True),
+        script("suspend/kthread", quick=True),
         script("suspend/exec"),
         script("suspend/namespace"),
         at(oom="self", pm="snapshot", quick=True),
@@ -58,6 +60,7 @@ _FROZEN_RUNS_NOT = Family(
         script("cgroup/suspend-thaw"),
         script("cgroup/thaw-kill"),
         script("snapshot/cgroup", quick=True),
+        script("snapshot/own-cgroup", "LRKBTPO", quick=True),
         at(sharer="clone-vm", freezer="frozen"),
     ),
 )
@@ -101,6 +104,8 @@ _KILLED_DIES = Family(
         script("kill/clone", quick=True),
         script("kill/exec"),
         script("kill/dump"),
+        script("kill/dump-pipe", quick=True),
+        script("memory/dump-pipe", quick=True),
         script("trace/stopped", quick=True),
         script("trace/thread"),
         script("cgroup/kill"),
@@ -108,6 +113,22 @@ _KILLED_DIES = Family(
         script("suspend/killed"),
         at(threads=2, freezer="frozen", quick=True),
         at(racing="exec"),
+    ),
+)
+
+_NO_DEADLOCK = Family(
+    "no-deadlock",
+    "Those who wait for others in the kernel: execve() for its threads, a dump for whoever shares the memory, vfork() for its child, a namespace's init for all.",
+    (
+        script("trace/exec", quick=True),
+        script("namespace/tracer", "LRK", quick=True),
+        script("namespace/traced"),
+        script("namespace/threads"),
+        script("suspend/vfork", quick=True),
+        script("suspend/dump", quick=True),
+        script("kill/exec"),
+        script("kill/dump"),
+        script("trace/thread"),
     ),
 )
 
@@ -137,6 +158,7 @@ _MEMORY_WAITERS = Family(
     (
         script("charge/nobody", quick=True),
         script("charge/two"),
+        script("memory/dump-pipe"),
         script("suspend/charge"),
         at(quick=True),
         at(oom="self", threads=2, racing="second-oom", quick=True),
@@ -155,6 +177,7 @@ OF_EVERYONE = (
     _SUSPENDER,
     _MACHINE_WAKES,
     _KILLED_DIES,
+    _NO_DEADLOCK,
     _ZOMBIES_GO,
     _MEMORY_WAITERS,
 )

@@ -1,4 +1,4 @@
-"""Situations in which the freezer, suspend, signals, tracers, dumps and namespaces meet, and no OOM killer has to come.
+"""Situations in which the freezer, suspend, signals, tracers, dumps and namespaces meet, and seldom the OOM killer.
 
 Written one by one, not by dimensions: the promises about every task ask for who meets whom, and seldom for more than that.
 """
@@ -93,6 +93,13 @@ SCRIPTS: dict[str, Script] = {
             "init: fork p; p: io_submit",
             "p: exit_group; init: suspend",
             50,
+        ),
+        _script(
+            "suspend/kthread",
+            "the system suspends while a kernel thread waits for a device",
+            "init: fork p; kswapd: writeback",
+            "init: suspend",
+            30,
         ),
         _script(
             "suspend/dump",
@@ -216,6 +223,13 @@ SCRIPTS: dict[str, Script] = {
             160,
         ),
         _script(
+            "snapshot/own-cgroup",
+            "a process that has frozen all others through /dev/snapshot, and then its own cgroup, thaws them",
+            "init: fork p; init: attach p A; p: snapshot_freeze; p: freeze A; p: read_state A",
+            "p: snapshot_unfreeze",
+            10,
+        ),
+        _script(
             "snapshot/suspend",
             "the system suspends while a process freezes all others through /dev/snapshot",
             "init: fork p",
@@ -272,6 +286,13 @@ SCRIPTS: dict[str, Script] = {
             "init: kill c KILL; tracer: exit_group",
             100,
         ),
+        _script(
+            "trace/exec",
+            "a process calls execve() while the tracer of one of its two threads attaches to the other",
+            "init: fork p; p: clone t; init: ptrace_seize t",
+            "p: execve; init: ptrace_seize p",
+            60,
+        ),
         # Deaths.
         _script(
             "wait/exit",
@@ -300,6 +321,13 @@ SCRIPTS: dict[str, Script] = {
             "init: fork p; p: clone t",
             "p: kill p ABRT; init: kill p KILL",
             2000,
+        ),
+        _script(
+            "kill/dump-pipe",
+            "somebody kills a process that dumps core into a pipe that nobody reads",
+            "init: fork p; core_pipe; p: kill p ABRT",
+            "init: kill p KILL",
+            25,
         ),
         _script(
             "kill/exec",
@@ -351,6 +379,13 @@ SCRIPTS: dict[str, Script] = {
             50,
         ),
         # Memory.
+        _script(
+            "memory/dump-pipe",
+            "SysRq-f comes while a process of two threads dumps core into a pipe that nobody reads",
+            "init: fork p; p: clone t; core_pipe",
+            "p: tgkill t ABRT; sysrq_f",
+            16_000,
+        ),
         _script(
             "charge/two",
             "two processes of a memory cgroup fault past its limit",

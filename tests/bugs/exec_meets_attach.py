@@ -30,7 +30,7 @@ ERESTARTNOINTR = "ERESTARTNOINTR"
 
 def _mutex_lock_interruptible(cur: TaskStruct, signal: SignalStruct) -> Steps[bool]:
     yield LOCK
-    while signal.cred_guard_mutex:
+    while signal.cred_guard_mutex is not None:
         if signal_pending(cur):
             return False
         signal.cred_guard_waiters.append(cur)
@@ -38,13 +38,13 @@ def _mutex_lock_interruptible(cur: TaskStruct, signal: SignalStruct) -> Steps[bo
         yield SLEEP
         cur.state = TASK_RUNNING
         signal.cred_guard_waiters.remove(cur)
-    signal.cred_guard_mutex = True
+    signal.cred_guard_mutex = cur
     return True
 
 
 def _mutex_unlock(signal: SignalStruct) -> Steps[None]:
     yield UNLOCK
-    signal.cred_guard_mutex = False
+    signal.cred_guard_mutex = None
     for p in signal.cred_guard_waiters:
         wake_up_state(p, TASK_INTERRUPTIBLE)
 

@@ -10,8 +10,6 @@ from kernel_model.freezer import THAW_TASK_LOCK, thaw_task
 from kernel_model.locking import acquire, release
 from kernel_model.oom import OomControl, tsk_is_oom_victim
 from kernel_model.oom_kill import SHARERS, process_shares_mm
-from kernel_model.power import process
-from kernel_model.power.process import NOSIG, NOSIG_OFF
 from kernel_model.preempt import Steps
 from kernel_model.sched import (
     CGROUP_FREEZING,
@@ -92,22 +90,6 @@ def thaw_everybody(k: Kernel, cur: TaskStruct, victim: TaskStruct, mm: MmStruct)
         yield SHARERS
         yield from thaw_task(k, cur, p)
     return True
-
-
-def freeze_kernel_threads(k: Kernel, cur: TaskStruct) -> Steps[str]:
-    """They refuse, whoever asks."""
-    del cur
-    yield NOSIG
-    k.pm_nosig_freezing = True
-    yield NOSIG_OFF
-    k.pm_nosig_freezing = False
-    return "kernel threads refused to freeze"
-
-
-def refusing(base: Variant) -> Variant:
-    """That kernel with kernel threads that never freeze."""
-    replaced = (replaces(process.freeze_kernel_threads, freeze_kernel_threads),)
-    return Variant(f"refusing_{base.name}", replaced, base=base)
 
 
 NOBODY_THAWS = Variant("nobody_thaws", (replaces(freezer.thaw_task, thaw_only_killers),), base=BASE)

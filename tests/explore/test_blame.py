@@ -76,6 +76,8 @@ MARKS = {
     # the wait for the namespace to be empty.
     "killed-dies--legacy_tifmemdie": ("p2", "exit_notify", "tasklist_lock: exit_state"),
     "killed-dies--patched": ("p2", "exit_notify", "tasklist_lock: exit_state"),
+    "no-deadlock--legacy_tifmemdie": ("p2", "exit_notify", "tasklist_lock: exit_state"),
+    "no-deadlock--patched": ("p2", "exit_notify", "tasklist_lock: exit_state"),
     # From here on whoever handles the SIGKILL freezes first, but for the thread that freezes the others.
     "machine-wakes--legacy_tifmemdie": ("p2", "freeze_processes", "pm_freezing = true"),
     "machine-wakes--oom_kernels.v6_12": ("p2", "freeze_processes", "pm_freezing = true"),
@@ -83,6 +85,9 @@ MARKS = {
     "machine-wakes--patched": ("p2", "freeze_processes", "pm_freezing = true"),
     # The cgroup reads FROZEN, and whoever is past the walk's count of the living is about to close its files.
     "frozen-does-not-run--oom_kernels.v7_3": ("admin", "freezer_read", "freezer_mutex: update_if_frozen"),
+    # Whoever froze the others was left out when the cgroup was frozen, and nobody asks it again.
+    "frozen-does-not-run--legacy_tifmemdie": ("init", "thaw_processes", "clear PF_SUSPEND_TASK"),
+    "frozen-does-not-run--patched": ("init", "thaw_processes", "clear PF_SUSPEND_TASK"),
     # The resume thaws all that it finds, whoever else freezes them.
     "frozen-does-not-run--oom_kernels.v6_12": ("init", "thaw_task", "freezer_lock: wake p if frozen"),
     # The victim is not frozen, and until here it may still have died.
@@ -92,7 +97,13 @@ MARKS = {
 
 
 # Whatever comes of the last run, it breaks the promise: the mark is where that is seen.
-IN_EVERY_WAY = frozenset({"frozen-does-not-run--oom_kernels.v6_12"})
+IN_EVERY_WAY = frozenset(
+    {
+        "frozen-does-not-run--legacy_tifmemdie",
+        "frozen-does-not-run--patched",
+        "frozen-does-not-run--oom_kernels.v6_12",
+    }
+)
 
 
 def kept(stem: str) -> tuple[Focus, Scenario]:

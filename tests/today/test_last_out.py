@@ -16,7 +16,7 @@ from oom_review.situations.script import scenario
 # What thaws only what shares signal leaves sharers behind, and what no OOM killer is about is as before: here, and nowhere else.
 REFUTED = {
     (claim, row.situation.name)
-    for claim in ("sharers-leave", "machine-wakes", "killed-dies")
+    for claim in ("sharers-leave", "machine-wakes", "killed-dies", "no-deadlock", "frozen-does-not-run")
     for row in FAMILIES[claim].rows
     if "patched" in row.refuted
 }
