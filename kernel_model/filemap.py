@@ -21,8 +21,6 @@ def wait_on_page_writeback(k: Kernel, cur: TaskStruct) -> Steps[str]:
         if cur not in k.writeback:
             break
         yield WRITEBACK
-        # Woken by a freezer: to look at the device again is no news to who polls.
-        cur.restless = cur in k.writeback
     cur.state = TASK_RUNNING
     return ""
 

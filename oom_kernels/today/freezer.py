@@ -70,7 +70,9 @@ def freeze_task(k: Kernel, cur: TaskStruct, p: TaskStruct) -> Steps[bool]:
         release(cur, k.freezer_lock)
         return False
     if p.flags & PF_KTHREAD:
-        wake_up_state(p, TASK_NORMAL)
+        # One that waits for a device is left out: it would only look whether that is done, and sleep on.
+        if p not in k.writeback:
+            wake_up_state(p, TASK_NORMAL)
     else:
         fake_signal_wake_up(cur, p)
     release(cur, k.freezer_lock)
