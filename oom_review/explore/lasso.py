@@ -20,8 +20,8 @@ from oom_review.explore.limits import MOVE_ON
 from oom_review.explore.model import Model
 from oom_review.explore.numbering import State
 
-MOST = 50_000
-"""States of a plain pass: some ten seconds."""
+MOST = 200_000
+"""States of a plain pass: some ten seconds, and 300 MB."""
 Edge = tuple[int, int]
 """A choice, and the state it leads to."""
 
