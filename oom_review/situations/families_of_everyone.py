@@ -158,6 +158,7 @@ _MEMORY_WAITERS = Family(
     (
         script("charge/nobody", quick=True),
         script("charge/two"),
+        script("memory/two-victims", quick=True),
         script("memory/dump-pipe"),
         script("suspend/charge"),
         at(quick=True),

@@ -387,6 +387,13 @@ SCRIPTS: dict[str, Script] = {
             16_000,
         ),
         _script(
+            "memory/two-victims",
+            "memory runs out, and SysRq-f comes, while one process waits for a device, and another one exits with I/O in flight",
+            "init: fork p; init: fork q; init: oom_score_adj p 1000; p: writeback; q: io_submit; memory_pressure",
+            "kswapd: alloc; sysrq_f; q: exit_group",
+            39_000,
+        ),
+        _script(
             "charge/two",
             "two processes of a memory cgroup fault past its limit",
             "init: fork p; init: memcg_attach p M; init: fork q; init: memcg_attach q M",

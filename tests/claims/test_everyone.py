@@ -32,7 +32,7 @@ BUGS = [
     ("marked_without_mm", "memcg-oom/threads=1/racing=exit_group", "count-returns"),
     ("dumper_frees_soon", "memory/dump-pipe", "victim-dies"),
     ("users_stay_frozen", "suspend/kthread", "fridge-has-a-reason"),
-    ("queued_twice", "charge/queue", "memory-waiters-go-on"),
+    ("queued_twice", "memory/two-victims", "memory-waiters-go-on"),
     ("exec_meets_attach", "trace/exec", "no-deadlock"),
 ]
 BY_HAND = [
