@@ -9,7 +9,7 @@ A step is a function of what it reads.  So each step of the kernel runs once, on
   table, on a machine that setup.py leads to the state first, and notes.py puts it there.
 - sleepers.py says who can take a step in a state, and whose sleep may end early; observer.py shows the steps' events to the claims.
 - search.py walks depth first over all states.  It asks for no more than model.py says, and knows nothing of kernels.
-- core/ is the same search in C++, for what recorded.py says, five times as fast with the recording of steps; compiled.py speaks with it over
+- core/ is the same search in C++, for what recorded.py says, ten times as fast on what is large; compiled.py speaks with it over
   interface.py, build.py makes it and engines.py chooses.  Where there is no compiler search.py does the same, and the tests hold both to
   the same counts.
 
@@ -28,7 +28,7 @@ which never counts as "holds".  The tests hold all this to an explorer that does
 
 Tried and dropped: a second engine that repeated steps on fresh machines and went by what preemption points declared to touch: whoever
 wrote a patch had to write declarations; sleep sets, which a search that knows states again has no use for; mypyc and Cython for the
-search, which were 1.1 and 1.25 times as fast.  Weighed, and left: sets of only those bits that can conflict (docs/benchmarks.md).
+search, which were 1.1 and 1.25 times as fast.
 """
 
 from oom_review.explore.explorer import Bounds, Result, Verdict, explore
