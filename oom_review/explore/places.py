@@ -37,6 +37,9 @@ class Places:
         self.names = self._everything(k)
         self.pids: list[int] = []
         coder = Coder(k)
+        if k.panicked:
+            # No step will change it any more.
+            numbering.slot((("kernel",), "panicked"), field_code(k, "panicked", coder))
         for t in k.tasks.values():
             self.welcome(t.pid, t, coder)
 

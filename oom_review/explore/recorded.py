@@ -157,14 +157,15 @@ class RecordedTables(RecordedKernel):
             leaf = sleepers.look(who, state, path)
             state = steps.numbering.padded(state)
             return self._tree(("poll", *steps.key(who, state)), kind, who, state, leaf)
+        panicked = [] if sleepers.panicked is None else [sleepers.panicked]
+        if any(steps.numbering.codes[state[slot]] for slot in panicked):
+            return Way(_in_a_row(kind, who, panicked, state), NO if kind == CAN else Waits(None, guard=False))
         if kind == CAN:
-            panicked = [] if sleepers.panicked is None else [sleepers.panicked]
-            if any(steps.numbering.codes[state[slot]] for slot in panicked):
-                return Way(_in_a_row(kind, who, panicked, state), NO)
             slots, may = sleepers.can(who, state)
             slots = panicked + slots
             return Way(_in_a_row(kind, who, slots, state), IF_IT_FINDS if may is None else int(may))
         slots, waits, guard = sleepers.waits(who, state)
+        slots = panicked + slots
         return Way(_in_a_row(kind, who, slots, steps.numbering.padded(state)), Waits(waits, guard))
 
     def _tree(self, key: Key, kind: int, who: int, state: State, leaf: Any) -> Way:

@@ -169,7 +169,9 @@ class Sleepers:
 
     def waiting(self, state: State, path: list[int], enabled: tuple[int, ...]) -> list[tuple[int, int]]:
         """Who waits for a lock, or would look in vain, with the places that decide it: steps that may have to come earlier."""
-        found = []
+        found: list[tuple[int, int]] = []
+        if self._panicked(state):
+            return found
         for pid, row in self._rows.items():
             if pid in enabled:
                 continue

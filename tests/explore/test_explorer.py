@@ -6,6 +6,7 @@ import os
 
 import attrs
 import pytest
+from builders import in_peace, op
 from generated import KILLINGS, SMALL, killing, scenario
 
 import legacy_tifmemdie
@@ -17,7 +18,7 @@ from kernel_model.variant import Variant
 from oom_kernels import v7_3
 from oom_review.claims import HOLDS, REFUTED
 from oom_review.claims.victims import OF_VICTIMS
-from oom_review.explore import Bounds, Limits, Result, explore
+from oom_review.explore import Bounds, Limits, Result, engines, explore
 from oom_review.explore.explorer import BOUNDED, Exploration
 from oom_review.play.session import play
 from oom_review.scenario.items import Op, Run, Scenario
@@ -170,6 +171,20 @@ def test_a_kernel_that_panicked_is_not_at_rest() -> None:
     result = explore(Scenario(items), patched.VARIANT, bounds=Bounds(short_sleeps=True))
     assert result.verdicts["victim-dies"].verdict == HOLDS
     assert any(final.panicked for final in result.finals)
+
+
+@pytest.mark.parametrize("engine", ["compiled", "python"])
+def test_nobody_waits_where_the_kernel_has_panicked(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody who would look again and again does not: in the explored run, and where init was gone before it."""
+    monkeypatch.setenv(engines.ASKED, engine)
+    before = ("init: fork p1", "init: memcg_attach p1 M")
+    both = Scenario((*in_peace(*before), op("p1: charge_fault"), op("init: exit_group"), Run()))
+    result = explore(both, legacy_tifmemdie.VARIANT)
+    assert any(final.panicked for final in result.finals)
+    plain = explore(both, legacy_tifmemdie.VARIANT, bounds=Bounds(por=False, symmetry=False))
+    assert set(result.finals) == set(plain.finals)
+    gone = explore(Scenario((*both.items, Run())), legacy_tifmemdie.VARIANT)
+    assert [bool(final.panicked) for final in gone.finals] == [True]
 
 
 def test_the_same_exploration_twice() -> None:
