@@ -95,6 +95,8 @@ def _tried(model: Model, size: int, most: int) -> Graph | None:
         here = len(graph.edges)
         state, path = states[here], graph.path(here)
         enabled = model.enabled(state, path)
+        if model.size() > size:
+            return None
         steps: dict[int, int] = {}
         for choice in enabled or (MOVE_ON,):
             leaf = model.leaf(choice, state, path)
@@ -111,8 +113,6 @@ def _tried(model: Model, size: int, most: int) -> Graph | None:
                 states.append(after)
                 graph.parents.append((choice, here))
             steps[choice] = numbers[after]
-        if model.size() > size:
-            return None
         graph.edges.append(steps)
         graph.enabled.append(frozenset(enabled))
     return graph

@@ -19,7 +19,7 @@ from oom_kernels import last_out
 from oom_review.claims import REFUTED
 from oom_review.commands import cli
 from oom_review.compare.job import FILE, PATCH, Job, run
-from oom_review.explore import Bounds, Result, explore
+from oom_review.explore import Bounds, Limits, Result, explore
 from oom_review.explore import explorer as explorer_module
 from oom_review.explore.explorer import MAY_GO_ON, NO_END
 from oom_review.explore.lasso import lassos
@@ -36,7 +36,9 @@ from oom_review.show.columns import CYCLE, columns
 from oom_review.show.ends import text
 from oom_review.show.table import print_endless
 from oom_review.situations import job as exploring
+from oom_review.situations import script
 from oom_review.situations.expectations import Expectations
+from oom_review.situations.families import SITUATIONS
 from oom_review.situations.verdicts import endless as endless_ones
 from oom_review.variants.loading import load
 from oom_review.verdicts import Cell, Review, as_json
@@ -279,3 +281,10 @@ def test_a_review_that_found_one_fails(tmp_path: Path, capsys: pytest.CaptureFix
         assert cli.main(["review", "--from", str(path)]) == status
         said = capsys.readouterr().out
         assert ("UNEXPECTED: RFC need not come to rest in both exit" in said) == bool(status)
+
+
+def test_a_state_gets_the_slots_that_come_up_while_it_is_asked_who_can_go_on() -> None:
+    """The step that is looked up next goes by one of them."""
+    situation = SITUATIONS["memcg-oom/threads=2/freezer=frozen/racing=second-oom"]
+    result = explore(script.scenario(situation), load("legacy_tifmemdie"), limits=Limits(states=10_000))
+    assert result.stopped == "stopped at 10000 states"
