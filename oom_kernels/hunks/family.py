@@ -7,10 +7,9 @@ if nobody ever says so; with a count of the group (``count``, ``both``) no threa
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 
 from kernel_model import prototypes
-from kernel_model.variant import Replacement, Variant, replaces
+from kernel_model.variant import Variant, replaces
 from legacy_tifmemdie import VARIANT as LEGACY
 from oom_kernels.hunks import exit as one_hunk  # the kernel's file name
 from oom_kernels.hunks import oom_kill
@@ -20,7 +19,6 @@ from patched import oom_kill as rfc_oom_kill
 
 HOME = "oom_kernels.hunks"
 LAST = {
-    frozenset[str](): rfc_exit.exit_notify,
     frozenset({"h7"}): one_hunk.exit_notify_7,
     frozenset({"h8"}): one_hunk.exit_notify_8,
     frozenset({"h7", "h8"}): rfc_exit.exit_notify,
@@ -72,34 +70,27 @@ def plain(parts: frozenset[str]) -> frozenset[str]:
     return parts - {"h5", "clear"} if {"count", "both"} & parts else parts
 
 
-def mixtures() -> Iterator[frozenset[str]]:
+def mixtures() -> list[frozenset[str]]:
     """All that differ in what they do, the small ones first."""
     hunks = [part for part in PARTS if part not in MARK]
-    for size in range(len(hunks) + 1):
-        for some in itertools.combinations(hunks, size):
-            for mark in ("", *MARK):
-                parts = frozenset((*some, mark)) - {""}
-                if plain(parts) == parts:
-                    yield parts
+    some = [c for size in range(len(hunks) + 1) for c in itertools.combinations(hunks, size)]
+    every = [frozenset((*chosen, mark)) - {""} for chosen in some for mark in ("", *MARK)]
+    return [parts for parts in every if plain(parts) == parts]
 
 
 def variant(name: str) -> Variant:
     """The kernel of that name.  Raises KeyError."""
-    return Variant(name, tuple(_replaced(parts_of(name))), base=LEGACY)
-
-
-def _replaced(parts: frozenset[str]) -> Iterator[Replacement]:
-    if "h5" in parts:
-        yield replaces(prototypes.exit_mm, rfc_exit.exit_mm)
-    if said := parts & {"h7", "h8"}:
-        yield replaces(prototypes.exit_notify, LAST[said])
-    if "h8" in parts:
-        yield replaces(prototypes.release_task, rfc_exit.release_task)
-    if ways := parts & {"h9", "h10"}:
-        yield replaces(prototypes.do_exit, EXIT[ways])
-    if "h12" in parts:
-        yield replaces(prototypes.freezing_slow_path, rfc_freezer.freezing_slow_path)
-    if "clear" in parts:
-        yield replaces(prototypes.exit_oom_victim, rfc_oom_kill.exit_oom_victim)
-    for form in parts & MARK.keys():
-        yield replaces(prototypes.mark_oom_victim, MARK[form])
+    parts = parts_of(name)
+    replaced = {
+        "h5": replaces(prototypes.exit_mm, rfc_exit.exit_mm),
+        "h8": replaces(prototypes.release_task, rfc_exit.release_task),
+        "h12": replaces(prototypes.freezing_slow_path, rfc_freezer.freezing_slow_path),
+        "clear": replaces(prototypes.exit_oom_victim, rfc_oom_kill.exit_oom_victim),
+        **{form: replaces(prototypes.mark_oom_victim, mark) for form, mark in MARK.items()},
+    }
+    said, ways = parts & {"h7", "h8"}, parts & {"h9", "h10"}
+    shared = [replaces(prototypes.exit_notify, LAST[said])] if said else []
+    shared += [replaces(prototypes.do_exit, EXIT[ways])] if ways else []
+    return Variant(
+        name, (*(replaced[p] for p in PARTS if p in parts and p in replaced), *shared), base=LEGACY
+    )
