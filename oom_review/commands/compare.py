@@ -117,7 +117,7 @@ def run(options: argparse.Namespace) -> int:
     if known is not None:
         news = accepted.check(known, found.groups, variants)
         return _checked(news, found, sys.stderr if options.json == STDOUT else sys.stdout)
-    return int(bool(found.groups or found.bounded))
+    return int(bool(found.groups or found.promises or found.bounded))
 
 
 def _check_targets(options: argparse.Namespace) -> None:

@@ -182,7 +182,8 @@ def outlook(c: Comparison) -> Iterator[str]:
     if unsure:
         yield f"{unsure} kinds of ends not seen on the other kernel (bounded)"
     if not c.groups:
-        yield "no difference (bounded)" if c.bounded else "no difference"
+        said = "the ends are the same, the promises are not" if c.promises else "no difference"
+        yield f"{said} (bounded)" if c.bounded else said
 
 
 def as_data(c: Comparison, known: Accepted = NOTHING_IS_KNOWN) -> dict[str, Any]:

@@ -14,8 +14,13 @@ import pytest
 from scripts import CASES, QUIET
 from table import BUGS, PAGE, base_of
 
+from oom_review.commands.cli import main
 from oom_review.compare.job import PATCH, Job, Outcome, run
+from oom_review.scenario.file import dumps
+from oom_review.scenario.form import ScenarioFile
 from oom_review.scenario.items import Scenario
+from oom_review.situations.families import SITUATIONS
+from oom_review.situations.script import scenario
 
 HERE = str(Path(__file__).parent)
 
@@ -43,6 +48,16 @@ def test_a_patch_that_nobody_notices(bug: str) -> None:
         got = outcome(bug, what)
         assert (got.bounded, got.found) == (("", ""), ())
         assert len(got.lines["freeze_task"]) > 2, "the patch's own line has to be run"
+
+
+def test_a_promise_alone_is_a_difference(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The lost victim's memory is nobody's, and each task is where it is without the bug."""
+    file = tmp_path / "two.scenario"
+    file.write_text(dumps(ScenarioFile(scenario(SITUATIONS["memory/two-victims"]))), encoding="utf-8")
+    assert main(["compare", "oom_kernels.last_out", "queued_twice", str(file)]) == 1
+    said = capsys.readouterr().out
+    assert "memory-waiters-go-on: holds -> refuted in 1 scripts" in said
+    assert "the ends are the same, the promises are not" in said
 
 
 def test_each_has_a_script() -> None:
