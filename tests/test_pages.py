@@ -13,7 +13,7 @@ from oom_review.claims import CLAIMS, REFUTED
 from oom_review.play.session import Session, play
 from oom_review.scenario import file as scenario_file
 from oom_review.show.columns import columns
-from oom_review.variants.loading import load
+from oom_review.variants.loading import DEFAULT_VARIANTS, load
 
 DOCS = Path(__file__).parents[1] / "docs"
 MADE = runpy.run_path(str(DOCS / "make.py"))
@@ -74,3 +74,13 @@ def test_the_readme_shows_what_is_printed(file: str, variant: str, claim: str) -
     scenario = scenario_file.read(str(DOCS.parent / file)).scenario
     printed = columns(scenario, load(variant), claim)
     assert printed.partition("\n\nAt the end")[0].strip("\n") in text
+
+
+def test_the_readme_has_a_row_for_each_claim_that_is_refuted_somewhere() -> None:
+    """With the ledger's verdicts; in words of its own, so that only how many rows there are of each kind is compared."""
+    text = (
+        (DOCS.parent / "README.md").read_text(encoding="utf-8").split("## What it found")[1].split("\n\n")[1]
+    )
+    rows = [tuple(cell.strip(" *") for cell in line.split("|")[2:-1]) for line in text.splitlines()[2:]]
+    ledger = [tuple(c.expected[v] for v in DEFAULT_VARIANTS) for c in CLAIMS]
+    assert sorted(rows) == sorted(row for row in ledger if REFUTED in row)
