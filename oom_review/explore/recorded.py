@@ -120,10 +120,10 @@ class RecordedTables(RecordedKernel):
                 self._forgotten.append((STEP, MOVE_ON, WHOLE))
 
     def forgotten(self) -> list[tuple[int, int, int | None]]:
-        """See Recorded; that somebody may panic changes for all if they can take a step."""
+        """See Recorded; that somebody may panic changes for all if they can take a step, and what they wait for."""
         if self._panicked != self._sleepers.panicked:
             self._panicked = self._sleepers.panicked
-            self._forgotten += [(CAN, pid, WHOLE) for pid in self._steps.places.pids]
+            self._forgotten += [(kind, pid, WHOLE) for kind in (CAN, WAITS) for pid in self._steps.places.pids]
         found, self._forgotten = self._forgotten, []
         return found
 
