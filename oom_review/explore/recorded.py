@@ -123,7 +123,9 @@ class RecordedTables(RecordedKernel):
         """See Recorded; that somebody may panic changes for all if they can take a step, and what they wait for."""
         if self._panicked != self._sleepers.panicked:
             self._panicked = self._sleepers.panicked
-            self._forgotten += [(kind, pid, WHOLE) for kind in (CAN, WAITS) for pid in self._steps.places.pids]
+            self._forgotten += [
+                (kind, pid, WHOLE) for kind in (CAN, WAITS) for pid in self._steps.places.pids
+            ]
         found, self._forgotten = self._forgotten, []
         return found
 
