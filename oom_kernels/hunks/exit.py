@@ -5,18 +5,14 @@ from __future__ import annotations
 from kernel_model.cgroup_freezer import cgroup_exit
 from kernel_model.core import wake_up_state
 from kernel_model.exit import (
-    _exit_accounting,
-    _exit_files_and_namespaces,
     do_task_dead,
     exit_io_context,
-    exit_signals,
     forget_original_parent,
 )
 from kernel_model.locking import acquire, release
 from kernel_model.oom import tsk_is_oom_victim
 from kernel_model.preempt import Steps
-from kernel_model.prototypes import exit_mm, exit_notify, exit_oom_victim, release_task
-from kernel_model.ptrace_stop import ptrace_event_exit
+from kernel_model.prototypes import exit_notify, exit_oom_victim, release_task
 from kernel_model.sched import (
     EXIT_DEAD,
     EXIT_ZOMBIE,
@@ -29,7 +25,8 @@ from kernel_model.sched import (
 )
 from kernel_model.signal import do_notify_parent
 from kernel_model.wait import ptrace_reparented
-from patched.exit import CONNECTOR, LIVE, NOTIFY
+from oom_kernels.exit_io import _exit_io
+from patched.exit import CONNECTOR, NOTIFY
 
 
 def exit_notify_7(k: Kernel, tsk: TaskStruct, group_dead: bool) -> Steps[bool]:
@@ -106,18 +103,7 @@ def exit_notify_8(k: Kernel, tsk: TaskStruct, group_dead: bool) -> Steps[bool]:
 
 def do_exit_9(k: Kernel, tsk: TaskStruct, code: int) -> Steps[None]:
     """Hunk 9 without the order of exit_io_context(): the last thread of a victim drops the count."""
-    tsk.exit_code = code
-    yield from ptrace_event_exit(k, tsk)
-
-    yield from exit_signals(k, tsk)
-    yield LIVE
-    tsk.signal.live -= 1
-    group_dead = tsk.signal.live == 0
-    yield from _exit_accounting(k, tsk)
-
-    yield from exit_mm(k, tsk)
-
-    yield from _exit_files_and_namespaces(k, tsk, group_dead=group_dead)
+    group_dead = yield from _exit_io(k, tsk, code)
     yield from cgroup_exit(k, tsk)
 
     if (yield from exit_notify(k, tsk, group_dead)) and tsk_is_oom_victim(tsk):
@@ -132,18 +118,7 @@ def do_exit_9(k: Kernel, tsk: TaskStruct, code: int) -> Steps[None]:
 
 def do_exit_10(k: Kernel, tsk: TaskStruct, code: int) -> Steps[None]:
     """Hunk 10: exit_io_context() comes before exit_notify(), and nothing else is new."""
-    tsk.exit_code = code
-    yield from ptrace_event_exit(k, tsk)
-
-    yield from exit_signals(k, tsk)
-    yield LIVE
-    tsk.signal.live -= 1
-    group_dead = tsk.signal.live == 0
-    yield from _exit_accounting(k, tsk)
-
-    yield from exit_mm(k, tsk)
-
-    yield from _exit_files_and_namespaces(k, tsk, group_dead=group_dead)
+    group_dead = yield from _exit_io(k, tsk, code)
     yield from cgroup_exit(k, tsk)
 
     if tsk.io_context:

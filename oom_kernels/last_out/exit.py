@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from kernel_model.cgroup_freezer import cgroup_exit
 from kernel_model.exit import (
-    _exit_accounting,
-    _exit_files_and_namespaces,
     do_task_dead,
     exit_io_context,
-    exit_signals,
 )
 from kernel_model.oom import tsk_is_oom_victim
 from kernel_model.preempt import Steps, point
-from kernel_model.prototypes import exit_mm, exit_oom_victim
-from kernel_model.ptrace_stop import ptrace_event_exit
+from kernel_model.prototypes import exit_oom_victim
 from kernel_model.sched import Kernel, TaskStruct
-from legacy_tifmemdie.exit import CONNECTOR, LIVE, exit_notify, release_task
+from legacy_tifmemdie.exit import CONNECTOR, exit_notify, release_task
+from oom_kernels.exit_io import _exit_io
 
 __all__ = ["do_exit", "exit_notify", "release_task"]
 
@@ -24,18 +21,7 @@ IO_LIVE = point("do_exit", "atomic_dec_and_test(signal->io_live)")
 
 def do_exit(k: Kernel, tsk: TaskStruct, code: int) -> Steps[None]:
     """The way of a thread from its last signal to TASK_DEAD."""
-    tsk.exit_code = code
-    yield from ptrace_event_exit(k, tsk)
-
-    yield from exit_signals(k, tsk)
-    yield LIVE
-    tsk.signal.live -= 1
-    group_dead = tsk.signal.live == 0
-    yield from _exit_accounting(k, tsk)
-
-    yield from exit_mm(k, tsk)
-
-    yield from _exit_files_and_namespaces(k, tsk, group_dead=group_dead)
+    group_dead = yield from _exit_io(k, tsk, code)
     # Marking needs a thread with an mm, which is before this: who finds 0 finds the mark, too, if there will ever be one.
     yield IO_LIVE
     tsk.signal.io_live -= 1

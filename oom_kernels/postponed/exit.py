@@ -5,33 +5,19 @@ from __future__ import annotations
 from kernel_model.cgroup_freezer import cgroup_exit
 from kernel_model.core import test_tsk_thread_flag
 from kernel_model.exit import (
-    _exit_accounting,
-    _exit_files_and_namespaces,
     do_task_dead,
     exit_io_context,
-    exit_signals,
 )
 from kernel_model.preempt import Steps
-from kernel_model.prototypes import exit_mm, exit_notify, exit_oom_victim
-from kernel_model.ptrace_stop import ptrace_event_exit
+from kernel_model.prototypes import exit_notify, exit_oom_victim
 from kernel_model.sched import TIF_MEMDIE, Kernel, TaskStruct
-from legacy_tifmemdie.exit import CONNECTOR, LIVE
+from legacy_tifmemdie.exit import CONNECTOR
+from oom_kernels.exit_io import _exit_io
 
 
 def do_exit(k: Kernel, tsk: TaskStruct, code: int) -> Steps[None]:
     """The way of a thread from its last signal to TASK_DEAD."""
-    tsk.exit_code = code
-    yield from ptrace_event_exit(k, tsk)
-
-    yield from exit_signals(k, tsk)
-    yield LIVE
-    tsk.signal.live -= 1
-    group_dead = tsk.signal.live == 0
-    yield from _exit_accounting(k, tsk)
-
-    yield from exit_mm(k, tsk)
-
-    yield from _exit_files_and_namespaces(k, tsk, group_dead=group_dead)
+    group_dead = yield from _exit_io(k, tsk, code)
     yield from cgroup_exit(k, tsk)
 
     yield from exit_notify(k, tsk, group_dead)
