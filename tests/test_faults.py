@@ -106,7 +106,8 @@ def test_a_killed_worker_loses_its_job_and_no_more(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(loading, "_GIVEN", {})
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
-    done = review(["patched", "dies"], work=Work(1, 1, QUICK[:1]), jobs=2)
+    few = [BY_ID[c] for c in ("count-returns", "zombies-go", "sharers-leave", "killed-dies")]
+    done = review(["patched", "dies"], claims=few, work=Work(1, 1, QUICK[:1]), jobs=2)
     assert not done.interrupted
     for cell in done.review.claims:
         if cell.variant == "patched":

@@ -19,10 +19,10 @@ from typing import cast
 
 import attrs
 
-from kernel_model.variant import BASE, PROTOTYPES, Variant
+from kernel_model.variant import ASKED_BY_THE_MACHINE, BASE, PROTOTYPES, Variant
 from oom_review.errors import BadInput
 from oom_review.files import check_directory, write_new
-from oom_review.variants.functions import nearest, replaceable, standing_functions
+from oom_review.variants.functions import nearest, standing_functions
 
 WIDTH = 110
 RESERVED = frozenset({"__init__"})
@@ -45,7 +45,8 @@ def write(directory: Path, base: Variant, names: Iterable[str], home: str) -> li
     name = directory.name
     if not name.isidentifier() or keyword.iskeyword(name):
         raise BadInput(f"{directory}: {name!r} can't be a package's name (letters, digits and _)")
-    chosen = {n: _function(base, n) for n in names}
+    standing = standing_functions(base)
+    chosen = {n: _function(base, standing, n) for n in names}
     if directory.exists() or directory.is_symlink():
         raise BadInput(f"{directory}: exists already; it is left as it is")
     files: dict[str, list[Source]] = {}
@@ -58,13 +59,13 @@ def write(directory: Path, base: Variant, names: Iterable[str], home: str) -> li
     return [directory / f"{stem}.py" for stem in made]
 
 
-def _function(base: Variant, name: str) -> FunctionType:
-    known = {r.name for r in replaceable(base)}
+def _function(base: Variant, standing: dict[str, FunctionType], name: str) -> FunctionType:
+    known = standing.keys() - ASKED_BY_THE_MACHINE
     if name not in known:
         raise BadInput(
             f"there is no function {name}() to replace{nearest(name, known)} (oom-review functions lists all)"
         )
-    f = standing_functions(base)[name]
+    f = standing[name]
     if f.__module__ == PROTOTYPES:
         raise BadInput(f"{base.name} does not define {name}()")
     return f
