@@ -24,9 +24,10 @@ from oom_review.errors import BadInput
 from oom_review.scenario import file as scenario_file
 from oom_review.scenario.form import ScenarioFile
 from oom_review.scenario.items import Scenario
-from oom_review.situations.results import header, sources, variant_roots
+from oom_review.situations.results import header
 from oom_review.situations.results_file import ResultsFile
 from oom_review.variants.loading import known
+from oom_review.variants.sources import sources, variant_roots
 
 FORMAT = "oom-review compared scripts"
 WHAT = "what a comparison explored"

@@ -21,8 +21,8 @@ from oom_review.scenario import file as scenario_file
 from oom_review.scenario.form import ScenarioFile, Settings
 from oom_review.scenario.items import Run
 from oom_review.show.columns import lockstep_trace_columns
-from oom_review.situations.results import variant_digest
 from oom_review.variants.loading import load, origin, replaying
+from oom_review.variants.sources import variant_digest
 
 WIDTH, TITLE, DIGITS = 75, 60, 12
 MOST_SHOWN = 12

@@ -5,22 +5,20 @@ What was explored with other sources of the model, of the claims or of the varia
 
 from __future__ import annotations
 
-import hashlib
 import json
-import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import attrs
 import cattrs
 
 import kernel_model
-from kernel_model.variant import Variant
 from oom_review import ledger
 from oom_review.project import version
 from oom_review.situations.job import Job, Outcome, as_data, from_data
 from oom_review.situations.results_file import ResultsFile
 from oom_review.variants.loading import known
+from oom_review.variants.sources import digest_of, variant_digest
 
 FORMAT = "oom-review exploration"
 VERSION = 1
@@ -53,36 +51,6 @@ def header(form: str = FORMAT, more: Iterable[str] = ()) -> Header:
     model = Path(kernel_model.__file__).parent
     decides = [*(ours / name for name in (*DECIDES, *more)), *ledger.sources()]
     return Header(form, VERSION, version(), digest_of([model, *decides]))
-
-
-def variant_digest(variant: Variant) -> str:
-    """Of the packages that the functions of the variant, and of what it stands on, come from."""
-    return digest_of(variant_roots(variant))
-
-
-def variant_roots(variant: Variant) -> list[Path]:
-    """These packages' directories, and modules that stand alone."""
-    modules = {v.name for v in variant.lineage()} | {f.__module__ for f in variant.functions().values()}
-    files = {n: getattr(sys.modules.get(n), "__file__", None) for n in modules}
-    # A module of its own stands among who knows what.
-    packages = {n for n, file in files.items() if "." in n or Path(file or "").name == "__init__.py"}
-    return [Path(f).parent if n in packages else Path(f) for n, f in files.items() if f is not None]
-
-
-def digest_of(roots: Iterable[Path]) -> str:
-    """Of these files, and of all sources in these directories."""
-    digest = hashlib.sha256()
-    for name, path in sources(roots):
-        digest.update(f"{name} {path.stat().st_size}\n".encode())
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
-
-
-def sources(roots: Iterable[Path]) -> Iterator[tuple[str, Path]]:
-    """Each file, in an order, by a name that is not the whole path: the same sources elsewhere are the same."""
-    for root in sorted(set(roots)):
-        for path in sorted(root.rglob("*.py")) if root.is_dir() else [root]:
-            yield path.relative_to(root.parent).as_posix(), path
 
 
 class Results:

@@ -23,9 +23,9 @@ from oom_review.play.session import play
 from oom_review.scenario import file as scenario_file
 from oom_review.scenario.form import ScenarioFile
 from oom_review.scenario.items import Op, Run, Scenario
-from oom_review.situations import results
 from oom_review.situations.families import SITUATIONS
 from oom_review.situations.script import scenario
+from oom_review.variants import sources
 from oom_review.variants.loading import load
 
 PAIR = ("legacy_tifmemdie", "patched")
@@ -212,7 +212,7 @@ def test_a_mail_has_75_columns_and_the_run(leak: str, capsys: pytest.CaptureFixt
     out = capsys.readouterr().out
     assert max(map(len, out.splitlines())) <= 75
     assert "1. only on patched: oom_victims ends at 1 (instead of: oom_victims ends at" in out
-    digests = [results.variant_digest(load(name))[:12] for name in PAIR]
+    digests = [sources.variant_digest(load(name))[:12] for name in PAIR]
     told = f"sources of legacy_tifmemdie {digests[0]}, patched {digests[1]}"
     assert told in " ".join(out.split())
     assert "oom-review replay difference-1.scenario --variant patched" in out

@@ -15,7 +15,7 @@ from oom_review.errors import BadInput
 from oom_review.situations import results
 from oom_review.situations.job import Job, Outcome, Refutation
 from oom_review.situations.results import Results
-from oom_review.variants import loading
+from oom_review.variants import loading, sources
 
 JOB = Job("memcg-oom/threads=1", "patched", 100)
 OUTCOME = Outcome(JOB, 83, 90, 1, 0.5, "", {"count-returns": Refutation("why", "oom-review scenario 1\n")})
@@ -106,10 +106,10 @@ def test_other_sources_are_other_sources(tmp_path: Path, monkeypatch: pytest.Mon
     for place in ("here", "there"):
         (tmp_path / place / "model").mkdir(parents=True)
         (tmp_path / place / "model" / "exit.py").write_text("a = 1\n", encoding="utf-8")
-    here, there = (results.digest_of([tmp_path / place / "model"]) for place in ("here", "there"))
+    here, there = (sources.digest_of([tmp_path / place / "model"]) for place in ("here", "there"))
     assert here == there
     (tmp_path / "there" / "model" / "exit.py").write_text("a = 2\n", encoding="utf-8")
-    assert results.digest_of([tmp_path / "there" / "model"]) != here
+    assert sources.digest_of([tmp_path / "there" / "model"]) != here
     path = made(tmp_path / "r", OUTCOME)
     monkeypatch.setattr(results, "DECIDES", ("claims/claim.py",))
     with pytest.raises(BadInput, match="other sources of the model"):
@@ -157,8 +157,8 @@ def test_an_edited_variant_is_another_one(tmp_path: Path, monkeypatch: pytest.Mo
     )
     monkeypatch.setattr(loading, "_GIVEN", {})
     variant = loading.load(str(source.parent))
-    before = results.variant_digest(variant)
-    assert before != results.variant_digest(loading.load("patched"))
+    before = sources.variant_digest(variant)
+    assert before != sources.variant_digest(loading.load("patched"))
     source.write_text(source.read_text(encoding="utf-8") + "# edited\n", encoding="utf-8")
-    assert results.variant_digest(variant) != before
+    assert sources.variant_digest(variant) != before
     monkeypatch.delitem(sys.modules, "edited_v2")
