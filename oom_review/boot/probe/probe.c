@@ -1,0 +1,66 @@
+/* /init: mounts, says which kernel this is, plays /situation, prints the end record, and leaves through the exit device. */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/io.h>
+#include <sys/mman.h>
+#include <sys/reboot.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "probe.h"
+
+#define EXIT_DEVICE 0xf4
+#define DONE 16			/* QEMU ends with 2 * 16 + 1 */
+
+static void machine(void)
+{
+	struct utsname u;
+
+	uname(&u);
+	/* Firmware leaves the cursor anywhere. */
+	printf("\n{\"kernel\": \"%s\", \"version\": \"%s\"}\n", u.release, u.version);
+}
+
+static void prepare(void)
+{
+	put("/proc/sys/kernel/printk", "1");
+	put("/proc/sys/kernel/kptr_restrict", "0");
+	put("/proc/sys/kernel/sysrq", "1");
+	put("/proc/sys/kernel/core_pattern", "/dev/null");
+	put("/sys/power/pm_test", "freezer");
+	put("/sys/module/suspend/parameters/pm_test_delay", "1");
+	put("/sys/power/pm_freeze_timeout", "4000");
+	put("/sys/power/sync_on_suspend", "0");
+	put("/proc/self/oom_score_adj", "-1000");
+}
+
+int main(int argc, char **argv)
+{
+	if (!strcmp(argv[0], "role"))
+		return role_main(argc, argv);
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	mount_all();
+	for (int i = 0; i < 3; i++)
+		dup2(open("/dev/console", O_RDWR), i);
+	load_modules();
+	prepare();
+	find_symbols();
+	shared_fd = memfd_create("roles", 0);
+	if (ftruncate(shared_fd, sizeof(*roles) * MOST_ROLES))
+		return 2;
+	roles = mmap(NULL, sizeof(*roles) * MOST_ROLES, PROT_READ | PROT_WRITE, MAP_SHARED, shared_fd, 0);
+	machine();
+	print_symbols();
+	play("/situation");
+	printf("{\"end\": true}\n");
+	fflush(stdout);
+	if (getpid() == 1) {
+		usleep(50000);
+		iopl(3);
+		outb(DONE, EXIT_DEVICE);
+		reboot(RB_POWER_OFF);
+	}
+	return 0;
+}

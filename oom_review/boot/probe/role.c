@@ -1,0 +1,397 @@
+/* Roles: threads that wait for an operation of the model's alphabet and do it.
+ *
+ * They share one TLS where they share memory, so they use no libc function that keeps something there. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <linux/suspend_ioctls.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "probe.h"
+
+#define KB 1024L
+#define MB (1024 * KB)
+#define STACK (64 * KB)
+#define RESIDENT (10 * MB)	/* of a process in the memory cgroup, whose limit is 16 MB */
+#define PAST (32 * MB)		/* so much more is past any limit */
+
+struct role *roles;
+int shared_fd;
+
+struct role *role_of(const char *name)
+{
+	for (int i = 0; i < MOST_ROLES; i++)
+		if (!strcmp(roles[i].name, name))
+			return &roles[i];
+	return NULL;
+}
+
+struct role *new_role(const char *name)
+{
+	struct role *r = role_of("");
+
+	if (r)
+		snprintf(r->name, sizeof(r->name), "%s", name);
+	return r;
+}
+
+static int number(const char *text)
+{
+	return text[0] == '-' ? -atoi(text + 1) : atoi(text);
+}
+
+static void write_number(const char *path, int n)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%d", n);
+	put(path, text);
+}
+
+/* Births */
+
+static int born(void *arg)
+{
+	role_loop(arg);
+}
+
+static long clone_role(struct role *me, unsigned long flags)
+{
+	struct role *child = role_of(me->words[1]);
+	char *stack = NULL;
+
+	child->in_namespace = me->in_namespace || flags & CLONE_NEWPID;
+	if (flags & CLONE_VM) {
+		stack = (char *)sys(SYS_mmap, 0, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1L, 0L);
+		return clone(born, stack + STACK, flags, child);
+	}
+	long pid = sys(SYS_clone, flags, 0L, 0L, 0L, 0L);
+
+	if (!pid)
+		role_loop(child);
+	if (pid > 0 && !child->in_namespace)
+		__sync_val_compare_and_swap(&child->tid, 0, (int)pid);
+	return pid;
+}
+
+#define THREAD (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM)
+
+static long do_clone(struct role *me) { return clone_role(me, THREAD); }
+static long do_fork(struct role *me) { return clone_role(me, SIGCHLD); }
+static long do_vfork(struct role *me) { return clone_role(me, CLONE_VM | CLONE_VFORK | SIGCHLD); }
+static long do_clone_vm(struct role *me) { return clone_role(me, CLONE_VM | SIGCHLD); }
+static long do_clone_newpid(struct role *me) { return clone_role(me, CLONE_NEWPID | SIGCHLD); }
+
+/* The new program says whose it is in its command line, which can be read also if it never runs. */
+static long do_execve(struct role *me)
+{
+	char slot[8], fd[8], *args[] = { "role", slot, fd, NULL }, *none[] = { NULL };
+
+	snprintf(slot, sizeof(slot), "%d", (int)(me - roles));
+	snprintf(fd, sizeof(fd), "%d", shared_fd);
+	return sys(SYS_execve, "/init", args, none);
+}
+
+/* Deaths */
+
+static long do_exit(struct role *me) { (void)me; return sys(SYS_exit, 0L); }
+static long do_exit_group(struct role *me) { (void)me; return sys(SYS_exit_group, 0L); }
+static long do_wait(struct role *me) { (void)me; return sys(SYS_wait4, -1L, 0L, 0L, 0L); }
+static long do_wait_all(struct role *me) { (void)me; return sys(SYS_wait4, -1L, 0L, (long)__WALL, 0L); }
+static long do_wait_nohang(struct role *me) { (void)me; return sys(SYS_wait4, -1L, 0L, (long)WNOHANG, 0L); }
+
+static long do_waitpid(struct role *me)
+{
+	return sys(SYS_wait4, (long)role_of(me->words[1])->tid, 0L, 0L, 0L);
+}
+
+static long do_subreaper(struct role *me) { (void)me; return sys(SYS_prctl, (long)PR_SET_CHILD_SUBREAPER, 1L, 0L, 0L, 0L); }
+
+/* Signals */
+
+static int signal_of(const char *name)
+{
+	static const struct { const char *name; int number; } known[] = {
+		{ "KILL", SIGKILL }, { "TERM", SIGTERM }, { "ABRT", SIGABRT }, { "STOP", SIGSTOP }, { "CONT", SIGCONT },
+	};
+
+	for (unsigned i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (!strcmp(known[i].name, name))
+			return known[i].number;
+	return 0;
+}
+
+static long do_kill(struct role *me)
+{
+	struct role *to = role_of(me->words[1]);
+
+	/* In a namespace only itself is known by a number that it knows. */
+	return sys(SYS_kill, to == me && me->in_namespace ? sys(SYS_getpid) : (long)to->tid, (long)signal_of(me->words[2]));
+}
+
+static long do_tgkill(struct role *me)
+{
+	return sys(SYS_tkill, (long)role_of(me->words[1])->tid, (long)signal_of(me->words[2]));
+}
+
+static long sigchld(void (*what)(int), unsigned long flags)
+{
+	struct { void (*handler)(int); unsigned long flags; void (*restorer)(void); unsigned long mask; } act = { what, flags, NULL, 0 };
+
+	return sys(SYS_rt_sigaction, (long)SIGCHLD, &act, 0L, 8L);
+}
+
+static long do_ignore_sigchld(struct role *me) { (void)me; return sigchld(SIG_IGN, 0); }
+static long do_nocldwait(struct role *me) { (void)me; return sigchld(SIG_DFL, SA_NOCLDWAIT); }
+
+static long trace(struct role *me, long request, long data)
+{
+	return sys(SYS_ptrace, request, (long)role_of(me->words[1])->tid, 0L, data);
+}
+
+static long do_ptrace_attach(struct role *me) { return trace(me, PTRACE_ATTACH, 0); }
+static long do_ptrace_seize(struct role *me) { return trace(me, PTRACE_SEIZE, 0); }
+static long do_ptrace_seize_exit(struct role *me) { return trace(me, PTRACE_SEIZE, PTRACE_O_TRACEEXIT); }
+static long do_ptrace_exitkill(struct role *me) { return trace(me, PTRACE_SETOPTIONS, PTRACE_O_EXITKILL); }
+static long do_ptrace_cont(struct role *me) { return trace(me, PTRACE_CONT, 0); }
+static long do_ptrace_detach(struct role *me) { return trace(me, PTRACE_DETACH, 0); }
+static long do_ptrace_traceme(struct role *me) { (void)me; return sys(SYS_ptrace, (long)PTRACE_TRACEME, 0L, 0L, 0L); }
+
+/* Memory */
+
+static char *pages(long size)
+{
+	return (char *)sys(SYS_mmap, 0L, size, (long)(PROT_READ | PROT_WRITE), (long)(MAP_PRIVATE | MAP_ANONYMOUS), -1L, 0L);
+}
+
+static long touch(long size)
+{
+	volatile char *m = pages(size);
+
+	for (long i = 0; i < size; i += 4 * KB)
+		m[i] = 1;
+	return 0;
+}
+
+static long do_touch(struct role *me) { (void)me; return touch(RESIDENT); }
+static long do_touch_little(struct role *me) { (void)me; return touch(256 * KB); }
+
+/* Whether the OOM killer came since; each charge stops with the first one that it lived through. */
+static long kills(void)
+{
+	char text[512], *at;
+
+	get("/memory/case/M/memory.events", text, sizeof(text));
+	at = strstr(text, "oom_kill ");
+	return at ? atol(at + 9) : -1;
+}
+
+/* A system call that charges: pages of a memfd. */
+static long do_charge(struct role *me)
+{
+	static char chunk[64 * KB];
+	long before = kills(), fd = sys(SYS_memfd_create, "charge", 1L), left = PAST / (64 * KB), r = 0;
+
+	(void)me;
+	while (left-- && r >= 0 && kills() == before)
+		r = sys(SYS_write, fd, chunk, sizeof(chunk));
+	sys(SYS_close, fd);
+	return r < 0 ? r : 0;
+}
+
+static long do_charge_fault(struct role *me)
+{
+	long before = kills();
+	volatile char *m = pages(PAST);
+
+	(void)me;
+	for (long i = 0; i < PAST && kills() == before; i += 64 * KB)
+		for (long j = 0; j < 64 * KB; j += 4 * KB)
+			m[i + j] = 1;
+	return sys(SYS_munmap, (char *)m, PAST);
+}
+
+static long do_oom_score_adj(struct role *me)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", role_of(me->words[1])->tid);
+	write_number(path, number(me->words[2]));
+	return 0;
+}
+
+/* Control groups */
+
+static long move(struct role *me, const char *root)
+{
+	char path[96];
+
+	snprintf(path, sizeof(path), "%s/%s/cgroup.procs", root, me->words[2]);
+	write_number(path, role_of(me->words[1])->tid);
+	return 0;
+}
+
+static long do_attach(struct role *me) { return move(me, "/freezer/case"); }
+static long do_memcg_attach(struct role *me) { return move(me, "/memory/case"); }
+
+static long freezer(struct role *me, const char *state)
+{
+	char path[96];
+
+	snprintf(path, sizeof(path), "/freezer/case/%s/freezer.state", me->words[1]);
+	return put(path, state);
+}
+
+static long do_freeze(struct role *me) { return freezer(me, "FROZEN"); }
+static long do_thaw(struct role *me) { return freezer(me, "THAWED"); }
+
+/* 'F'ROZEN, 'f' for FREEZING, 'T'HAWED */
+static long do_read_state(struct role *me)
+{
+	char path[96], text[32];
+
+	snprintf(path, sizeof(path), "/freezer/case/%s/freezer.state", me->words[1]);
+	get(path, text, sizeof(text));
+	return text[0] == 'F' && text[3] == 'E' ? 'f' : text[0];
+}
+
+static long v2_freeze(struct role *me, const char *text)
+{
+	char path[96];
+
+	snprintf(path, sizeof(path), "/memory/case/%s/cgroup.freeze", me->words[1]);
+	return put(path, text);
+}
+
+static long do_v2_freeze(struct role *me) { return v2_freeze(me, "1"); }
+static long do_v2_thaw(struct role *me) { return v2_freeze(me, "0"); }
+
+static long do_cgroup_kill(struct role *me)
+{
+	char path[96];
+
+	snprintf(path, sizeof(path), "/memory/case/%s/cgroup.kill", me->words[1]);
+	return put(path, "1");
+}
+
+/* Power management */
+
+static long do_suspend(struct role *me) { (void)me; return put("/sys/power/state", "freeze"); }
+static long do_hibernate(struct role *me) { (void)me; return put("/sys/power/state", "disk"); }
+
+static long do_snapshot_freeze(struct role *me)
+{
+	long fd = sys(SYS_open, "/dev/snapshot", (long)(O_WRONLY | O_CLOEXEC), 0L), r;
+
+	if (fd < 0)
+		return fd;
+	r = sys(SYS_ioctl, fd, (long)SNAPSHOT_FREEZE, 0L);
+	if (r)
+		sys(SYS_close, fd);
+	else
+		me->files[0] = fd;
+	return r;
+}
+
+static long do_snapshot_unfreeze(struct role *me)
+{
+	return sys(SYS_ioctl, (long)me->files[0], (long)SNAPSHOT_UNFREEZE, 0L);
+}
+
+/* The machine's */
+
+static long do_sysrq_f(struct role *me) { (void)me; return put("/proc/sysrq-trigger", "f"); }
+
+static long do_pin(struct role *me)
+{
+	unsigned long mask = 1UL << number(me->words[2]);
+
+	return sys(SYS_sched_setaffinity, (long)role_of(me->words[1])->tid, (long)sizeof(mask), &mask);
+}
+
+/* As much as fills the page cache with dirty pages of a slow disk: the last close writes them back. */
+static long do_open_disk(struct role *me)
+{
+	static char chunk[64 * KB];
+	long fd = sys(SYS_open, me->words[1], (long)O_RDWR, 0L), left = number(me->words[2]) * MB / (64 * KB), r = fd;
+
+	while (left-- > 0 && r >= 0)
+		r = sys(SYS_write, fd, chunk, sizeof(chunk));
+	return r < 0 ? r : 0;
+}
+
+static const struct { const char *name; long (*does)(struct role *); } operations[] = {
+	{ "clone", do_clone }, { "fork", do_fork }, { "vfork", do_vfork }, { "clone_vm", do_clone_vm },
+	{ "clone_newpid", do_clone_newpid }, { "execve", do_execve }, { "exit", do_exit }, { "exit_group", do_exit_group },
+	{ "wait", do_wait }, { "wait_all", do_wait_all }, { "wait_nohang", do_wait_nohang }, { "waitpid", do_waitpid },
+	{ "subreaper", do_subreaper }, { "kill", do_kill }, { "tgkill", do_tgkill }, { "ignore_sigchld", do_ignore_sigchld },
+	{ "nocldwait", do_nocldwait }, { "ptrace_attach", do_ptrace_attach }, { "ptrace_seize", do_ptrace_seize },
+	{ "ptrace_seize_exit", do_ptrace_seize_exit }, { "ptrace_exitkill", do_ptrace_exitkill }, { "ptrace_cont", do_ptrace_cont },
+	{ "ptrace_detach", do_ptrace_detach }, { "ptrace_traceme", do_ptrace_traceme }, { "touch", do_touch },
+	{ "touch_little", do_touch_little }, { "charge", do_charge }, { "charge_fault", do_charge_fault },
+	{ "oom_score_adj", do_oom_score_adj }, { "attach", do_attach }, { "memcg_attach", do_memcg_attach },
+	{ "freeze", do_freeze }, { "thaw", do_thaw }, { "read_state", do_read_state }, { "v2_freeze", do_v2_freeze },
+	{ "v2_thaw", do_v2_thaw }, { "cgroup_kill", do_cgroup_kill }, { "suspend", do_suspend }, { "s2idle", do_suspend },
+	{ "hibernate", do_hibernate }, { "snapshot_freeze", do_snapshot_freeze }, { "snapshot_unfreeze", do_snapshot_unfreeze },
+	{ "sysrq_f", do_sysrq_f }, { "pin", do_pin }, { "open_disk", do_open_disk },
+};
+
+int known_operation(const char *name)
+{
+	for (unsigned i = 0; i < sizeof(operations) / sizeof(operations[0]); i++)
+		if (!strcmp(operations[i].name, name))
+			return i;
+	return -1;
+}
+
+/* Its number in the first pid namespace, whose /proc this is. */
+static int own_tid(void)
+{
+	char text[64];
+	long n = sys(SYS_readlink, "/proc/thread-self", text, sizeof(text) - 1);
+
+	text[n < 0 ? 0 : n] = 0;
+	return n < 0 ? 0 : atoi(strrchr(text, '/') + 1);
+}
+
+void role_loop(struct role *me)
+{
+	volatile int busy;
+
+	me->tid = own_tid();
+	for (;;) {
+		while (__atomic_load_n(&me->told, __ATOMIC_ACQUIRE) == me->done)
+			sys(SYS_futex, &me->told, (long)FUTEX_WAIT, (long)me->done, 0L, 0L, 0L);
+		for (busy = 0; busy < me->delay; busy++)
+			;
+		me->result = operations[known_operation(me->words[0])].does(me);
+		__atomic_store_n(&me->done, me->told, __ATOMIC_RELEASE);
+	}
+}
+
+/* After an execve(): "role SLOT FD". */
+int role_main(int argc, char **argv)
+{
+	if (argc < 3)
+		return 2;
+	shared_fd = atoi(argv[2]);
+	roles = mmap(NULL, sizeof(*roles) * MOST_ROLES, PROT_READ | PROT_WRITE, MAP_SHARED, shared_fd, 0);
+	struct role *me = &roles[atoi(argv[1])];
+
+	me->result = 0;
+	me->done = me->told;
+	role_loop(me);
+}

@@ -1,0 +1,125 @@
+"""A boot: a kernel with an initramfs in QEMU, until the probe leaves through the exit device, or time is up.
+
+KVM is tried, not asked for: /dev/kvm can be there, open, and still fail at once.  A boot without an end is repeated once and counted:
+under multi-threaded emulation one in some hundred ends early without any doing of ours.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+import attrs
+
+from oom_review.boot.console import DONE, Outcome, read
+from oom_review.boot.initramfs import initramfs
+from oom_review.boot.kernel import BootKernel, with_dependencies
+from oom_review.errors import BadInput
+
+QEMU = "qemu-system-x86_64"
+EMULATED = ("-accel", "tcg,thread=multi", "-cpu", "max,-cx16")
+KVM = ("-accel", "kvm", "-cpu", "host")
+MACHINE = ("-smp", "2", "-m", "512", "-nographic", "-nodefaults", "-serial", "stdio", "-no-reboot")
+EXIT_DEVICE = ("-device", "isa-debug-exit,iobase=0xf4,iosize=0x04")
+# Without no_timer_check one boot in twenty panics on a loaded host.
+COMMAND_LINE = "console=ttyS0 quiet panic=-1 mitigations=off no_timer_check"
+PATIENCE = 180
+TRIAL = 15
+"""Seconds: of a boot, and of the one that tries KVM."""
+
+
+@attrs.define(frozen=True)
+class Machine:
+    """What a boot has beside the kernel and the probe's program.
+
+    ``situation``: the probe's script; ``files``: more for the initramfs; ``modules``: names, loaded with what they depend on;
+    ``symbols``: whose addresses the probe prints; ``arguments``: of QEMU; ``append``: to the kernel's command line; ``input``: a console's.
+    """
+
+    situation: str = ""
+    files: Mapping[str, bytes] = attrs.field(factory=dict)
+    modules: tuple[str, ...] = ()
+    symbols: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ()
+    append: str = ""
+    input: bytes = b""
+    patience: int = PATIENCE
+
+
+def found_qemu() -> str:
+    """Where QEMU is.  Raises BadInput."""
+    path = shutil.which(QEMU)
+    if path is None:
+        raise BadInput(f"{QEMU} is missing (on Debian: apt install qemu-system-x86)")
+    return path
+
+
+def boot(kernel: BootKernel, probe: bytes, machine: Machine) -> Outcome:
+    """Boot it to its end, twice if the first time there is none.  Raises BadInput if nothing can be booted at all."""
+    once = _boot(kernel, probe, machine, accelerator(kernel, probe))
+    if once.status == DONE:
+        return once
+    return attrs.evolve(_boot(kernel, probe, machine, accelerator(kernel, probe)), repeats=1)
+
+
+@cache
+def accelerator(kernel: BootKernel, probe: bytes) -> tuple[str, ...]:
+    """KVM if a trial boot with it comes to its end, else emulation."""
+    if not os.access("/dev/kvm", os.R_OK | os.W_OK):
+        return EMULATED
+    return KVM if _boot(kernel, probe, Machine(patience=TRIAL), KVM).status == DONE else EMULATED
+
+
+def command(kernel: BootKernel, machine: Machine, archive: Path, accelerated: tuple[str, ...]) -> list[str]:
+    """QEMU's command line."""
+    line = f"{COMMAND_LINE} {machine.append}".strip()
+    image = ("-kernel", str(kernel.image), "-initrd", str(archive), "-append", line)
+    return [found_qemu(), *accelerated, *MACHINE, *EXIT_DEVICE, *image, *machine.arguments]
+
+
+def archive(kernel: BootKernel, probe: bytes, machine: Machine) -> bytes:
+    """The initramfs of that boot."""
+    modules = with_dependencies(kernel, machine.modules)
+    files = {f"lib/{name}.ko": text for name, text in modules.items()}
+    lists = {"modules": [f"/{path}" for path in files], "symbols": list(machine.symbols)}
+    files |= {name: "".join(f"{line}\n" for line in lines).encode() for name, lines in lists.items()}
+    return initramfs({"init": probe, "situation": machine.situation.encode(), **files, **machine.files})
+
+
+@contextmanager
+def started(
+    kernel: BootKernel, probe: bytes, machine: Machine, accelerated: tuple[str, ...]
+) -> Iterator[subprocess.Popen[bytes]]:
+    """QEMU with the machine's console on its standard input and output, for whoever talks to the probe; gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="oom-review-") as place:
+        path = Path(place) / "initramfs"
+        path.write_bytes(archive(kernel, probe, machine))
+        running = subprocess.Popen(
+            command(kernel, machine, path, accelerated),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        with running:
+            try:
+                yield running
+            finally:
+                running.kill()
+
+
+def _boot(kernel: BootKernel, probe: bytes, machine: Machine, accelerated: tuple[str, ...]) -> Outcome:
+    with started(kernel, probe, machine, accelerated) as running:
+        try:
+            log, _none = running.communicate(machine.input, machine.patience)
+            status: int | None = running.returncode
+        except subprocess.TimeoutExpired:
+            running.kill()
+            log, _none = running.communicate()
+            status = None
+    return read(log.decode("utf-8", "replace"), status)
