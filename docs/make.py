@@ -7,7 +7,7 @@ from pathlib import Path
 
 import jinja2
 
-from oom_review.claims import CLAIMS, REFUTED
+from oom_review.claims import BY_ID, CLAIMS, REFUTED
 from oom_review.claims.everyone import OF_EVERYONE
 from oom_review.claims.victims import OF_VICTIMS
 from oom_review.differences import DIFFERENCES
@@ -26,6 +26,8 @@ CORPUS = DOCS.parent / "tests" / "corpus"
 
 LEDGER = (*DEFAULT_VARIANTS, "oom_kernels.v7_3_rfc", "oom_kernels.v7_3_last_out")
 """Kernels that a review names by default, and the two repairs of 7.3."""
+FOUND = (*LEDGER[:-1], "oom_kernels.last_out", LEDGER[-1])
+"""Those that the findings compare: with the repair on the kernel of 2016."""
 
 
 def kept(claim: str, variant: str) -> str:
@@ -42,6 +44,12 @@ def interleaving(claim: str, variant: str) -> str:
     """The kept counterexample in columns, as a replay prints it."""
     kept = scenario_file.read(CORPUS / f"{claim}--{variant}.scenario")
     return columns(kept.scenario, load(variant), claim).rstrip()
+
+
+def story(file: str, variant: str, claim: str) -> str:
+    """The steps alone of a scenario file, up to where the claim is broken."""
+    printed = columns(scenario_file.read(DOCS.parent / file).scenario, load(variant), claim)
+    return printed.partition("\n\nAt the end")[0]
 
 
 def script(scenario: Scenario) -> str:
@@ -71,10 +79,12 @@ def render(template: Path) -> str:
         keep_trailing_newline=True,
     )
     environment.globals.update(
+        BY_ID=BY_ID,
         CLAIMS=CLAIMS,
         DIFFERENCES=DIFFERENCES,
         DIMENSIONS=DIMENSIONS,
         FAMILIES=FAMILIES,
+        FOUND=FOUND,
         LEDGER=LEDGER,
         MAX_THREADS=MAX_THREADS,
         OF_EVERYONE=OF_EVERYONE,
@@ -88,6 +98,7 @@ def render(template: Path) -> str:
         kept=kept,
         refuted=refuted,
         script=script,
+        story=story,
     )
     made = f"<!-- Made from {template.name} by `make docs`. -->\n\n"
     return made + environment.get_template(template.name).render()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import runpy
 from pathlib import Path
 
@@ -21,7 +20,13 @@ PAGES: dict[Path, str] = MADE["pages"]()
 
 
 def test_every_template_makes_a_page() -> None:
-    assert {path.name for path in PAGES} == {"claims.md", "differences.md", "findings.md", "situations.md"}
+    assert {path.name for path in PAGES} == {
+        "claims.md",
+        "differences.md",
+        "findings.md",
+        "other-findings.md",
+        "situations.md",
+    }
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -41,16 +46,15 @@ def test_the_ledger_leads_to_every_counterexample() -> None:
             assert (link in ledger) == (DOCS / link).exists() == refuted, link
 
 
-def findings(variant: str) -> list[Session]:
-    """The scenarios that the page hands to a shell, played."""
-    blocks = re.findall(r"<<END\n(.*?) {4}END\n", PAGES[DOCS / "findings.md"], re.DOTALL)
-    texts = ["".join(line[4:] or line for line in b.splitlines(keepends=True)) for b in blocks]
-    return [play(scenario_file.parse(text).scenario, load(variant)) for text in texts]
+def played(name: str) -> Session:
+    """A scenario of docs/, as the kernel that it names plays it."""
+    file = scenario_file.read(DOCS / f"{name}.scenario")
+    return play(file.scenario, load(file.variants[0]))
 
 
 def test_the_findings_are_what_their_scenarios_show() -> None:
     """FROZEN is read while somebody runs; a suspend fails."""
-    frozen, suspend = findings("patched")
+    frozen, suspend = played("frozen-and-runs"), played("exec-and-suspend")
     happened = [type(event) for _step, event in frozen.history]
     reads = [i for i, kind in enumerate(happened) if kind is FreezerState]
     assert {e.state for _step, e in frozen.history if isinstance(e, FreezerState)} == {"FROZEN"}
