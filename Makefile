@@ -19,7 +19,7 @@ LOCKED := $(QUIETLY) --no-deps --require-hashes
 WHEEL := -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation
 
 .DEFAULT_GOAL := help
-.PHONY: help setup review test lint format bugs docs bench coverage nightly wheel wheel-check lock clean
+.PHONY: help setup review test lint format bugs mutants docs bench coverage nightly wheel wheel-check lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
@@ -72,6 +72,9 @@ format: $(DEV) ## let ruff format and fix
 bugs: $(DEV) ## find the public bugs of real kernels by comparing: writes docs/bugs.md
 	@"$(PY)" tests/bugs/table.py --markdown
 
+mutants: $(DEV) ## change the models, and say which changes no test notices (ARGS=--help)
+	@"$(PY)" tests/mutants/mutate.py $(ARGS)
+
 docs: $(DEV) ## make the pages of docs/ from their templates
 	@"$(PY)" docs/make.py
 
@@ -96,5 +99,5 @@ lock: ## renew both locks
 	@"$(PYTHON)" .ci/lock.py
 
 clean: ## remove everything that was made
-	rm -rf "$(VENV)" dist build htmlcov .coverage .coverage.* .hypothesis .pytest_cache .mypy_cache .ruff_cache
+	rm -rf "$(VENV)" dist build .mutants htmlcov .coverage .coverage.* .hypothesis .pytest_cache .mypy_cache .ruff_cache
 	find $(CHECKED) -type d -name __pycache__ -prune -exec rm -rf {} +
