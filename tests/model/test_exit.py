@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 from boot import Box
-from kernels import of_2016
 
 import legacy_tifmemdie
 import patched
@@ -15,13 +14,30 @@ from kernel_model.sched import (
     PF_EXITING,
     PF_NOFREEZE,
     SIGCHLD,
+    SIGTERM,
     SIGUSR1,
     TASK_DEAD,
 )
 from kernel_model.variant import Variant
-from oom_kernels import v7_3
+from oom_kernels import (
+    group_dead,
+    last_out,
+    mark_every_thread,
+    poll_until_dead,
+    postponed,
+    thread_count,
+    v7_3,
+    v7_3_last_out,
+    v7_3_rfc,
+)
 
-VARIANTS = [legacy_tifmemdie.VARIANT, patched.VARIANT, v7_3.VARIANT]
+# The roads not taken leave by the same ways: each of them differs in who drops the count.
+ROADS = (postponed, mark_every_thread, poll_until_dead, thread_count, group_dead, last_out)
+VARIANTS = [k.VARIANT for k in (legacy_tifmemdie, patched, v7_3, v7_3_rfc, v7_3_last_out, *ROADS)]
+IO_CONTEXT_FIRST = [k.VARIANT for k in (patched, v7_3_rfc, thread_count, group_dead)]
+of_2016 = pytest.mark.parametrize(
+    "variant", [k.VARIANT for k in (legacy_tifmemdie, patched, *ROADS)], ids=lambda v: v.name
+)
 
 
 @pytest.fixture(params=VARIANTS, ids=lambda v: v.name)
@@ -81,12 +97,36 @@ def test_the_order_of_do_exit(variant: Variant) -> None:
 
 
 def test_when_the_io_context_goes(variant: Variant) -> None:
-    """RFC: before exit_notify() takes tasklist_lock; else after it."""
+    """In the RFC, and where only its "last" is another: before exit_notify() takes tasklist_lock; else after it."""
     box = Box(variant)
     box.fork("v")
     box.ask("exit_group", "v")
     box.until("v", "exit_notify")
-    assert box["v"].io_context is (variant is not patched.VARIANT)
+    assert box["v"].io_context is (variant not in IO_CONTEXT_FIRST)
+
+
+def test_the_signal_is_the_exit_code(variant: Variant) -> None:
+    """Of whoever dies of it."""
+    box = Box(variant)
+    box.fork("v")
+    box.do("kill", "init", "v", "TERM")
+    assert box["v"].exit_code == SIGTERM
+
+
+@of_2016
+def test_the_end_of_a_thread_wakes_no_dumper(variant: Variant) -> None:
+    """exit_notify() tells group_exit_task only that a leader is gone for whom an exec waits: a dumper has another count."""
+    box = Box(variant)
+    box.fork("v")
+    box.clone("v", "t1", "t2")
+    box.ask("exit", "t1")
+    box.until("t1", "exit_notify")
+    box.ask("kill", "init", "v", "ABRT")
+    box.alone("init")
+    box.alone("v")
+    assert box["v"].signal.group_exit_task is box["v"]
+    box.step("t1")
+    assert not box.m.runnable(box["v"])
 
 
 @of_2016

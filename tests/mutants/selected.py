@@ -18,6 +18,7 @@ BASE = tuple(
 Stages = tuple[tuple[str, ...], ...]
 
 MODEL = ("tests/model",)
+EXITS = ("tests/model/test_exit.py",)
 TODAY = tuple(f"tests/today/test_today_{name}.py" for name in ("exit", "freezer", "oom"))
 WALKS = tuple(f"tests/today/test_today_{name}.py" for name in ("walks", "promises"))
 ROADS = ("tests/test_roads_not_taken.py",)
@@ -36,10 +37,10 @@ UNIT_TESTS = {
 STAGES: dict[str, Stages] = {
     "oom_kernels/hunks/": (("tests/test_mixtures.py",), ("tests/ablate/test_ablation.py",)),
     "oom_kernels/today/": (TODAY, MODEL, WALKS),
-    "oom_kernels/last_out/": (("tests/today/test_last_out.py",), ROADS),
-    "oom_kernels/v7_3_last_out/": (("tests/today/test_last_out.py",), WALKS),
-    "oom_kernels/v7_3_rfc/": (TODAY, WALKS),
-    "oom_kernels/": (ROADS,),
+    "oom_kernels/last_out/": (EXITS, ("tests/today/test_last_out.py",), ROADS),
+    "oom_kernels/v7_3_last_out/": (EXITS, ("tests/today/test_last_out.py",), WALKS),
+    "oom_kernels/v7_3_rfc/": (EXITS, TODAY, WALKS),
+    "oom_kernels/": (EXITS, ROADS),
     "": (MODEL, TODAY, ("tests/test_scenarios_fridge.py", "tests/claims/test_waiting.py"), WALKS),
 }
 """By the beginning of the path, the first that fits: a later stage runs if the one before it is green."""
