@@ -448,6 +448,16 @@ def test_kill_allocating_task(box: Box) -> None:
     assert box["kworker"].result is True
 
 
+def test_kill_allocating_task_takes_a_child_first(box: Box) -> None:
+    """oom_kill_process() spares who has a worse child: the allocation made progress and goes on."""
+    box.do("kill_allocating_task")
+    box.fork("child", by="b")
+    box.do("oom_score_adj", "b", "child", 500)
+    box.do("alloc", "b")
+    assert marked(box) == ["child"]
+    assert box["b"].result is True
+
+
 def test_kill_allocating_task_needs_no_badness(box: Box) -> None:
     """A vfork child that allocates is the victim although its badness is 0."""
     box.do("kill_allocating_task")

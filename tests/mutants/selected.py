@@ -35,7 +35,7 @@ UNIT_TESTS = {
     for stem in stems
 }
 STAGES: dict[str, Stages] = {
-    "oom_kernels/hunks/": (("tests/test_mixtures.py",), ("tests/ablate/test_ablation.py",)),
+    "oom_kernels/hunks/": (EXITS, ("tests/test_mixtures.py",), ("tests/ablate/test_ablation.py",)),
     "oom_kernels/today/": (TODAY, MODEL, WALKS),
     "oom_kernels/last_out/": (EXITS, ("tests/today/test_last_out.py",), ROADS),
     "oom_kernels/v7_3_last_out/": (EXITS, ("tests/today/test_last_out.py",), WALKS),
