@@ -13,6 +13,7 @@ from kernel_model.sched import (
     PF_EXITING,
     PF_FROZEN,
     PF_SUSPEND_TASK,
+    TIF_SIGPENDING,
 )
 
 
@@ -60,6 +61,17 @@ def test_a_child_that_is_frozen_for_two_reasons(box: Box) -> None:
     assert box.k.system_freezing_cnt == 1
     box.do("thaw", "s", "A/B")
     assert frozen(box) == set()
+
+
+def test_a_thaw_that_changes_nothing_tells_nobody(box: Box) -> None:
+    """The parent still freezes it: its tasks are neither woken nor asked again."""
+    box.ask("freeze", "s", "A")
+    box.alone("s")
+    box["b"].thread_flags &= ~TIF_SIGPENDING
+    box.ask("thaw", "s", "A/B")
+    box.alone("s")
+    assert box.k.cgroups["A/B"].state == CGROUP_FREEZING_PARENT
+    assert not box["b"].thread_flags & TIF_SIGPENDING
 
 
 def test_reading_goes_from_the_leaves_up(box: Box) -> None:
