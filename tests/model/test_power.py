@@ -5,8 +5,6 @@ from __future__ import annotations
 import pytest
 from boot import Box
 
-import legacy_tifmemdie
-import patched
 from kernel_model import events
 from kernel_model.sched import (
     MMF_OOM_SKIP,
@@ -16,7 +14,6 @@ from kernel_model.sched import (
     SIGKILL,
     TASK_UNINTERRUPTIBLE,
 )
-from kernel_model.variant import Variant
 
 
 @pytest.fixture
@@ -370,14 +367,3 @@ def test_no_kill_while_disabled(box: Box) -> None:
     box.do("alloc", "kworker")
     assert box["kworker"].result
     assert box.events(events.Marked)
-
-
-@pytest.mark.parametrize("variant", [legacy_tifmemdie.VARIANT, patched.VARIANT], ids=lambda v: v.name)
-def test_the_warning_of_mark_oom_victim(variant: Variant) -> None:
-    """WARN_ON(oom_killer_disabled), were it ever to happen."""
-    box = Box(variant)
-    box.fork("v")
-    box.k.oom_killer_disabled = True
-    for _ in box.call("mark_oom_victim", box["init"], box["v"]):
-        pass
-    assert box.events(events.Warned) == [events.Warned(box["init"].pid, "oom_killer_disabled")]

@@ -18,8 +18,11 @@ BASE = tuple(
 Stages = tuple[tuple[str, ...], ...]
 
 MODEL = ("tests/model",)
-EXITS = ("tests/model/test_exit.py",)
-TODAY = tuple(f"tests/today/test_today_{name}.py" for name in ("exit", "freezer", "oom"))
+EXITS = ("tests/model/test_exit.py", "tests/model/test_marking.py")
+TODAY = (
+    *(f"tests/today/test_today_{name}.py" for name in ("exit", "freezer", "oom")),
+    "tests/model/test_marking.py",
+)
 WALKS = tuple(f"tests/today/test_today_{name}.py" for name in ("walks", "promises"))
 ROADS = ("tests/test_roads_not_taken.py",)
 UNIT_TESTS = {
