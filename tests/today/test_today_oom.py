@@ -330,3 +330,19 @@ def test_a_fault_kills_through_the_page_allocator_alone(variant: Variant) -> Non
     box.rest(ticks=False)
     assert box.at("v") == "pagefault_out_of_memory: fault again"
     assert raised(box) == 0
+
+
+@pytest.mark.parametrize(
+    ("operation", "task"),
+    [("charge", "hog"), ("charge_fault", "hog"), ("fault", "hog"), ("alloc", "kworker")],
+)
+@each
+def test_who_was_served_looks_no_more(variant: Variant, operation: str, task: str) -> None:
+    """Or each later sleep of the task would end at the next news."""
+    box = victim(variant, memcg=True)
+    box.ask(operation, task)
+    box.rest(ticks=False)
+    assert box[task].polling
+    box.rest()
+    assert not box[task].polling
+    assert box.at("v") == "TASK_DEAD"
