@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
 import jinja2
 
 from oom_review.claims import BY_ID, CLAIMS, REFUTED
+from oom_review.claims.claim import OF_2016
 from oom_review.claims.everyone import OF_EVERYONE
 from oom_review.claims.victims import OF_VICTIMS
 from oom_review.differences import DIFFERENCES
@@ -18,10 +20,12 @@ from oom_review.situations.families import FAMILIES, QUICK, SITUATIONS
 from oom_review.situations.family import Family
 from oom_review.situations.situation import DIMENSIONS, MAX_THREADS
 from oom_review.situations.without_oom import SCRIPTS
-from oom_review.variants.loading import DEFAULT_VARIANTS, TITLES, load
+from oom_review.variants.loading import DEFAULT_VARIANTS, TITLES, load, title_of
 
 DOCS = Path(__file__).parent
 CORPUS = DOCS.parent / "tests" / "corpus"
+PROMISES = json.loads((CORPUS.parent / "data" / "promises.json").read_text(encoding="utf-8"))
+"""By kernel, what tests/promises.py found."""
 
 
 LEDGER = (*DEFAULT_VARIANTS, "oom_kernels.v7_3_rfc", "oom_kernels.v7_3_last_out")
@@ -87,11 +91,14 @@ def render(template: Path) -> str:
         FOUND=FOUND,
         LEDGER=LEDGER,
         MAX_THREADS=MAX_THREADS,
+        OF_2016=OF_2016,
         OF_EVERYONE=OF_EVERYONE,
         OF_VICTIMS=OF_VICTIMS,
+        PROMISES=PROMISES,
         QUICK=QUICK,
         REFUTED=REFUTED,
         SCRIPTS=SCRIPTS,
+        SINCE=frozenset(CLAIMS[0].expected) - OF_2016,
         SITUATIONS=SITUATIONS,
         TITLES=TITLES,
         interleaving=interleaving,
@@ -99,6 +106,7 @@ def render(template: Path) -> str:
         refuted=refuted,
         script=script,
         story=story,
+        title_of=title_of,
     )
     made = f"<!-- Made from {template.name} by `make docs`. -->\n\n"
     return made + environment.get_template(template.name).render()

@@ -25,8 +25,9 @@ def test_kept_scenario_gives_what_it_gave(path: Path) -> None:
     variants = [known(name) for name, _expected in file.expect]
     assert variants
     for variant, played in zip(variants, replay(file, variants, str(path)), strict=True):
-        shown = columns(file.scenario, variant)
-        assert not played.unmet, f"{shown}\noom-review replay {path} --variant {variant.name}"
+        assert not played.unmet, (
+            f"{columns(file.scenario, variant)}\noom-review replay {path} --variant {variant.name}"
+        )
 
 
 def test_every_refutation_is_kept() -> None:

@@ -25,6 +25,7 @@ def test_every_template_makes_a_page() -> None:
         "differences.md",
         "findings.md",
         "other-findings.md",
+        "promises.md",
         "situations.md",
     }
 
