@@ -280,14 +280,12 @@ def absorb(node: Node, kept: Kept | None, below: Summary) -> None:
 
 
 def race(node: Node, q: int, before: int) -> None:
-    """The node's last choice races with a step of ``q`` below: try first what can lead there."""
-    if q in node.enabled:
-        node.add(q)
-        return
-    if not before:
+    """The node's last choice races with a step of ``q`` below: try first what can lead there, unless some of it is tried anyway."""
+    if q not in node.enabled and not before:
         return  # q's very next step, which can't be taken here: the choice enables it, or nobody here does
+    before |= 1 << q
     candidates = [r for r in node.enabled if before >> r & 1 and r != node.choice]
     if any(node.done >> r & 1 or r in node.todo for r in candidates):
         return
-    for r in candidates[:1] or node.enabled:
+    for r in (q,) if q in candidates else candidates[:1] or node.enabled:
         node.add(r)

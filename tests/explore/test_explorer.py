@@ -135,10 +135,10 @@ def test_the_reviewed_leak_is_found_in_all_its_orders() -> None:
 
 # By variant and threads of the victim: states, transitions, ends, where sleeps end at rest.
 CORE = {
-    ("legacy", 1): (2841, 3529, 3),
-    ("legacy", 2): (25251, 32659, 4),
-    ("patched", 1): (2520, 3092, 3),
-    ("patched", 2): (25451, 32205, 4),
+    ("legacy", 1): (2837, 3522, 3),
+    ("legacy", 2): (23758, 30598, 4),
+    ("patched", 1): (2524, 3081, 3),
+    ("patched", 2): (23604, 29655, 4),
 }
 
 

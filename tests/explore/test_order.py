@@ -61,6 +61,19 @@ def test_locked_sections_are_tried_in_each_order_of_the_sections() -> None:
     assert set(each) == set(tried(programs, por=False, apart=CLASSES)[0])
 
 
+def test_a_race_asks_for_one_of_those_who_can_lead_there() -> None:
+    """One of them is tried anyway: where the racing step's own task had to be tried, too, it would be 32."""
+    programs = (
+        (*writes("z"), *writes("x")),
+        (*writes("y"), ("lock", "m"), *reads("z"), ("unlock", "m")),
+        (("lock", "m"), *reads("x"), ("unlock", "m")),
+    )
+    explored, _search = tried(programs, por=True, apart=ORDERS)
+    assert len(explored) == 26
+    classes, _search = tried(programs, por=True, apart=CLASSES)
+    assert set(classes) == set(tried(programs, por=False, apart=CLASSES)[0])
+
+
 def generated(rng: random.Random) -> tuple[tuple[Step, ...], ...]:
     """Two or three programs of up to five steps, with locks that are sometimes not given back."""
 

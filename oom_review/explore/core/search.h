@@ -563,13 +563,11 @@ private:
 
     // race()
     static void race(Node &node, uint32_t who, uint64_t before) {
-        if (node.is_enabled(who)) {
-            node.add(who);
+        const bool can = node.is_enabled(who);
+        if (!can && !before)
             return;
-        }
-        if (!before)
-            return;
-        uint32_t candidate = NONE;
+        before |= uint64_t{1} << who;
+        uint32_t candidate = can ? who : NONE;
         for (uint32_t one : node.enabled) {
             if (!(before >> one & 1) || one == node.step.choice)
                 continue;
