@@ -24,7 +24,7 @@ VARIANTS = ("legacy_tifmemdie", "patched")
 # In this order each takes part; the first makes the OOM kill.  The core situation has the first three.
 RIVALS = (
     Op("charge", "c"),
-    Op("suspend", "s"),
+    Op("suspend", "init"),
     Op("wait", "p"),
     Op("alloc", "kworker"),
     Op("exit_group", "v"),

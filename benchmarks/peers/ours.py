@@ -31,7 +31,7 @@ from oom_review.scenario.items import Op, Run, Scenario, in_peace
 from oom_review.variants.loading import load
 
 VARIANTS = {"legacy": "legacy_tifmemdie", "rfc": "patched"}
-OUTSIDERS = ("init", "p", "c", "s")
+OUTSIDERS = ("init", "p", "c")
 # Not registered for good: the kernel has no such place.
 BUTTON = PreemptionPoint("power_button", "wait until the machine sleeps", Kind.SLEEP)
 POINTS[BUTTON.function, BUTTON.step] = BUTTON
@@ -104,18 +104,21 @@ def scenarios(c: Configuration, *, whole: bool) -> list[Scenario]:
 
 
 def scenario(c: Configuration, *, woken: bool, whole: bool) -> Scenario:
-    """The set-up, each operation in peace; then everything at once.  kswapd stands for whoever wakes the machine."""
+    """The set-up, each operation in peace; then everything at once.  kswapd stands for whoever wakes the machine.
+
+    Init suspends: the twin has nobody who only looks on.
+    """
     before = [Op("fork", "init", ("p",))]
     if c.parent == "ignores":
         before.append(Op("ignore_sigchld", "p"))
-    before += [Op("fork", "p", ("v",)), Op("fork", "init", ("c",)), Op("fork", "init", ("s",))]
+    before += [Op("fork", "p", ("v",)), Op("fork", "init", ("c",))]
     others = [f"t{i}" for i in range(1, c.threads)]
     before += [Op("clone", "v", (name,)) for name in others]
     if not whole:
         before += [Op("never_reap", None, (name,)) for name in ("v", *others)]
     if c.trigger == "task":
         before += [Op("memcg_attach", "init", (name, "M")) for name in ("v", "c")]
-    before += [Op("oom_score_adj", "init", (name, -1000)) for name in ("p", "c", "s")]
+    before += [Op("oom_score_adj", "init", (name, -1000)) for name in ("p", "c")]
     if c.frozen:
         before += [Op("attach", "init", ("v", "A")), Op("freeze", "init", ("A",))]
     charge = Op("charge" if whole else "charge_once", "c")
@@ -124,9 +127,9 @@ def scenario(c: Configuration, *, woken: bool, whole: bool) -> Scenario:
         together.append(Op("wait", "p"))
     if c.suspend:
         before.append(Op("never_freeze", None, ("kswapd",)))
-        together.append(Op("suspend" if c.kthreads else "suspend_user_space", "s"))
+        together.append(Op("suspend" if c.kthreads else "suspend_user_space", "init"))
     if woken:
-        together.append(Op("press_power_button", "kswapd", ("s",)))
+        together.append(Op("press_power_button", "kswapd", ("init",)))
     return Scenario((*in_peace(before), *together, Run()))
 
 

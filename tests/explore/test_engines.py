@@ -16,7 +16,7 @@ from tables import Likes, Table
 
 import legacy_tifmemdie
 import patched
-from benchmarks.core import core_situation
+from benchmarks.exploring import with_rivals
 from kernel_model.variant import Variant
 from oom_kernels import v7_3
 from oom_review.claims import CLAIMS
@@ -256,14 +256,18 @@ def test_quick_situations(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @needs_a_compiler
-@pytest.mark.parametrize("short_sleeps", [False, True], ids=["at rest", "at any time"])
-def test_like_threads_in_the_core_situation(short_sleeps: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Many states stand for others here."""
+@pytest.mark.parametrize(
+    ("operations", "short_sleeps"), [(3, False), (1, True)], ids=["at rest", "at any time"]
+)
+def test_like_threads_in_the_core_situation(
+    operations: int, short_sleeps: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many states stand for others here; at any time it is too large to come to them soon, unless the charge is alone."""
     result = compared(
         monkeypatch,
-        core_situation(3),
+        with_rivals(3, operations),
         patched.VARIANT,
-        limits=Limits(6000),
+        limits=Limits(7000),
         bounds=Bounds(short_sleeps=short_sleeps),
     )
     assert result.counts.pruned_by_symmetry > 50

@@ -135,10 +135,10 @@ def test_the_reviewed_leak_is_found_in_all_its_orders() -> None:
 
 # By variant and threads of the victim: states, transitions, ends, where sleeps end at rest.
 CORE = {
-    ("legacy", 1): (2837, 3522, 3),
-    ("legacy", 2): (23758, 30598, 4),
-    ("patched", 1): (2524, 3081, 3),
-    ("patched", 2): (23604, 29655, 4),
+    ("legacy", 1): (2204, 2724, 3),
+    ("legacy", 2): (19389, 24779, 4),
+    ("patched", 1): (2058, 2497, 3),
+    ("patched", 2): (20153, 25522, 4),
 }
 
 
