@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from boot import Box
 
+import patched
 from kernel_model import events
 from kernel_model.sched import (
     MMF_OOM_SKIP,
@@ -13,15 +14,36 @@ from kernel_model.sched import (
     PF_SUSPEND_TASK,
     SIGKILL,
     TASK_UNINTERRUPTIBLE,
+    TIF_MEMDIE,
+    TIF_SIGPENDING,
 )
+from kernel_model.variant import Variant
+from oom_kernels import poll_until_dead
+
+
+def booted(variant: Variant) -> Box:
+    """A suspender s, a bystander v, and w."""
+    box = Box(variant)
+    box.fork("s", "v", "w")
+    return box
+
+
+@pytest.fixture(params=[patched.VARIANT, poll_until_dead.VARIANT], ids=lambda v: v.name)
+def box(request: pytest.FixtureRequest) -> Box:
+    """Where victims are counted, and where oom_killer_disable() is another."""
+    return booted(request.param)
 
 
 @pytest.fixture
-def box() -> Box:
-    """A suspender s, a bystander v, and w."""
-    box = Box()
-    box.fork("s", "v", "w")
-    return box
+def counting() -> Box:
+    """Where victims are counted."""
+    return booted(patched.VARIANT)
+
+
+@pytest.fixture
+def polling() -> Box:
+    """Where oom_killer_disable() looks for them."""
+    return booted(poll_until_dead.VARIANT)
 
 
 def phases(box: Box) -> list[str]:
@@ -282,48 +304,48 @@ def test_the_count_is_not_taken_twice(box: Box) -> None:
 # oom_killer_disable()
 
 
-def test_disable_waits_for_the_victims_until_the_time_out(box: Box) -> None:
+def test_disable_waits_for_the_victims_until_the_time_out(counting: Box) -> None:
     """d4: 20 s, then failure: enabled again, thawed, the event tells count and survivors."""
-    box.k.oom_victims = 1
-    box.do("suspend", "s")
-    assert results(box) == [("suspend", "EBUSY", "oom_killer_disable() failed")]
-    assert box.k.clock >= 20_000
-    assert box.events(events.DisableFailed) == [events.DisableFailed(box["s"].pid, 1, alive=False)]
-    assert settled(box)
-    assert phases(box) == ["frozen", "running"]
-    assert box.k.oom_victims_wait == []
+    counting.k.oom_victims = 1
+    counting.do("suspend", "s")
+    assert results(counting) == [("suspend", "EBUSY", "oom_killer_disable() failed")]
+    assert counting.k.clock >= 20_000
+    assert counting.events(events.DisableFailed) == [events.DisableFailed(counting["s"].pid, 1, alive=False)]
+    assert settled(counting)
+    assert phases(counting) == ["frozen", "running"]
+    assert counting.k.oom_victims_wait == []
 
 
-def test_a_negative_count_does_not_pass(box: Box) -> None:
+def test_a_negative_count_does_not_pass(counting: Box) -> None:
     """The condition is oom_victims == 0, literally."""
-    box.k.oom_victims = -1
-    box.do("suspend", "s")
-    assert results(box)[-1][1] == "EBUSY"
+    counting.k.oom_victims = -1
+    counting.do("suspend", "s")
+    assert results(counting)[-1][1] == "EBUSY"
 
 
-def test_the_last_victim_wakes_the_waiter(box: Box) -> None:
+def test_the_last_victim_wakes_the_waiter(counting: Box) -> None:
     """exit_oom_victim() at 0, not at 1."""
-    box.k.oom_victims = 2
-    box.ask("suspend", "s")
-    box.meet("s", "wait for oom_victims == 0")
-    assert box.at("s") == "oom_killer_disable: wait for oom_victims == 0"
+    counting.k.oom_victims = 2
+    counting.ask("suspend", "s")
+    counting.meet("s", "wait for oom_victims == 0")
+    assert counting.at("s") == "oom_killer_disable: wait for oom_victims == 0"
     for left in (1, 0):
-        steps = box.call("exit_oom_victim", box["w"])
+        steps = counting.call("exit_oom_victim", counting["w"])
         for _ in steps:
             pass
-        assert box.m.runnable(box["s"]) is (left == 0)
-    box.rest()
-    assert box.k.pm_phase == "suspended"
+        assert counting.m.runnable(counting["s"]) is (left == 0)
+    counting.rest()
+    assert counting.k.pm_phase == "suspended"
 
 
-def test_a_signal_fails_disable_only_while_there_are_victims(box: Box) -> None:
+def test_a_signal_fails_disable_only_while_there_are_victims(counting: Box) -> None:
     """The condition is tested first, then time, then signals."""
-    box.ask("suspend", "s")
-    box.meet("s", "oom_victims == 0?")
-    box["s"].pending.add(SIGKILL)
-    box["s"].thread_flags |= 4
-    box.until("s", "freeze_kernel_threads")
-    assert box.k.oom_killer_disabled
+    counting.ask("suspend", "s")
+    counting.meet("s", "oom_victims == 0?")
+    counting["s"].pending.add(SIGKILL)
+    counting["s"].thread_flags |= 4
+    counting.until("s", "freeze_kernel_threads")
+    assert counting.k.oom_killer_disabled
     other = Box()
     other.fork("s", "w")
     other.k.oom_victims = 1
@@ -334,6 +356,46 @@ def test_a_signal_fails_disable_only_while_there_are_victims(box: Box) -> None:
     other.rest()
     assert results(other) == [("suspend", "EBUSY", "oom_killer_disable() failed")]
     assert other.k.clock < 20_000
+
+
+def poll(box: Box) -> None:
+    """v is marked and lives; s suspends, and looks again in vain."""
+    box["v"].thread_flags |= TIF_MEMDIE
+    box.ask("suspend", "s")
+    box.meet("s", "oom_killer_disable: wait for")
+    assert box["s"].polling
+    assert box.k.oom_killer_disabled
+
+
+def test_a_poller_gives_up_in_the_end(polling: Box) -> None:
+    """20 s, then all is as before."""
+    poll(polling)
+    polling.rest()
+    assert results(polling) == [("suspend", "EBUSY", "oom_killer_disable() failed")]
+    assert polling.k.clock >= 20_000
+    assert len(polling.events(events.DisableFailed)) == 1
+    assert settled(polling)
+    assert not polling["s"].polling
+
+
+def test_a_poller_sees_that_the_marked_are_dead(polling: Box) -> None:
+    """Or in the fridge, or of no interest to the freezer."""
+    poll(polling)
+    polling.do("exit_group", "v")
+    assert polling.k.pm_phase == "suspended"
+    assert polling.k.clock < 20_000
+    assert not polling["s"].polling
+    assert not polling.events(events.DisableFailed)
+
+
+def test_a_signal_ends_the_polling(polling: Box) -> None:
+    """Before the time-out."""
+    poll(polling)
+    polling["s"].pending.add(SIGKILL)
+    polling["s"].thread_flags |= TIF_SIGPENDING
+    polling.rest()
+    assert results(polling) == [("suspend", "EBUSY", "oom_killer_disable() failed")]
+    assert polling.k.clock < 20_000
 
 
 def test_disable_is_killable_only_when_it_has_to_wait_for_oom_lock(box: Box) -> None:

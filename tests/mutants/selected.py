@@ -18,7 +18,7 @@ BASE = tuple(
 Stages = tuple[tuple[str, ...], ...]
 
 MODEL = ("tests/model",)
-EXITS = ("tests/model/test_exit.py", "tests/model/test_marking.py")
+EXITS = tuple(f"tests/model/test_{name}.py" for name in ("exit", "marking", "power"))
 TODAY = (
     *(f"tests/today/test_today_{name}.py" for name in ("exit", "freezer", "oom")),
     "tests/model/test_marking.py",

@@ -340,6 +340,18 @@ def test_a_freeze_request_aborts_a_fork_at_its_beginning_only(variant: Variant) 
 
 
 @each
+def test_a_stale_signal_aborts_no_fork(variant: Variant) -> None:
+    """A freeze request that was taken back: recalc_sigpending() finds nothing."""
+    box = victim(variant)
+    box.ask("fork", "v", "child")
+    box.until("v", "recalc_sigpending()")
+    box["v"].thread_flags |= TIF_SIGPENDING
+    box.step("v")
+    assert box.at("v").startswith("copy_process: dup_task_struct")
+    assert not box["v"].thread_flags & TIF_SIGPENDING
+
+
+@each
 def test_a_killed_task_forks_nothing(variant: Variant) -> None:
     """At the end of a fork it is the private SIGKILL that counts."""
     box = victim(variant, "t1")
