@@ -62,10 +62,13 @@ def found_qemu() -> str:
 
 def boot(kernel: BootKernel, probe: bytes, machine: Machine) -> Outcome:
     """Boot it to its end, twice if the first time there is none.  Raises BadInput if nothing can be booted at all."""
-    once = _boot(kernel, probe, machine, accelerator(kernel, probe))
-    if once.status == DONE:
-        return once
-    return attrs.evolve(_boot(kernel, probe, machine, accelerator(kernel, probe)), repeats=1)
+    first = boot_once(kernel, probe, machine)
+    return first if first.status == DONE else attrs.evolve(boot_once(kernel, probe, machine), repeats=1)
+
+
+def boot_once(kernel: BootKernel, probe: bytes, machine: Machine) -> Outcome:
+    """Boot it, however it ends.  Raises BadInput if nothing can be booted at all."""
+    return _boot(kernel, probe, machine, accelerator(kernel, probe))
 
 
 @cache

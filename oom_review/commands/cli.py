@@ -29,6 +29,7 @@ COMMANDS = {
     "find": "find the smallest run that ends in a certain way",
     "compare": "compare two kernels: all that only one of them can do",
     "ablate": "say what each hunk of the RFC is worth",
+    "kernels": "boot real kernels, and ask them what the models say",
     "new": "begin a variant: a package with these functions, ready to edit",
 }
 

@@ -4,30 +4,28 @@
  *   meanwhile         what follows is told to all at once; until then each line is done when all is at rest
  *   rest [MS]         wait until all is at rest, for so long, and print the state of everybody
  *   say TEXT          print it;  hear: wait for a line from the console
+ *   sysrq_f           as on the keyboard;  set FILE VALUE;  seed N
  *   wait WHO STATE    until that task is in that state;  pause MS
  *   end               print once more, and tear everything down */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/futex.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "probe.h"
 
-#define PEACE_MS 30
+#define PEACE_MS 40
 #define QUIET_MS 300
 #define REST_MS 3000
-#define MOST_MS 40000
+#define MOST_MS 12000
 
 static char name[LONG_LINE], parts[MOST_WORDS][64];
 static int count, at_once, before;
@@ -48,7 +46,8 @@ static void words_of(const char *text)
 
 static void make_groups(void)
 {
-	static const char *const all[] = { "/freezer/case", "/freezer/case/A", "/freezer/case/A/B", "/memory/case", "/memory/case/M" };
+	static const char *const all[] = { "/freezer/case", "/freezer/case/A", "/freezer/case/A/B", "/memory/case",
+		"/memory/case/all", "/memory/case/M" };
 
 	for (unsigned i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		if (mkdir(all[i], 0755) && errno != EEXIST)
@@ -60,7 +59,7 @@ static void make_groups(void)
 
 static void begin(void)
 {
-	memset(roles, 0, sizeof(*roles) * MOST_ROLES);
+	forget_roles();
 	at_once = 0;
 	make_groups();
 	before = count_of_victims();
@@ -69,7 +68,9 @@ static void begin(void)
 	if (!fork()) {
 		prctl(PR_SET_CHILD_SUBREAPER, 1);
 		setsid();
-		put("/memory/case/cgroup.procs", "0");
+		/* What is not in the case's group would outlive it, and take what the next case's roles are told. */
+		if (put("/memory/case/all/cgroup.procs", "0"))
+			_exit(1);
 		put("/proc/self/oom_score_adj", "0");
 		role_loop(init);
 	}
@@ -94,6 +95,7 @@ static void tear_down(void)
 		get("/memory/case/cgroup.events", text, sizeof(text));
 	} while (strstr(text, "populated 1") && --tries);
 	rmdir("/memory/case/M");
+	rmdir("/memory/case/all");
 	rmdir("/memory/case");
 	rmdir("/freezer/case/A/B");
 	rmdir("/freezer/case/A");
@@ -128,7 +130,8 @@ static void tell(struct role *r)
 
 static void wake(struct role *r)
 {
-	sys(SYS_futex, &r->told, (long)FUTEX_WAKE, 1L, 0L, 0L, 0L);
+	if (write(r->mouth, "", 1) != 1)
+		printf("{\"case\": \"%s\", \"failed\": \"nobody hears %s\"}\n", name, r->name);
 }
 
 /* Those that are told something at once are woken in the order of the lines. */
@@ -157,13 +160,18 @@ static void perform(const char *who, const char *text)
 		printf("{\"case\": \"%s\", \"failed\": \"nobody does: %s: %s\"}\n", name, who, text);
 		return;
 	}
-	if (births(parts[0]))
-		new_role(parts[1]);
+	struct role *child = births(parts[0]) ? new_role(parts[1]) : NULL;
+
 	tell(r);
 	wake(r);
 	if (at_once)
 		return;
-	settle(PEACE_MS, MOST_MS);
+	for (int i = 0; i < PEACE_MS && r->told != r->done; i++)
+		ms(1);
+	for (int i = 0; child && !child->tid && i < MOST_MS; i++)
+		ms(1);
+	/* What came back at once leaves nobody on his way, but for births and deaths; what did not waits for something. */
+	settle(r->told == r->done ? 2 : PEACE_MS, MOST_MS);
 	if (r->told == r->done && r->result < 0)
 		printf("{\"case\": \"%s\", \"who\": \"%s\", \"did\": \"%s\", \"result\": %ld}\n", name, who, text, r->result);
 }
@@ -210,10 +218,14 @@ static void directive(const char *line)
 		ms(atoi(parts[1]));
 	} else if (!strcmp(parts[0], "set")) {
 		printf("{\"set\": \"%s\", \"to\": \"%s\", \"result\": %d}\n", parts[1], parts[2], put(parts[1], parts[2]));
+	} else if (!strcmp(parts[0], "sysrq_f")) {
+		put("/proc/sysrq-trigger", "f");
+		if (!at_once)
+			settle(PEACE_MS, MOST_MS);
 	} else if (!strcmp(parts[0], "end")) {
 		tear_down();
 	} else if (parts[0][0]) {
-		perform("init", line);
+		printf("{\"case\": \"%s\", \"failed\": \"no such line: %s\"}\n", name, line);
 	}
 }
 

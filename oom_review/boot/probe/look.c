@@ -9,10 +9,11 @@
 #include "probe.h"
 
 #define PF_EXITING 4
+#define QUIET_LOOKS 5
 
 /* Freezable sleeps: since 6.1 who sleeps so is frozen where it is, and /proc says D of it. */
 static const char *const freezable[] = {
-	"__refrigerator", "futex", "do_wait", "pipe", "nanosleep", "pause", "sigsuspend", "get_signal", "ptrace_stop", "do_signal_stop",
+	"__refrigerator", "do_wait", "nanosleep", "ptrace_stop", "do_signal_stop",
 };
 
 static int frozen_there(int tid)
@@ -107,7 +108,7 @@ static int snapshot(char *into, int size)
 		unsigned flags;
 		char where[64], letter = letter_of(roles[i].tid, &flags, where);
 
-		if (letter == 'R' || (letter == 'S' && roles[i].told != roles[i].done && strstr(where, "futex")))
+		if (letter == 'R' || (letter == 'S' && roles[i].told != roles[i].begun))
 			resting = 0;
 		n += snprintf(into + n, size - n, "%d%c%x%s%d;", roles[i].tid, letter ? letter : '-', flags, where, roles[i].done);
 	}
@@ -144,7 +145,7 @@ void settle(int quiet_ms, int most_ms)
 		else if (now_ms() - since >= quiet_ms)
 			return;
 		memcpy(last, now, sizeof(last));
-		pause_ms(2);
+		pause_ms(quiet_ms / QUIET_LOOKS + 1);
 	}
 	printf("{\"restless\": \"%s\"}\n", last);
 }

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/io.h>
-#include <sys/mman.h>
 #include <sys/reboot.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -47,10 +46,7 @@ int main(int argc, char **argv)
 	load_modules();
 	prepare();
 	find_symbols();
-	shared_fd = memfd_create("roles", 0);
-	if (ftruncate(shared_fd, sizeof(*roles) * MOST_ROLES))
-		return 2;
-	roles = mmap(NULL, sizeof(*roles) * MOST_ROLES, PROT_READ | PROT_WRITE, MAP_SHARED, shared_fd, 0);
+	make_roles();
 	machine();
 	print_symbols();
 	play("/situation");

@@ -12,17 +12,19 @@
 struct role {
 	char name[24];
 	char words[MOST_WORDS][24];	/* what it is told: operation, arguments */
-	int told, done;			/* how often; futexes */
+	int told, begun, done;		/* how often */
+	int ears, mouth;		/* a pipe, by which it is woken */
 	int tid;			/* as the first pid namespace sees it; 0: not born, or another one's since its exec */
 	int delay;			/* busy loops before it begins */
 	long result;
-	int files[4];			/* what it has opened */
 	int in_namespace;
 };
 
 extern struct role *roles;
 extern int shared_fd;
 
+void make_roles(void);
+void forget_roles(void);
 struct role *role_of(const char *name);
 struct role *new_role(const char *name);
 

@@ -4,7 +4,6 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/futex.h>
 #include <linux/suspend_ioctls.h>
 #include <sched.h>
 #include <signal.h>
@@ -18,6 +17,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "probe.h"
@@ -25,11 +25,43 @@
 #define KB 1024L
 #define MB (1024 * KB)
 #define STACK (64 * KB)
-#define RESIDENT (10 * MB)	/* of a process in the memory cgroup, whose limit is 16 MB */
+#define FROZEN_S 3		/* longer than the OOM reaper waits */
 #define PAST (32 * MB)		/* so much more is past any limit */
 
 struct role *roles;
 int shared_fd;
+
+/* Pipes for all that there will ever be: whoever is forked has them, also after an execve(). */
+void make_roles(void)
+{
+	shared_fd = memfd_create("roles", 0);
+	if (ftruncate(shared_fd, sizeof(*roles) * MOST_ROLES))
+		return;
+	roles = mmap(NULL, sizeof(*roles) * MOST_ROLES, PROT_READ | PROT_WRITE, MAP_SHARED, shared_fd, 0);
+	for (int i = 0; i < MOST_ROLES; i++) {
+		int ends[2];
+
+		if (!pipe2(ends, 0)) {
+			roles[i].ears = ends[0];
+			roles[i].mouth = ends[1];
+		}
+	}
+}
+
+void forget_roles(void)
+{
+	for (int i = 0; i < MOST_ROLES; i++) {
+		struct role fresh = { .ears = roles[i].ears, .mouth = roles[i].mouth };
+		char byte;
+
+		/* What nobody read. */
+		fcntl(fresh.ears, F_SETFL, O_NONBLOCK);
+		while (read(fresh.ears, &byte, 1) == 1)
+			;
+		fcntl(fresh.ears, F_SETFL, 0);
+		roles[i] = fresh;
+	}
+}
 
 struct role *role_of(const char *name)
 {
@@ -61,6 +93,11 @@ static void write_number(const char *path, int n)
 	put(path, text);
 }
 
+static char *pages(long size)
+{
+	return (char *)sys(SYS_mmap, 0L, size, (long)(PROT_READ | PROT_WRITE), (long)(MAP_PRIVATE | MAP_ANONYMOUS), -1L, 0L);
+}
+
 /* Births */
 
 static int born(void *arg)
@@ -73,17 +110,18 @@ static long clone_role(struct role *me, unsigned long flags)
 	struct role *child = role_of(me->words[1]);
 	char *stack = NULL;
 
+	/* Also one that never runs has a number, but a namespace's own number says nothing outside. */
+	if (!me->in_namespace)
+		flags |= CLONE_PARENT_SETTID;
 	child->in_namespace = me->in_namespace || flags & CLONE_NEWPID;
 	if (flags & CLONE_VM) {
-		stack = (char *)sys(SYS_mmap, 0, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1L, 0L);
-		return clone(born, stack + STACK, flags, child);
+		stack = pages(STACK);
+		return clone(born, stack + STACK, flags, child, &child->tid);
 	}
-	long pid = sys(SYS_clone, flags, 0L, 0L, 0L, 0L);
+	long pid = sys(SYS_clone, flags, 0L, &child->tid, 0L, 0L);
 
 	if (!pid)
 		role_loop(child);
-	if (pid > 0 && !child->in_namespace)
-		__sync_val_compare_and_swap(&child->tid, 0, (int)pid);
 	return pid;
 }
 
@@ -172,11 +210,6 @@ static long do_ptrace_traceme(struct role *me) { (void)me; return sys(SYS_ptrace
 
 /* Memory */
 
-static char *pages(long size)
-{
-	return (char *)sys(SYS_mmap, 0L, size, (long)(PROT_READ | PROT_WRITE), (long)(MAP_PRIVATE | MAP_ANONYMOUS), -1L, 0L);
-}
-
 static long touch(long size)
 {
 	volatile char *m = pages(size);
@@ -186,8 +219,7 @@ static long touch(long size)
 	return 0;
 }
 
-static long do_touch(struct role *me) { (void)me; return touch(RESIDENT); }
-static long do_touch_little(struct role *me) { (void)me; return touch(256 * KB); }
+static long do_touch(struct role *me) { return touch(number(me->words[1]) * MB); }
 
 /* Whether the OOM killer came since; each charge stops with the first one that it lived through. */
 static long kills(void)
@@ -292,28 +324,25 @@ static long do_cgroup_kill(struct role *me)
 static long do_suspend(struct role *me) { (void)me; return put("/sys/power/state", "freeze"); }
 static long do_hibernate(struct role *me) { (void)me; return put("/sys/power/state", "disk"); }
 
+/* The probe is frozen with all others, so that whoever froze them thaws them by itself; its death closes the file, which does the same. */
 static long do_snapshot_freeze(struct role *me)
 {
 	long fd = sys(SYS_open, "/dev/snapshot", (long)(O_WRONLY | O_CLOEXEC), 0L), r;
+	struct timespec frozen = { FROZEN_S, 0 };
 
+	(void)me;
 	if (fd < 0)
 		return fd;
 	r = sys(SYS_ioctl, fd, (long)SNAPSHOT_FREEZE, 0L);
-	if (r)
-		sys(SYS_close, fd);
-	else
-		me->files[0] = fd;
+	if (!r) {
+		sys(SYS_nanosleep, &frozen, 0L);
+		sys(SYS_ioctl, fd, (long)SNAPSHOT_UNFREEZE, 0L);
+	}
+	sys(SYS_close, fd);
 	return r;
 }
 
-static long do_snapshot_unfreeze(struct role *me)
-{
-	return sys(SYS_ioctl, (long)me->files[0], (long)SNAPSHOT_UNFREEZE, 0L);
-}
-
 /* The machine's */
-
-static long do_sysrq_f(struct role *me) { (void)me; return put("/proc/sysrq-trigger", "f"); }
 
 static long do_pin(struct role *me)
 {
@@ -341,12 +370,12 @@ static const struct { const char *name; long (*does)(struct role *); } operation
 	{ "nocldwait", do_nocldwait }, { "ptrace_attach", do_ptrace_attach }, { "ptrace_seize", do_ptrace_seize },
 	{ "ptrace_seize_exit", do_ptrace_seize_exit }, { "ptrace_exitkill", do_ptrace_exitkill }, { "ptrace_cont", do_ptrace_cont },
 	{ "ptrace_detach", do_ptrace_detach }, { "ptrace_traceme", do_ptrace_traceme }, { "touch", do_touch },
-	{ "touch_little", do_touch_little }, { "charge", do_charge }, { "charge_fault", do_charge_fault },
+	{ "charge", do_charge }, { "charge_fault", do_charge_fault },
 	{ "oom_score_adj", do_oom_score_adj }, { "attach", do_attach }, { "memcg_attach", do_memcg_attach },
 	{ "freeze", do_freeze }, { "thaw", do_thaw }, { "read_state", do_read_state }, { "v2_freeze", do_v2_freeze },
 	{ "v2_thaw", do_v2_thaw }, { "cgroup_kill", do_cgroup_kill }, { "suspend", do_suspend }, { "s2idle", do_suspend },
-	{ "hibernate", do_hibernate }, { "snapshot_freeze", do_snapshot_freeze }, { "snapshot_unfreeze", do_snapshot_unfreeze },
-	{ "sysrq_f", do_sysrq_f }, { "pin", do_pin }, { "open_disk", do_open_disk },
+	{ "hibernate", do_hibernate }, { "snapshot_freeze", do_snapshot_freeze },
+	{ "pin", do_pin }, { "open_disk", do_open_disk },
 };
 
 int known_operation(const char *name)
@@ -370,11 +399,14 @@ static int own_tid(void)
 void role_loop(struct role *me)
 {
 	volatile int busy;
+	char byte;
 
 	me->tid = own_tid();
 	for (;;) {
-		while (__atomic_load_n(&me->told, __ATOMIC_ACQUIRE) == me->done)
-			sys(SYS_futex, &me->told, (long)FUTEX_WAIT, (long)me->done, 0L, 0L, 0L);
+		/* Not a futex: since 6.1 that is a sleep in which a task is frozen where it is, and the model's are in user mode. */
+		while (me->begun == __atomic_load_n(&me->told, __ATOMIC_ACQUIRE))
+			sys(SYS_read, (long)me->ears, &byte, 1L);
+		me->begun = me->told;
 		for (busy = 0; busy < me->delay; busy++)
 			;
 		me->result = operations[known_operation(me->words[0])].does(me);
@@ -392,6 +424,6 @@ int role_main(int argc, char **argv)
 	struct role *me = &roles[atoi(argv[1])];
 
 	me->result = 0;
-	me->done = me->told;
+	me->done = me->begun = me->told;
 	role_loop(me);
 }

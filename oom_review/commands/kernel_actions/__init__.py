@@ -1,0 +1,1 @@
+"""What `oom-review kernels` can do, a module each."""

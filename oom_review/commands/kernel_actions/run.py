@@ -1,0 +1,162 @@
+"""``oom-review kernels run``: situations on real kernels, and whether all that came out is what the models can reach."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from oom_review.boot.compile import probe
+from oom_review.boot.console import DONE
+from oom_review.boot.kernel import BootKernel, release, unpacked
+from oom_review.boot.qemu import found_qemu
+from oom_review.commands import INTERRUPTED
+from oom_review.commands.options import MOST_STATES, add_quiet, number
+from oom_review.errors import BadInput
+from oom_review.explore.limits import Limits
+from oom_review.observed.campaign import Campaign
+from oom_review.observed.models import model_of
+from oom_review.observed.predictions import Predictions
+from oom_review.observed.translation import Played, translated
+from oom_review.observed.verdict import MISMATCH, Verdict, both_sides, failed, never_shown
+from oom_review.situations.families import SITUATIONS, select
+from oom_review.variants.loading import load, title_of
+
+STATES = 200_000
+RUNS, MOST_RUNS = 3, 10_000
+SMALL = 1000
+"""Without --situation only those of about so many states: predictions within seconds."""
+ROWS = "oom-review-kernels.jsonl"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """The action's options."""
+    parser.description = (
+        "Play situations on kernels under QEMU.  Every outcome has to be one that the explorer reaches on that kernel's model; what the "
+        "model reaches and no run showed is listed.  Status 1 if a kernel did what its model can't, or a situation never came to an end."
+    )
+    parser.add_argument(
+        "kernels", metavar="DIR/VERSION", nargs="*", help="kernels that fetch unpacked, or a built tree"
+    )
+    parser.add_argument("--kernel", metavar="VMLINUZ", help="any kernel's image, in place of DIR/VERSION")
+    parser.add_argument(
+        "--modules", metavar="DIR", help="the modules of --kernel, if it has virtio_blk as one"
+    )
+    parser.add_argument(
+        "--model", metavar="NAME", help="hold them against this model (default: by the kernel's version)"
+    )
+    parser.add_argument(
+        "--situation",
+        metavar="GLOB",
+        action="append",
+        help="only these (default: the small ones); may be repeated",
+    )
+    parser.add_argument(
+        "--runs", type=number(int, MOST_RUNS), metavar="N", default=RUNS, help=f"of each situation ({RUNS})"
+    )
+    parser.add_argument(
+        "--states",
+        type=number(int, MOST_STATES),
+        metavar="N",
+        default=STATES,
+        help=f"stop each exploration there ({STATES})",
+    )
+    parser.add_argument(
+        "--results",
+        metavar="FILE",
+        default=ROWS,
+        help=f"append a row for each situation here, and go on from what is there ({ROWS})",
+    )
+    add_quiet(parser, "print no progress, and not what no run showed")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Status 0 if every outcome lies within the predictions, 1 if not, 130 if interrupted.  Raises BadInput."""
+    kernels = _kernels(options)
+    scripts = _scripts(options)
+    found_qemu()
+    probe()
+    rows = Path(options.results)
+    console, began, verdicts = Console(quiet=options.quiet), time.monotonic(), list[Verdict]()
+    boots: list[str] = []
+    with closing(Predictions(rows.with_name(f"{rows.name}.predicted"))) as predictions:
+        try:
+            for kernel in kernels:
+                variant = load(options.model or model_of(release(kernel)))
+                print(f"{release(kernel)} is held against {title_of(variant.name)}", flush=True)
+                campaign = Campaign(kernel, variant, rows, predictions, Limits(options.states), boots)
+                verdicts += campaign.run(scripts, options.runs, console)
+        except KeyboardInterrupt:
+            sys.stderr.write(
+                f"oom-review: interrupted; {rows} has what is finished, and the same command goes on from there\n"
+            )
+            return INTERRUPTED
+    _report(verdicts, quiet=options.quiet)
+    ended = boots.count(DONE)
+    print(
+        f"{len(boots)} boots, {ended} of them to their end, {(time.monotonic() - began) / 60:.0f} min; rows: {rows}"
+    )
+    return int(failed(verdicts))
+
+
+def _kernels(options: argparse.Namespace) -> list[BootKernel]:
+    if bool(options.kernel) == bool(options.kernels):
+        raise BadInput(
+            "kernels run needs DIR/VERSION (oom-review kernels fetch) or --kernel VMLINUZ, and not both"
+        )
+    if options.kernel:
+        modules = Path(options.modules) if options.modules else None
+        found = [BootKernel(options.kernel, Path(options.kernel), modules)]
+    else:
+        found = [unpacked(Path(place), Path(place).name) for place in options.kernels]
+    for kernel in found:
+        release(kernel)
+    return found
+
+
+def _scripts(options: argparse.Namespace) -> list[Played]:
+    """Raises BadInput if there is none."""
+    chosen = (
+        select(options.situation, [], None)
+        if options.situation
+        else [s for s in SITUATIONS.values() if s.size < SMALL]
+    )
+    found = [translated(s) for s in sorted(chosen, key=lambda s: s.size)]
+    played = [one for one in found if isinstance(one, Played)]
+    if not played:
+        raise BadInput(f"no real kernel can be brought into it: {found[0]}")
+    return played
+
+
+def _report(verdicts: Sequence[Verdict], *, quiet: bool) -> None:
+    table = Table("situation", "kernel", "model's outcomes", "real ones", "runs", "verdict", box=None)
+    for v in verdicts:
+        bounded = "+" if v.prediction.bounded else ""
+        real, runs = str(len(v.observed.outcomes)), str(v.observed.runs)
+        table.add_row(
+            v.observed.situation,
+            v.observed.version,
+            f"{len(v.prediction.outcomes)}{bounded}",
+            real,
+            runs,
+            v.verdict,
+        )
+    Console().print(table)
+    for v in verdicts:
+        if v.outside:
+            print(both_sides(v))
+        for why in v.lost:
+            print(f"{v.observed.situation} on {v.observed.version}: a run does not count: {why}")
+    unreached = never_shown(verdicts)
+    if unreached and not quiet:
+        print("what models reach and no run showed:", *(f"  {line}" for line in unreached), sep="\n")
+    wrong = sum(v.verdict == MISMATCH for v in verdicts)
+    more = sum(bool(v.prediction.bounded) for v in verdicts)
+    said = f"; {more} predictions hit a limit (+), and can't make a mismatch" if more else ""
+    print(f"{len(verdicts)} situations on kernels, {wrong} mismatches{said}")
