@@ -26,11 +26,11 @@ MOST_WAKES = 200
 
 @attrs.define(frozen=True)
 class Prediction:
-    """``outcomes``: all that are reached; ``bounded``: why there may be more, or ""; ``names``: common_names()."""
+    """``outcomes``: all that are reached, sorted; ``bounded``: why there may be more, or ""; ``names``: common_names()."""
 
     situation: str
     variant: str
-    outcomes: frozenset[Seen]
+    outcomes: tuple[Seen, ...]
     states: int
     bounded: str
     names: dict[str, str]
@@ -55,7 +55,7 @@ def predict(played: Played, variant: Variant, limits: Limits) -> Prediction:
     return Prediction(
         played.name,
         variant.name,
-        frozenset(of_final(end, reads=played.reads) for end in awake),
+        tuple(sorted({of_final(end, reads=played.reads) for end in awake})),
         sum(result.counts.states for result in results),
         "; ".join(dict.fromkeys(doubts)),
         common_names(played.scenario, _names(awake)),

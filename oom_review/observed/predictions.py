@@ -46,7 +46,6 @@ class Predictions:
         """Remember it."""
         digest = variant_digest(known(prediction.variant))
         data: dict[str, Any] = cattrs.unstructure(prediction)
-        data["outcomes"] = [attrs.asdict(seen) for seen in sorted(prediction.outcomes)]
         self._file.append(data | {"sources": digest})
         self._made[prediction.situation, prediction.variant, digest] = prediction
 

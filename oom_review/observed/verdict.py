@@ -27,12 +27,12 @@ class Verdict:
     @property
     def outside(self) -> tuple[Seen, ...]:
         """What the model was not seen to reach."""
-        return tuple(sorted(set(self.observed.outcomes) - self.prediction.outcomes))
+        return tuple(sorted(set(self.observed.outcomes) - set(self.prediction.outcomes)))
 
     @property
     def unreached(self) -> tuple[Seen, ...]:
         """What no run of the kernel showed."""
-        return tuple(sorted(self.prediction.outcomes - set(self.observed.outcomes)))
+        return tuple(sorted(set(self.prediction.outcomes) - set(self.observed.outcomes)))
 
     @property
     def verdict(self) -> str:
@@ -53,7 +53,7 @@ def both_sides(verdict: Verdict) -> str:
         f"  the kernel, {verdict.observed.outcomes[seen]} of {verdict.observed.runs}: {seen}"
         for seen in verdict.outside
     ]
-    lines += [f"  the model: {seen}" for seen in sorted(verdict.prediction.outcomes)]
+    lines += [f"  the model: {seen}" for seen in verdict.prediction.outcomes]
     return "\n".join(lines)
 
 
