@@ -6,6 +6,7 @@
  *   say TEXT          print it;  hear: wait for a line from the console
  *   sysrq_f           as on the keyboard;  set FILE VALUE;  seed N
  *   wait WHO STATE    until that task is in that state;  pause MS
+ *   trace on          log the kernel's own events;  trace: print those since
  *   end               print once more, and tear everything down */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -222,6 +223,8 @@ static void directive(const char *line)
 		put("/proc/sysrq-trigger", "f");
 		if (!at_once)
 			settle(PEACE_MS, MOST_MS);
+	} else if (!strcmp(parts[0], "trace")) {
+		strcmp(parts[1], "on") ? print_trace(name) : trace_on();
 	} else if (!strcmp(parts[0], "end")) {
 		tear_down();
 	} else if (parts[0][0]) {

@@ -49,6 +49,10 @@ int somebody_is_stuck(void);
 void settle(int quiet_ms, int most_ms);
 void print_rest(const char *name, const char *when);
 
+/* trace.c */
+void trace_on(void);
+void print_trace(const char *name);
+
 /* case.c */
 void play(const char *path);
 

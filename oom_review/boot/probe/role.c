@@ -244,6 +244,24 @@ static long do_charge(struct role *me)
 	return r < 0 ? r : 0;
 }
 
+/* The same with pages of pipes, which nobody has to write back: those of a memfd make the kernel write back the disk's, too. */
+static long do_charge_pipes(struct role *me)
+{
+	static char chunk[64 * KB];
+	long before = kills(), left = PAST / MB, r = 0;
+
+	(void)me;
+	while (left-- && r >= 0 && kills() == before) {
+		int ends[2], parts = 16;
+
+		r = sys(SYS_pipe2, ends, (long)O_CLOEXEC);
+		sys(SYS_fcntl, (long)ends[1], (long)F_SETPIPE_SZ, MB);
+		while (r >= 0 && parts-- && kills() == before)
+			r = sys(SYS_write, (long)ends[1], chunk, sizeof(chunk));
+	}
+	return r < 0 ? r : 0;
+}
+
 static long do_charge_fault(struct role *me)
 {
 	long before = kills();
@@ -370,7 +388,7 @@ static const struct { const char *name; long (*does)(struct role *); } operation
 	{ "nocldwait", do_nocldwait }, { "ptrace_attach", do_ptrace_attach }, { "ptrace_seize", do_ptrace_seize },
 	{ "ptrace_seize_exit", do_ptrace_seize_exit }, { "ptrace_exitkill", do_ptrace_exitkill }, { "ptrace_cont", do_ptrace_cont },
 	{ "ptrace_detach", do_ptrace_detach }, { "ptrace_traceme", do_ptrace_traceme }, { "touch", do_touch },
-	{ "charge", do_charge }, { "charge_fault", do_charge_fault },
+	{ "charge", do_charge }, { "charge_fault", do_charge_fault }, { "charge_pipes", do_charge_pipes },
 	{ "oom_score_adj", do_oom_score_adj }, { "attach", do_attach }, { "memcg_attach", do_memcg_attach },
 	{ "freeze", do_freeze }, { "thaw", do_thaw }, { "read_state", do_read_state }, { "v2_freeze", do_v2_freeze },
 	{ "v2_thaw", do_v2_thaw }, { "cgroup_kill", do_cgroup_kill }, { "suspend", do_suspend }, { "s2idle", do_suspend },
