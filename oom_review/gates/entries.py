@@ -10,7 +10,7 @@ import attrs
 INLINED = "{} is inlined into its caller"
 TASKLIST = "it is called with tasklist_lock held, which others wait for with interrupts off"
 TASK_LOCK = "it is called with the victim's task_lock held"
-NOT_LOCKED = "it takes a spin lock on its way in"
+OOM_LOCK = "it is called with oom_lock held, which whoever runs out of memory needs, and the freezer"
 NEEDED = "everybody who is to freeze goes through it, who freezes them waits for all, and gives up"
 
 WHY_NOT = {
@@ -22,6 +22,8 @@ WHY_NOT = {
     "queue_oom_reaper": INLINED.format("queue_oom_reaper()"),
     "oom_evaluate_task": "it is called within the walk over all processes, with RCU's read lock held",
     "freeze_task": TASKLIST,
+    "out_of_memory": OOM_LOCK,
+    "oom_kill_process": OOM_LOCK,
     "find_lock_task_mm": "it is called with RCU's read lock held, and by whoever reads /proc",
     "do_send_sig_info": TASK_LOCK,
     "mark_oom_victim": TASK_LOCK,
@@ -38,7 +40,11 @@ NAMED = {
 }
 ENTRIES = frozenset(
     {
-        *NAMED,
+        "try_to_freeze_tasks",
+        "freeze_processes",
+        "freeze_kernel_threads",
+        "oom_killer_disable",
+        "thaw_processes",
         "get_signal",
         "do_group_exit",
         "do_exit",
@@ -47,8 +53,6 @@ ENTRIES = frozenset(
         "acct_process",
         "disassociate_ctty",
         "exit_files",
-        "out_of_memory",
-        "oom_kill_process",
     }
 )
 THROUGH = "exit_task_stack_account"

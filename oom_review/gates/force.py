@@ -25,9 +25,11 @@ LOOK_EVERY = 0.05
 LONG = 40
 LINGER = 10
 """Seconds: for a machine that need not come to an end."""
-PATIENCE = 180
+PATIENCE, EACH = 120, 15
+"""Seconds: for a boot, and for each round."""
 MODULES = ("virtio_pci", "virtio_blk")
 APPEND = "nokaslr"
+DISK = 64 << 20
 
 
 @attrs.define(frozen=True)
@@ -39,27 +41,27 @@ class Forced:
     missed: str = ""
 
 
-def force(kernel: BootKernel, probe: bytes, plan: Plan, disk: Path) -> Forced:
+def force(kernel: BootKernel, probe: bytes, plan: Plan) -> Forced:
     """Boot it, and play the plan; once more if it does not even come to the plan.  Raises BadInput if a gate can't be had."""
-    forced = _force(kernel, probe, plan, disk)
+    forced = _force(kernel, probe, plan)
     if forced.acts or forced.outcome.status == DONE:
         return forced
-    again = _force(kernel, probe, plan, disk)
+    again = _force(kernel, probe, plan)
     return attrs.evolve(again, outcome=attrs.evolve(again.outcome, repeats=1))
 
 
-def _force(kernel: BootKernel, probe: bytes, plan: Plan, disk: Path) -> Forced:
+def _force(kernel: BootKernel, probe: bytes, plan: Plan) -> Forced:
     with tempfile.TemporaryDirectory(prefix="oom-review-") as place:
         port = Path(place) / "gates"
         machine = Machine(
             situation=script(plan),
             modules=MODULES,
             symbols=(*functions(plan), *symbols.VARIABLES),
-            arguments=("-smp", str(plan.cpus), *_debugger(port), *_disk(disk)),
+            arguments=("-smp", str(plan.cpus), *_debugger(port), *_disk(Path(place) / "disk")),
             append=APPEND,
         )
         with started(kernel, probe, machine, accelerator(kernel, probe)) as running:
-            return _Play(running, port, kernel.name).all(plan)
+            return _Play(running, port, kernel.name, PATIENCE + EACH * len(plan.rounds)).all(plan)
 
 
 def _debugger(port: Path) -> tuple[str, ...]:
@@ -67,20 +69,24 @@ def _debugger(port: Path) -> tuple[str, ...]:
 
 
 def _disk(image: Path) -> tuple[str, ...]:
+    """An empty one, which takes no room until it is written to."""
+    with image.open("wb") as stream:
+        stream.truncate(DISK)
     return (
         "-drive",
-        f"file={image},if=none,id=disk,format=raw,snapshot=on",
+        f"file={image},if=none,id=disk,format=raw,cache=unsafe",
         "-device",
         "virtio-blk-pci,drive=disk",
     )
 
 
 def _come_to(act: Act, gates: Gates) -> bool:
-    return act.gate in gates.look() if act.what == REACHED else gates.number(act.variable) == act.value
+    held = gates.look()
+    return act.gate in held if act.what == REACHED else gates.number(act.variable) == act.value
 
 
 class _Play:
-    def __init__(self, running: subprocess.Popen[bytes], port: Path, name: str) -> None:
+    def __init__(self, running: subprocess.Popen[bytes], port: Path, name: str, patience: float) -> None:
         self._running, self._port, self._name = running, port, name
         assert running.stdout is not None
         os.set_blocking(running.stdout.fileno(), False)
@@ -89,7 +95,7 @@ class _Play:
         self._selector.register(self._out, selectors.EVENT_READ)
         self._log = ""
         self._acts: list[str] = []
-        self._end = time.monotonic() + PATIENCE
+        self._end = time.monotonic() + patience
 
     def all(self, plan: Plan) -> Forced:
         missed = ""
@@ -100,6 +106,7 @@ class _Play:
                 missed = next(
                     filter(None, (self._round(i, gates, plan) for i in range(len(plan.rounds)))), ""
                 )
+                gates.open_all()
                 stub.detach()
         if missed or not plan.ends:
             self._end = min(self._end, time.monotonic() + LINGER)
@@ -109,7 +116,7 @@ class _Play:
         return Forced(read(self._log, over), tuple(self._acts), missed)
 
     def _round(self, i: int, gates: Gates, plan: Plan) -> str:
-        if not self._says(i):
+        if not self._says(i, gates):
             return f"round {i} was not come to"
         missed = self._do(plan.rounds[i].first, gates)
         assert self._running.stdin is not None
@@ -138,10 +145,13 @@ class _Play:
                 return False
         return True
 
-    def _says(self, i: int) -> bool:
+    def _says(self, i: int, gates: Gates | None = None) -> bool:
+        """Meanwhile whoever is not meant is let through the gates."""
         while f'"says": "{i}"' not in self._log:
-            if not self._more():
+            if not self._more(LOOK_EVERY if gates and gates.closed else 1):
                 return False
+            if gates and gates.closed:
+                gates.look()
         return True
 
     def _more(self, seconds: float = 1.0) -> bool:

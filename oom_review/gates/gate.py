@@ -75,6 +75,16 @@ class Gates:
             with self._stub.halted():
                 self._stub.write(self._known[gate.function], first[: len(HERE)])
 
+    def open_all(self) -> None:
+        """Nobody is held any more."""
+        for gate in self.closed:
+            self.lift(gate)
+
+    @property
+    def closed(self) -> frozenset[Gate]:
+        """All that are."""
+        return frozenset(self._closed)
+
     def look(self) -> frozenset[Gate]:
         """Which are held at this moment; who is not meant is let through.
 

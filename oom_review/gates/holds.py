@@ -22,10 +22,13 @@ from oom_review.play.observation import task_state
 from oom_review.play.session import Session
 from oom_review.play.trace import Step, Trace, call_chain, record
 from oom_review.scenario.items import Op, Run, Scenario
+from oom_review.schedules.choices import Choices
 from oom_review.schedules.driver import TICK, Exhausted
 from oom_review.show.columns import in_source
 
 SLEEPS = frozenset({"open_fuse"})
+REASONS = frozenset({"suspend", "s2idle", "freeze"})
+"""Of what a run without holds does, that without which nothing is broken."""
 ANSWERS = frozenset({"fuse_answer"})
 AT_ONCE = 1000
 """ms: while somebody is held, what comes next is asked for before the reaper's two seconds are over, or the freezer's patience."""
@@ -58,12 +61,16 @@ class Stage:
 
 @attrs.define(frozen=True)
 class Gated:
-    """A run of ``scenario`` with holds.  ``stages``: one for each run of the scenario, ``lifts``: one behind each lifted hold; ``broken``: to the end."""
+    """A run of ``scenario`` with holds.  ``stages``: one for each run of the scenario, ``lifts``: one behind each lifted hold; ``broken``: to the end.
+
+    ``played``: the same, step by step, for whoever shows it.
+    """
 
     scenario: Scenario
     holds: tuple[Hold, ...]
     stages: tuple[Stage, ...]
     lifts: tuple[Stage, ...]
+    played: Scenario
     broken: frozenset[str]
 
 
@@ -111,23 +118,26 @@ def gated(scenario: Scenario, variant: Variant, holds: Iterable[Hold]) -> Gated:
     session, holding = Session(Machine(variant)), _Holding(list(holds))
     stages: list[Stage] = []
     ops: list[Op] = []
+    played: list[Op | Run] = []
     last = len(scenario.items) - 1
     for i, item in enumerate(scenario.items):
         if isinstance(item, Op):
             ops.append(item)
             if item.name not in SLEEPS | ANSWERS:
                 session.request(item)
+                played.append(item)
         else:
             holding.hurry, holding.began = i != last, session.machine.k.clock
-            session.run(holding)
+            played.append(Run(Choices(tuple(session.run(holding)))))
             stages.append(_stage(session.machine, ops, holding))
             ops = []
     all_holds, lifts = tuple(holding.holds), []
     while holding.holds:
         del holding.holds[0]
-        session.run(holding)
+        played.append(Run(Choices(tuple(session.run(holding)))))
         lifts.append(_stage(session.machine, (), holding))
-    return Gated(scenario, all_holds, tuple(stages), tuple(lifts), frozenset(session.violations))
+    broken = frozenset(session.violations)
+    return Gated(scenario, all_holds, tuple(stages), tuple(lifts), Scenario(tuple(played)), broken)
 
 
 def _stage(machine: Machine, ops: Iterable[Op], holding: _Holding) -> Stage:
@@ -144,8 +154,8 @@ def find(scenario: Scenario, variant: Variant, claim: str) -> Found:
     refused: list[tuple[tuple[Hold, ...], str]] = []
     for holds in _tries(record(scenario, variant)):
         for order in _orders(scenario):
-            run = _breaking(order, variant, holds, claim)
-            if run is None:
+            run = _possible(order, variant, holds)
+            if run is None or claim not in run.broken:
                 continue
             why = next(filter(None, (entry_of(h.function).why_not for h in holds)), "")
             if not why:
@@ -155,13 +165,37 @@ def find(scenario: Scenario, variant: Variant, claim: str) -> Found:
     return Found(None, tuple(refused))
 
 
-def _breaking(order: Scenario, variant: Variant, holds: tuple[Hold, ...], claim: str) -> Gated | None:
+def opposite(run: Gated, variant: Variant, claim: str) -> tuple[str, Gated] | None:
+    """The nearest run that keeps the promise: held elsewhere, or, where nobody is held, without one of the operations; and in words."""
+    if not run.holds:
+        for i, op in reversed(list(enumerate(run.scenario.items))):
+            if isinstance(op, Op) and op.name in REASONS:
+                less = Scenario(run.scenario.items[:i] + run.scenario.items[i + 2 :])
+                if (other := _possible(less, variant, ())) and claim not in other.broken:
+                    return f"without {op}", other
+        return None
+    hold = run.holds[0]
+    trace = record(run.played, variant)
+    path = list(
+        dict.fromkeys(h for _was, h in _entered_after(trace.steps, trace.kthreads) if h.task == hold.task)
+    )
+    at = path.index(hold)
+    for place in (*reversed(path[:at]), *path[at + 1 :]):
+        if entry_of(place.function).why_not:
+            continue
+        other = _possible(run.scenario, variant, (place, *run.holds[1:]))
+        if other and claim not in other.broken:
+            return str(place), other
+    return None
+
+
+def _possible(scenario: Scenario, variant: Variant, holds: tuple[Hold, ...]) -> Gated | None:
+    """None if an operation is not, or a hold holds nobody."""
     try:
-        run = gated(order, variant, holds)
+        run = gated(scenario, variant, holds)
     except IllegalOperation:
         return None
-    idle = len({h for s in run.stages for h in s.held}) < len(holds)
-    return None if idle or claim not in run.broken else run
+    return None if len({h for s in run.stages for h in s.held}) < len(holds) else run
 
 
 def _orders(scenario: Scenario) -> Iterator[Scenario]:

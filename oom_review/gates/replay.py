@@ -1,0 +1,87 @@
+"""A counterexample forced on a stock kernel so many times, and whether that agrees with the model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import attrs
+
+from oom_review.boot.console import DONE, Record
+from oom_review.boot.kernel import BootKernel, release
+from oom_review.gates.evidence import SHOWN, Real, Run, cases
+from oom_review.gates.force import Forced, force
+from oom_review.gates.holds import Gated
+from oom_review.gates.translate import plan
+
+
+@attrs.define(frozen=True)
+class Replayed:
+    """``held``: who where, in words; ``breaks``: the model does; ``reals``: each run that came to its end; ``lost``: why others did not.
+
+    ``log``: of one run, what was done at the gates and what the kernel said.
+    """
+
+    kernel: str
+    variant: str
+    held: str
+    breaks: bool
+    reals: tuple[Real, ...]
+    lost: tuple[str, ...]
+    log: tuple[str, ...]
+
+    @property
+    def agreeing(self) -> int:
+        """Runs that ended as the model does."""
+        return sum(real.broken == self.breaks for real in self.reals)
+
+    @property
+    def agrees(self) -> bool:
+        """All of them, and there are some."""
+        return bool(self.reals) and self.agreeing == len(self.reals)
+
+
+def replayed(
+    kernel: BootKernel, probe: bytes, run: Gated, variant: str, claim: str, held: str, runs: int
+) -> Replayed:
+    """In one boot, or in one for each run if a run leaves the machine frozen.  Raises BadInput if a gate can't be had."""
+    once = plan(run, claim, runs)
+    boots = [force(kernel, probe, once)] if once.ends else [force(kernel, probe, once) for _ in range(runs)]
+    reals: list[Real] = []
+    log: tuple[str, ...] = ()
+    for forced in boots:
+        for records in cases(forced.outcome.records).values():
+            if not _counts(forced, records, ends=once.ends):
+                continue
+            reals.append(SHOWN[claim](Run(records, run.scenario, forced.acts)))
+            log = log or tuple(_log(forced.acts[: len(forced.acts) // runs if once.ends else None], records))
+    lost = tuple(dict.fromkeys(filter(None, (_lost(forced, ends=once.ends) for forced in boots))))
+    return Replayed(release(kernel), variant, held, claim in run.broken, tuple(reals), lost, log)
+
+
+def _counts(forced: Forced, records: Sequence[Record], *, ends: bool) -> bool:
+    if not ends and not forced.missed:
+        return True
+    return any(r.get("at") == "end" for r in records) and not any(
+        "failed" in r or "restless" in r for r in records
+    )
+
+
+def _lost(forced: Forced, *, ends: bool) -> str:
+    if forced.missed:
+        return forced.missed
+    return f"{forced.outcome.status}: {forced.outcome.why}" if ends and forced.outcome.status != DONE else ""
+
+
+def _log(acts: Iterable[str], records: Iterable[Record]) -> Iterator[str]:
+    yield from (f"gate: {act}" for act in acts)
+    for r in records:
+        if "event" in r:
+            times = f" x{r['times']}" if r["times"] > 1 else ""
+            yield f"{r['who']}: {r['event']}{times} {r.get('text', '')}".rstrip()
+        elif "did" in r:
+            yield f"{r['who']}: {r['did']} = {r['result']}"
+        elif "is" in r:
+            yield f"{r['who']} is {r['is']}"
+        elif r.get("at") == "rest":
+            yield f"at rest: oom_victims {r['oom_victims']}"
+            yield from (f"  {who} {state}" for who, state in r["tasks"].items())
