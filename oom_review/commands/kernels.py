@@ -7,7 +7,9 @@ from importlib import import_module
 
 ACTIONS = {
     "fetch": "fetch Debian's kernels into a directory",
+    "finding": "run a program that shows the finding of docs/findings.md on kernels, beside the model's columns",
     "list": "say which situations a real kernel can be brought into",
+    "replay": "force a counterexample on kernels: hold tasks at functions' entries until the others are through",
     "run": "play situations on kernels, and hold what comes out against what the models can reach",
 }
 

@@ -145,7 +145,7 @@ class _Translation:
         if op.name in BY_ITSELF:
             return
         if op.name in TRIGGERS and (op.task is None or op.task in KERNEL_THREADS):
-            yield "init: sysrq_f"
+            yield "sysrq_f"
             return
         yield str(Op("charge_pipes", op.task) if op.name in IN_THE_KERNEL else op)
         if _bears(op):

@@ -95,6 +95,14 @@ def lockstep_trace_columns(left: Trace, right: Trace) -> str:
     return "\n".join(lines) + "\n"
 
 
+def beside(trace: Trace, log: Iterable[str], whose: str) -> str:
+    """The trace, a line for each step that shows something, and what a machine said beside it."""
+    left = [trace.variant, "=" * len(trace.variant), *(line for cell in _cells(trace) for line in cell)]
+    told = (line for text in log for line in _wrap(text, HALF, subsequent_indent="    "))
+    right = [whose, "=" * len(whose), *told]
+    return "\n".join(_side_by_side(a, b) for a, b in zip_longest(left, right, fillvalue="")) + "\n"
+
+
 def observation_line(name: str, pos: int, neg: int) -> str:
     """A verdict in the words of the kernel's memory model: the condition, which is the bad outcome, was met ``pos`` times."""
     how_often = "Never" if not pos else "Sometimes" if neg else "Always"

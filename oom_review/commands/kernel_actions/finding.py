@@ -1,0 +1,57 @@
+"""``oom-review kernels finding``: a victim that writes to a disk of a frozen system, on real kernels, beside the model's columns."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from kernel_model.variant import Variant
+from oom_review.boot.kernel import BootKernel, release, unpacked
+from oom_review.boot.qemu import found_qemu
+from oom_review.errors import one_line
+from oom_review.gates import finding
+from oom_review.gates.finding import KILLERS, modelled
+from oom_review.observed.models import model_of
+from oom_review.show.columns import beside
+from oom_review.variants.loading import load
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """The action's options."""
+    parser.description = (
+        "Run a small program on each kernel (oomfreeze.c): a victim with dirty pages on a slow disk is killed by the OOM killer, and as a "
+        "control by SIGKILL; then everybody is frozen as for a suspend.  Its output stands beside the model's run.  Status 1 if one ends "
+        "otherwise than the model."
+    )
+    parser.add_argument(
+        "kernels", metavar="DIR/VERSION", nargs="+", help="kernels that fetch unpacked, or a built tree"
+    )
+    parser.add_argument(
+        "--model", metavar="NAME", help="the model of all these kernels (default: by the kernel's version)"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Status 0 if each came out as in the model, else 1.  Raises BadInput."""
+    kernels = [unpacked(Path(place), Path(place).name) for place in options.kernels]
+    models = [load(options.model or model_of(release(kernel))) for kernel in kernels]
+    found_qemu()
+    agree = [_one(k, m, killer) for k, m in zip(kernels, models, strict=True) for killer in KILLERS]
+    return int(not all(agree))
+
+
+def _one(kernel: BootKernel, model: Variant, killer: str) -> bool:
+    trace, shown = modelled(model, killer), finding.run(kernel, killer)
+    breaks = any(v.claim == finding.CLAIM for v in trace.violations)
+    print(beside(trace, shown.lines, f"{release(kernel)}, killed by {killer}"))
+    if shown.broken is None:
+        why = shown.outcome.why or "the program could not set itself up"
+        print(
+            f"{release(kernel)}, {killer}: {shown.outcome.status}, which says nothing: {one_line(why)}\n",
+            flush=True,
+        )
+        return False
+    said = {True: "I/O in a frozen system", False: "no I/O in a frozen system"}
+    agree = "as the model" if shown.broken == breaks else f"BUT THE MODEL: {said[breaks]}"
+    print(f"{release(kernel)}, {killer}: {said[shown.broken]}, {agree}\n", flush=True)
+    return shown.broken == breaks

@@ -1,0 +1,136 @@
+"""``oom-review kernels replay``: a counterexample of the model forced on stock kernels, without luck."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from kernel_model.variant import Variant
+from oom_review import ledger
+from oom_review.boot.compile import probe
+from oom_review.boot.kernel import BootKernel, release, unpacked
+from oom_review.boot.qemu import found_qemu
+from oom_review.commands.options import add_quiet, number
+from oom_review.errors import BadInput
+from oom_review.gates.evidence import SHOWN
+from oom_review.gates.holds import Found, Gated, find, gated, opposite
+from oom_review.gates.replay import Replayed, replayed
+from oom_review.observed.models import model_of
+from oom_review.play.trace import record
+from oom_review.scenario import file as scenario_file
+from oom_review.scenario.items import Scenario
+from oom_review.show.columns import beside
+from oom_review.variants.loading import load, title_of
+
+RUNS, MOST_RUNS = 3, 100
+ORDER = "nobody: the order of the operations is enough"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """The action's options."""
+    parser.description = (
+        "Force a counterexample on stock kernels under QEMU: the model says which task has to be held at which function's entry, the "
+        "debugger's port of the machine holds it.  Where the first kernel whose model breaks the promise is held otherwise, and on the "
+        "other kernels, the model's word is tried, too.  Status 1 if a run ends otherwise than the model."
+    )
+    parser.add_argument("file", metavar="FILE", help="a scenario file (docs/scenario-format.md)")
+    parser.add_argument(
+        "kernels", metavar="DIR/VERSION", nargs="+", help="kernels that fetch unpacked, or a built tree"
+    )
+    parser.add_argument("--claim", metavar="ID", help="the promise to break (default: the file's)")
+    parser.add_argument(
+        "--model", metavar="NAME", help="the model of all these kernels (default: by the kernel's version)"
+    )
+    parser.add_argument(
+        "--runs",
+        type=number(int, MOST_RUNS),
+        metavar="N",
+        default=RUNS,
+        help=f"of each kernel and gate ({RUNS})",
+    )
+    add_quiet(parser, "print the verdicts alone")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Status 0 if all forced runs ended as the model does, else 1.  Raises BadInput."""
+    file = scenario_file.read(options.file)
+    claim = options.claim or file.settings.claim
+    if claim is None:
+        raise BadInput(f"{options.file}: it names no claim; --claim says which promise is to be broken")
+    sentence = ledger.find(claim).sentence
+    if claim not in SHOWN:
+        raise BadInput(
+            f"{claim}: nobody has said what a stock kernel shows of it; of these: {', '.join(SHOWN)}"
+        )
+    kernels = [_kernel(place, options.model) for place in options.kernels]
+    kernel, variant, found = _breaking(kernels, file.scenario, claim, options.file)
+    found_qemu()
+    program = probe()
+    print(f"{claim}: {sentence}", *_said(found), sep="\n", flush=True)
+    assert found.gated is not None
+    results = []
+    for one, model, held, gates in _tries(kernels, kernel, variant, found.gated, claim):
+        results.append(replayed(one, program, gates, model.name, claim, held, options.runs))
+        if not options.quiet and len(results) == 1:
+            print(f"\n{beside(record(gates.played, model), results[0].log, results[0].kernel)}", flush=True)
+        print(_verdict(results[-1]), flush=True)
+    return int(not all(result.agrees for result in results))
+
+
+def _kernel(place: str, model: str | None) -> tuple[BootKernel, Variant]:
+    kernel = unpacked(Path(place), Path(place).name)
+    return kernel, load(model or model_of(release(kernel)))
+
+
+def _breaking(
+    kernels: Sequence[tuple[BootKernel, Variant]], scenario: Scenario, claim: str, where: str
+) -> tuple[BootKernel, Variant, Found]:
+    """The first kernel whose model breaks the promise in a way that can be forced.  Raises BadInput, with the reason."""
+    why = f"no model of these kernels breaks {claim} in it with one task held, or two, and all others at rest"
+    for kernel, variant in kernels:
+        found = find(scenario, variant, claim)
+        if found.gated is not None:
+            return kernel, variant, found
+        if found.refused:
+            holds, reason = found.refused[0]
+            why = (
+                f"{', '.join(map(str, holds))} would break {claim} on {title_of(variant.name)}, but {reason}"
+            )
+    raise BadInput(f"{where}: {why}")
+
+
+def _tries(
+    kernels: Sequence[tuple[BootKernel, Variant]],
+    kernel: BootKernel,
+    variant: Variant,
+    run: Gated,
+    claim: str,
+) -> Iterator[tuple[BootKernel, Variant, str, Gated]]:
+    held = ", ".join(map(str, run.holds)) or ORDER
+    yield kernel, variant, held, run
+    if (other := opposite(run, variant, claim)) is not None:
+        yield kernel, variant, other[0], other[1]
+    for control, model in kernels:
+        if control is not kernel:
+            yield control, model, held, gated(run.scenario, model, run.holds)
+
+
+def _said(found: Found) -> Iterator[str]:
+    """Who is held, and who could not be."""
+    assert found.gated is not None
+    held = ", ".join(map(str, found.gated.holds))
+    for holds, why in found.refused:
+        yield f"can't be held: {', '.join(map(str, holds))}: {why}; the nearest that would do: {held or ORDER}"
+    yield f"held, until nothing else can go on: {held}" if held else f"held: {ORDER}"
+
+
+def _verdict(result: Replayed) -> str:
+    word = "breaks" if result.breaks else "keeps"
+    real = "broken for real" if result.breaks else "kept"
+    seen = "; ".join(dict.fromkeys(r.sentence for r in result.reals))
+    lost = f"; a run does not count: {'; '.join(result.lost)}" if result.lost else ""
+    return (
+        f"{result.kernel}, held: {result.held}: {title_of(result.variant)} {word} the promise, and it was {real} in "
+        f"{result.agreeing} of {len(result.reals)} forced runs: {seen or 'none came to its end'}{lost}"
+    )
