@@ -65,41 +65,40 @@ class Campaign:
     def run(self, scripts: Sequence[Played], runs: int, console: Console) -> list[Verdict]:
         """So many runs of each situation; those that the file of rows has already count."""
         predicted = self.predicted(scripts, console)
-        known = {one.situation: one for one in read(self.rows) if self._ours(one)}
-        todo = [script for script in scripts if script.name not in known or known[script.name].runs < runs]
-        verdicts = {name: Verdict(predicted[name], one) for name, one in known.items() if name in predicted}
-        for verdict in self._played(todo, runs, predicted, console):
-            verdicts[verdict.observed.situation] = verdict
-        return [verdicts[script.name] for script in scripts]
+        counts: dict[str, Counter[Seen]] = {script.name: Counter() for script in scripts}
+        for one in read(self.rows):
+            if (one.version, one.kernel) == (self.version, self.variant.name) and one.situation in counts:
+                counts[one.situation].update(one.outcomes)
+        lost: dict[str, list[str]] = {script.name: [] for script in scripts}
+        cases = [Case(s, seed) for s in scripts for seed in range(counts[s.name].total() + 1, runs + 1)]
+        left = Counter(case.played.name for case in cases)
+        new = {name: Counter[Seen]() for name in left}
+        for name, seen in self._played(cases, predicted, console):
+            if isinstance(seen, Seen):
+                new[name][seen] += 1
+            else:
+                lost[name].append(seen)
+            left[name] -= 1
+            if not left[name] and new[name]:
+                append(self.rows, self._observed(name, new[name]))
+                counts[name].update(new[name])
+        return [Verdict(predicted[n], self._observed(n, c), tuple(lost[n])) for n, c in counts.items()]
 
-    def _ours(self, one: Observed) -> bool:
-        return (one.version, one.kernel) == (self.version, self.variant.name)
+    def _observed(self, name: str, counts: Counter[Seen]) -> Observed:
+        return Observed(name, self.variant.name, self.version, counts)
 
     def _played(
-        self, todo: Sequence[Played], runs: int, predicted: dict[str, Prediction], console: Console
-    ) -> Iterator[Verdict]:
-        cases = [Case(script, seed) for script in todo for seed in range(1, runs + 1)]
+        self, cases: Sequence[Case], predicted: dict[str, Prediction], console: Console
+    ) -> Iterator[tuple[str, Seen | str]]:
+        """Each run: the situation's name, and what came out, or why it does not count."""
         progress = Progress(len(cases), "runs")
-        counts: dict[str, Counter[Seen]] = {script.name: Counter() for script in todo}
-        lost: dict[str, list[str]] = {script.name: [] for script in todo}
         with shown(console, progress) as tell:
             for one in ran(cases, self._boot()):
                 name = one.case.played.name
                 seen = one.lost or of_records(one.records, predicted[name].names)
-                if isinstance(seen, Seen):
-                    counts[name][seen] += 1
-                else:
-                    lost[name].append(seen)
                 progress.finished(f"{name}: {seen}", 1)
                 tell(True)
-                if counts[name].total() + len(lost[name]) == runs:
-                    yield self._kept(name, counts[name], lost[name], predicted[name])
-
-    def _kept(self, name: str, counts: Counter[Seen], lost: list[str], prediction: Prediction) -> Verdict:
-        observed = Observed(name, self.variant.name, self.version, counts)
-        if counts:
-            append(self.rows, observed)
-        return Verdict(prediction, observed, tuple(lost))
+                yield name, seen
 
     def _boot(self) -> Boot:
         return partial(_counted, self.kernel, self.boots)

@@ -55,5 +55,6 @@ void print_trace(const char *name);
 
 /* case.c */
 void play(const char *path);
+int check(const char *path);
 
 #endif

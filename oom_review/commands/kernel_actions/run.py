@@ -135,7 +135,9 @@ def _scripts(options: argparse.Namespace) -> list[Played]:
 
 
 def _report(verdicts: Sequence[Verdict], *, quiet: bool) -> None:
-    table = Table("situation", "kernel", "model's outcomes", "real ones", "runs", "verdict", box=None)
+    table = Table(box=None)
+    for title in ("situation", "kernel", "model's outcomes", "real ones", "runs", "verdict"):
+        table.add_column(title, overflow="fold")
     for v in verdicts:
         bounded = "+" if v.prediction.bounded else ""
         real, runs = str(len(v.observed.outcomes)), str(v.observed.runs)

@@ -1,0 +1,149 @@
+"""``oom-review kernels``: what it prints and with which status it ends; in the machine's place stands what a real one printed."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from oom_review.boot.console import DONE, Outcome, Record
+from oom_review.boot.qemu import Machine
+from oom_review.commands.cli import main
+from oom_review.observed import campaign
+
+NAME = "memcg-oom/threads=2/freezer=frozen"
+
+
+def kernel(place: Path, version: str) -> Path:
+    """The head of an image of that version."""
+    head = bytearray(0x400)
+    head[0x202:0x206] = b"HdrS"
+    head[0x20E:0x210] = (0x100).to_bytes(2, "little")
+    path = place / "vmlinuz"
+    path.write_bytes(bytes(head[:0x300]) + version.encode() + b" x\0")
+    return path
+
+
+def prints(monkeypatch: pytest.MonkeyPatch, sibling: str, calls: list[int]) -> None:
+    """A machine on which the victim's sibling ends in that state, in each of the cases that it is given."""
+
+    def boot(_kernel: object, _probe: bytes, machine: Machine) -> Outcome:
+        calls.append(machine.situation.count("case "))
+        tasks = {"init": "user mode", "v": "zombie", "t1": sibling, "charger": "user mode"}
+        records: list[Record] = [
+            {"case": NAME, "at": "begin", "oom_victims": 0},
+            {"case": NAME, "at": "rest", "oom_victims": 0, "tasks": tasks},
+            {"case": NAME, "at": "end", "oom_victims": 0, "clean": True},
+        ]
+        return Outcome(DONE, "", tuple(records * calls[-1]), "")
+
+    monkeypatch.setattr(campaign, "boot_once", boot)
+    monkeypatch.setattr("oom_review.commands.kernel_actions.run.found_qemu", lambda: "qemu")
+    monkeypatch.setattr("oom_review.commands.kernel_actions.run.probe", lambda: b"")
+    monkeypatch.setattr(campaign, "probe", lambda: b"")
+
+
+def ask(place: Path, *more: str) -> int:
+    """One situation on a kernel of one's own."""
+    words = ["kernels", "run", "--kernel", str(place / "vmlinuz"), "--results", str(place / "rows.jsonl")]
+    return main([*words, "--situation", NAME, "--quiet", *more])
+
+
+@pytest.mark.parametrize(
+    ("version", "sibling", "status"),
+    [
+        ("7.3.4", "reaped", 0),
+        ("6.12.117", "in the fridge", 0),
+        ("7.3.4", "in the fridge", 1),
+        ("6.12.117", "reaped", 1),
+    ],
+)
+def test_a_verdict(
+    version: str,
+    sibling: str,
+    status: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The fridge that empties is a mismatch before 6.18, the one that does not is one since."""
+    kernel(tmp_path, version)
+    prints(monkeypatch, sibling, [])
+    assert ask(tmp_path) == status
+    said = capsys.readouterr().out
+    assert f"{status} mismatches" in said
+    assert ("the kernel, 3 of 3:" in said) == bool(status)
+    row = json.loads((tmp_path / "rows.jsonl").read_text())
+    assert (row["runs"], row["kernel_version"], row["situation"]) == (3, version, {"name": NAME})
+
+
+def test_it_goes_on_from_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What has enough runs is not played again, and predictions are taken from their file."""
+    kernel(tmp_path, "7.3.4")
+    calls: list[int] = []
+    prints(monkeypatch, "reaped", calls)
+    assert (ask(tmp_path), ask(tmp_path)) == (0, 0)
+    assert calls == [3]
+    assert ask(tmp_path, "--runs", "5") == 0
+    assert calls == [3, 2]
+    assert len((tmp_path / "rows.jsonl.predicted").read_text().splitlines()) == 2
+    assert [json.loads(line)["runs"] for line in (tmp_path / "rows.jsonl").read_text().splitlines()] == [3, 2]
+    assert re.search(r"1 +1 +5 +within", capsys.readouterr().out)
+
+
+def test_a_limit_is_no_mismatch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is said."""
+    kernel(tmp_path, "7.3.4")
+    prints(monkeypatch, "in the fridge", [])
+    assert ask(tmp_path, "--states", "5") == 0
+    assert "1 predictions hit a limit" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["run"], "needs DIR/VERSION"),
+        (["run", "x", "--kernel", "y"], "and not both"),
+        (["run", "--kernel", "/nowhere/vmlinuz"], "/nowhere/vmlinuz: No such file or directory"),
+        (["run", "/nowhere"], "/nowhere: there is no kernel image in it"),
+        (
+            ["run", "--kernel", "VMLINUZ", "--situation", "suspend/io"],
+            "no real kernel can be brought into it: I/O in flight",
+        ),
+        (["run", "--kernel", "VMLINUZ", "--situation", "nothing"], "no such situation: 'nothing'"),
+        (["run", "--kernel", "VMLINUZ", "--model", "nothing"], "nothing"),
+        (["fetch", "DIR", "six"], "'six' is not a version of a kernel"),
+        (["list", "--situation", "nothing"], "no such situation: 'nothing'"),
+    ],
+)
+def test_bad_input_is_one_line(
+    words: list[str],
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Status 2, no traceback, and nothing written."""
+    monkeypatch.chdir(tmp_path)
+    prints(monkeypatch, "reaped", [])
+    image = kernel(tmp_path, "7.3.4")
+    names = {"VMLINUZ": str(image), "DIR": str(tmp_path)}
+    assert main(["kernels", *(names.get(w, w) for w in words)]) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
+
+
+def test_the_list(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each situation with what it is, or why it can't be had; with its script if that is asked for."""
+    assert main(["kernels", "list", "--situation", "suspend/*", "--script"]) == 0
+    said = capsys.readouterr().out
+    assert "suspend/kthread: a task that waits for a device" in said
+    assert "    p: exit_group\n    meanwhile\n    init: suspend\n    rest\n" in said
+    assert said.endswith("11 of 13 situations can be played on a real kernel\n")
