@@ -12,8 +12,8 @@ from rich.console import Console
 
 from oom_review.ablate import ablation
 from oom_review.ablate.text import FORMAT, as_data, lines
-from oom_review.commands import INTERRUPTED
-from oom_review.commands.options import add_jobs, add_quiet
+from oom_review.commands import BAD_INPUT, INTERRUPTED
+from oom_review.commands.options import add_jobs, add_quiet, again
 from oom_review.errors import BadInput
 from oom_review.explore import engines
 from oom_review.files import check_target, write_over_ours
@@ -21,6 +21,7 @@ from oom_review.report.ablated import page
 from oom_review.report.page import MARKER as PAGE
 from oom_review.situations.exploration import Exploration
 from oom_review.situations.results import Results
+from oom_review.workers.cluster import ClusterGone
 
 MARKER = f'"format": "{FORMAT}"'
 
@@ -53,8 +54,11 @@ def run(options: argparse.Namespace) -> int:
     try:
         exploration.run(options.jobs, Console(quiet=options.quiet))
     except KeyboardInterrupt:
-        _interrupted(exploration, options.resume)
+        _stopped(exploration, options, "interrupted")
         return INTERRUPTED
+    except ClusterGone as error:
+        _stopped(exploration, options, str(error))
+        return BAD_INPUT
     finally:
         if results is not None:
             results.close()
@@ -68,13 +72,13 @@ def run(options: argparse.Namespace) -> int:
     return int(bool(found.bounded))
 
 
-def _interrupted(exploration: Exploration, path: str | None) -> None:
+def _stopped(exploration: Exploration, options: argparse.Namespace, why: str) -> None:
     """What is finished is kept, and how to go on is said."""
     try:
-        kept = path or str(exploration.keep())
+        kept = options.resume or str(exploration.keep())
     except BadInput as error:
-        sys.stderr.write(f"oom-review: interrupted, and what was finished is lost: {error}\n")
+        sys.stderr.write(f"oom-review: {why}, and what was finished is lost: {error}\n")
         return
     done = f"{len(exploration.outcomes)} of {len(exploration.jobs)} explorations are finished"
-    again = shlex.join(["oom-review", "ablate", "--resume", kept])
-    sys.stderr.write(f"oom-review: interrupted; {done}; to go on: {again}\n")
+    words = shlex.join(["oom-review", "ablate", "--resume", kept, *again(options)])
+    sys.stderr.write(f"oom-review: {why}; {done}; to go on: {words}\n")

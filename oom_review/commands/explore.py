@@ -13,7 +13,7 @@ from rich.console import Console
 from kernel_model.errors import IllegalOperation
 from oom_review import ledger
 from oom_review.claims import REFUTED
-from oom_review.commands import INTERRUPTED
+from oom_review.commands import BAD_INPUT, INTERRUPTED
 from oom_review.commands.options import (
     DAY,
     MOST_STATES,
@@ -22,6 +22,7 @@ from oom_review.commands.options import (
     add_jobs,
     add_quiet,
     add_variants,
+    again,
     number,
 )
 from oom_review.errors import BadInput
@@ -49,6 +50,7 @@ from oom_review.situations.results import Results
 from oom_review.situations.script import AnySituation
 from oom_review.situations.verdicts import bound_of, endless, unexpected, verdicts
 from oom_review.variants.loading import DEFAULT_VARIANTS, TITLES, chosen, load, load_all, origins, title_of
+from oom_review.workers.cluster import ClusterGone
 
 ONLY_WITHOUT_FILE = ("situation", "claim", "threads", "list", "resume", "jobs", "save", "verbose")
 
@@ -116,7 +118,8 @@ def run(options: argparse.Namespace) -> int:
         return _situations(options)
     for option in ONLY_WITHOUT_FILE:
         if getattr(options, option):
-            raise BadInput(f"--{option} chooses among situations: not together with a file, {options.file}")
+            word = again(options)[0] if option == "jobs" else f"--{option}"
+            raise BadInput(f"{word} chooses among situations: not together with a file, {options.file}")
     return _scenario(options)
 
 
@@ -172,8 +175,11 @@ def _situations(options: argparse.Namespace) -> int:
     try:
         exploration.run(options.jobs, Console(quiet=options.quiet))
     except KeyboardInterrupt:
-        _interrupted(options, exploration)
+        _stopped(options, exploration, "interrupted")
         return INTERRUPTED
+    except ClusterGone as error:
+        _stopped(options, exploration, str(error))
+        return BAD_INPUT
     finally:
         if results is not None:
             results.close()
@@ -190,18 +196,18 @@ def _claims(situation: AnySituation) -> list[str]:
     return said
 
 
-def _interrupted(options: argparse.Namespace, exploration: Exploration) -> None:
+def _stopped(options: argparse.Namespace, exploration: Exploration, why: str) -> None:
     """One line that says how to go on; what is finished is kept in a new file, unless it is in one already."""
     path = options.resume
     if path is None and exploration.outcomes:
         try:
             path = str(exploration.keep())
         except BadInput as error:
-            sys.stderr.write(f"oom-review: interrupted, and what was finished is lost: {error}\n")
+            sys.stderr.write(f"oom-review: {why}, and what was finished is lost: {error}\n")
             return
-    again = [*_words(options), *(["--resume", path] if path else [])]
+    words = [*_words(options), *(["--resume", path] if path else [])]
     done = f"{len(exploration.outcomes)} of {len(exploration.jobs)} jobs are finished"
-    sys.stderr.write(f"oom-review: interrupted; {done}; to go on: {shlex.join(again)}\n")
+    sys.stderr.write(f"oom-review: {why}; {done}; to go on: {shlex.join(words)}\n")
 
 
 def _words(options: argparse.Namespace) -> list[str]:
@@ -209,9 +215,10 @@ def _words(options: argparse.Namespace) -> list[str]:
     words = ["oom-review", "explore"]
     for option in ("situation", "claim", "variant", "claims"):
         words += [word for value in getattr(options, option) or [] for word in (f"--{option}", value)]
-    for option in ("base", "threads", "states", "seconds", "jobs", "save"):
+    for option in ("base", "threads", "states", "seconds", "save"):
         value = getattr(options, option)
         words += [] if value is None else [f"--{option}", str(value)]
+    words += again(options)
     return words + [
         f"--{o}" for o in ("quick-look", "verbose", "quiet") if getattr(options, o.replace("-", "_"))
     ]

@@ -27,10 +27,22 @@ def number(kind: type[int | float], most: int) -> Callable[[str], float]:
 
 
 def add_jobs(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
-    """``--jobs``."""
-    parser.add_argument(
-        "--jobs", type=number(int, MOST_JOBS), metavar="N", help="worker processes (one a core)"
+    """``--jobs`` or ``--cluster``: who works, as ``workers.cluster.Workers``."""
+    who = parser.add_mutually_exclusive_group()
+    who.add_argument("--jobs", type=number(int, MOST_JOBS), metavar="N", help="worker processes (one a core)")
+    who.add_argument(
+        "--cluster",
+        dest="jobs",
+        metavar="ADDRESS",
+        help="give the jobs to the workers of that scheduler of dask.distributed, such as tcp://10.0.0.1:8786 (docs/cluster.md; an extra)",
     )
+
+
+def again(options: argparse.Namespace) -> list[str]:
+    """The words that ``add_jobs`` took, for a command line that goes on."""
+    if options.jobs is None:
+        return []
+    return ["--cluster" if isinstance(options.jobs, str) else "--jobs", str(options.jobs)]
 
 
 def add_variants(parser: argparse.ArgumentParser, what: str, default: str) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from oom_review.commands.options import add_quiet, add_search
+from oom_review.errors import BadInput
 from oom_review.files import STDOUT, check_target, write_over_ours
 from oom_review.report.page import MARKER, page
 from oom_review.variants.loading import DEFAULT_VARIANTS, load_all, origins
@@ -45,6 +46,7 @@ def run(options: argparse.Namespace) -> int:
     else:
         # It needs Hypothesis, which takes a while to load.
         from oom_review.commands.review import compared, expected_of, reviewed  # noqa: PLC0415
+        from oom_review.review.review import BY_THE_USER  # noqa: PLC0415
 
         # What is said of its progress must not stand in the page.
         console = Console(stderr=not to_file)
@@ -52,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
         names = expected.with_bases(v.name for v in given or load_all(DEFAULT_VARIANTS))
         done = compared(console, options, reviewed(console, names, options, expected, whole=True))
         if done.interrupted:
-            raise KeyboardInterrupt
+            raise KeyboardInterrupt if done.interrupted == BY_THE_USER else BadInput(done.interrupted)
         review = done.review
     text = page(review, options.review or "this review")
     if to_file:

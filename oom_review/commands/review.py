@@ -12,7 +12,7 @@ from rich.console import Console
 
 from oom_review import ledger
 from oom_review.claims import REFUTED
-from oom_review.commands import FAILED, INTERRUPTED, OK
+from oom_review.commands import BAD_INPUT, FAILED, INTERRUPTED, OK
 from oom_review.commands.options import add_quiet, add_search
 from oom_review.compare import brief
 from oom_review.errors import BadInput
@@ -27,7 +27,7 @@ from oom_review.files import (
     write_over_ours,
 )
 from oom_review.review.jobs import BATCH
-from oom_review.review.review import DEFAULT_WORK, STATES, Reviewed, Work, review
+from oom_review.review.review import BY_THE_USER, DEFAULT_WORK, STATES, Reviewed, Work, review
 from oom_review.scenario import file as scenario_file
 from oom_review.schedules.driver import STEP_LIMIT
 from oom_review.show.columns import columns
@@ -47,6 +47,7 @@ from oom_review.variants.loading import (
     title_of,
 )
 from oom_review.verdicts import MARKER, Cell, Review, as_json, made_by, only, read
+from oom_review.workers.cluster import ClusterGone
 
 KEPT = "oom-review-interrupted"
 
@@ -119,7 +120,9 @@ def compared(console: Console, options: argparse.Namespace, done: Reviewed) -> R
 
             found = brief.brief(STATES, options.jobs, explored)
     except KeyboardInterrupt:
-        return attrs.evolve(done, interrupted=True)
+        return attrs.evolve(done, interrupted=BY_THE_USER)
+    except ClusterGone as error:
+        return attrs.evolve(done, interrupted=str(error))
     return attrs.evolve(done, review=attrs.evolve(done.review, change=found))
 
 
@@ -153,8 +156,8 @@ def _finish(
         # Whatever became of what is said.
         kept = _write(options, done)
     if done.interrupted:
-        sys.stderr.write(f"oom-review: interrupted; what was found is kept in {kept}\n")
-        return INTERRUPTED
+        sys.stderr.write(f"oom-review: {done.interrupted}; what was found is kept in {kept}\n")
+        return INTERRUPTED if done.interrupted == BY_THE_USER else BAD_INPUT
     return FAILED if news or done.unexplained or not done.review.as_expected else OK
 
 
@@ -187,6 +190,8 @@ def reviewed(
     console: Console, names: list[str], options: argparse.Namespace, expected: Expectations, *, whole: bool
 ) -> Reviewed:
     """The review that these options ask for, with its progress shown; ``whole``: with all that a file or a page holds."""
+    if options.budget and isinstance(options.jobs, str):
+        raise BadInput("--budget is by this machine's clock: not together with --cluster")
     progress = Progress(0, "programs")
     with shown(Console(quiet=True) if options.quiet else console, progress) as tell:
         done = review(

@@ -13,11 +13,12 @@ from oom_review.compare.text import described
 from oom_review.situations.families import QUICK, SITUATIONS
 from oom_review.variants.loading import PAIR, title_of
 from oom_review.verdicts import Change, Kind
+from oom_review.workers.cluster import Workers
 
 COMMAND = "oom-review compare legacy rfc --accept rfc"
 
 
-def brief(states: int, workers: int | None, tell: Callable[[str], None]) -> Change:
+def brief(states: int, workers: Workers, tell: Callable[[str], None]) -> Change:
     """Of legacy and the RFC."""
     bounds = Bounds(0, 0, 1)
     todo = jobs(PAIR, [SITUATIONS[n] for n in QUICK], (), bounds, states=states)

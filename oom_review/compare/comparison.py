@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from typing import TypeVar
@@ -20,6 +19,7 @@ from oom_review.scenario.items import Scenario
 from oom_review.situations.families import SITUATIONS
 from oom_review.situations.script import AnySituation, scenario
 from oom_review.variants.loading import load
+from oom_review.workers.cluster import Cluster, Workers, opened
 from oom_review.workers.pool import Broke, Lost, Pool, listed
 
 J = TypeVar("J")
@@ -98,7 +98,7 @@ def jobs(
 def compare(
     todo: Sequence[Job],
     bounds: Bounds,
-    workers: int | None,
+    workers: Workers,
     tell: Callable[[str], None],
     kept: Kept | None = None,
     *,
@@ -108,7 +108,7 @@ def compare(
 
     ``smallest``: with the smallest script of each difference, and how likely it is there.
     """
-    with Pool(workers or os.cpu_count() or 1) as pool:
+    with opened(workers) as pool:
         explorer = _Explorer(pool, tell, kept)
         outcomes = explorer.explore(todo, bounds.programs)
         order = {job: i for i, job in enumerate(todo)}
@@ -145,7 +145,7 @@ def compare(
 class _Explorer:
     """Asks what is kept, and then the workers; ``lost``: which of them died over what."""
 
-    pool: Pool
+    pool: Pool | Cluster
     tell: Callable[[str], None]
     kept: Kept | None
     lost: list[str] = attrs.Factory(list)
@@ -225,7 +225,7 @@ def _size(job: Job) -> float:
 
 
 def _answers(
-    pool: Pool, answer: Callable[[J], A], more: Callable[[], J | None]
+    pool: Pool | Cluster, answer: Callable[[J], A], more: Callable[[], J | None]
 ) -> Iterable[tuple[J, A | Lost]]:
     with closing(pool.run(answer, more)) as answers:
         for given in answers:

@@ -6,7 +6,6 @@ explored with, as it remembers all that the end is made of; the ends of an explo
 
 from __future__ import annotations
 
-import os
 from collections.abc import Hashable, Sequence
 from contextlib import closing
 
@@ -25,7 +24,8 @@ from oom_review.scenario.items import Scenario
 from oom_review.search.minimize import minimize
 from oom_review.search.reschedule import replay_or_none
 from oom_review.variants.loading import known
-from oom_review.workers.pool import Broke, Lost, Pool, listed
+from oom_review.workers.cluster import Workers, opened
+from oom_review.workers.pool import Broke, Lost, listed
 
 
 @attrs.define(frozen=True)
@@ -75,11 +75,11 @@ def explored(job: Job) -> Outcome:
     return Outcome(result.counts.states, result.bounded, run)
 
 
-def find(jobs: Sequence[Job], workers: int | None = None) -> Answer:
+def find(jobs: Sequence[Job], workers: Workers = None) -> Answer:
     """The answer of the first of the jobs that has one, whoever was faster.  Raises BadInput, and as explored()."""
     got: dict[Job, Outcome | Lost] = {}
     with (
-        Pool(workers or os.cpu_count() or 1) as pool,
+        opened(workers) as pool,
         closing(pool.run(explored, listed(jobs))) as answers,
     ):
         for one in answers:

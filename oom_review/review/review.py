@@ -10,7 +10,6 @@ seconds, Ctrl-C, a worker that died, a limit) leaves verdicts of ``bounded`` whe
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -50,12 +49,14 @@ from oom_review.situations.progress import Progress
 from oom_review.situations.verdicts import Explored
 from oom_review.variants.loading import PAIR, load, title_of
 from oom_review.verdicts import Alternative, Cell, Review
+from oom_review.workers.cluster import Cluster, ClusterGone, Workers, opened
 from oom_review.workers.pool import Broke, Lost, Pool, listed
 
 BATCHES = 8
 """For each variant: with all else a review then takes some two minutes and a half on two cores."""
 STATES = 100_000
 """More than any quick situation has on the variants that come with the project: one of your own may have no end."""
+BY_THE_USER = "interrupted"
 
 
 @attrs.define(frozen=True)
@@ -83,7 +84,7 @@ DEFAULT_WORK = Work()
 class Reviewer:
     """A review under way: who is reviewed, how much of it is to be done, and what is known by now."""
 
-    pool: Pool
+    pool: Pool | Cluster
     variants: list[Variant]
     work: Work = DEFAULT_WORK
     until: float = NEVER
@@ -95,7 +96,7 @@ class Reviewer:
     compared: Compared = attrs.Factory(lambda: Compared({}))
     progress: Progress = attrs.Factory(lambda: Progress(0, "examples"))
     tell: Callable[[bool], None] = lambda _news: None
-    interrupted: bool = False
+    interrupted: str = ""
     cut: bool = False
     others: dict[tuple[str, str], dict[str, list[Alternative]]] = attrs.Factory(dict)
 
@@ -189,7 +190,9 @@ class Reviewer:
             if not self.interrupted:
                 self._work(jobs, got)
         except KeyboardInterrupt:
-            self.interrupted = True
+            self.interrupted = BY_THE_USER
+        except ClusterGone as error:
+            self.interrupted = str(error)
         self.cut = self.cut or len(got) < len(jobs)
         return [(job, got[job]) for job in jobs if job in got]
 
@@ -356,11 +359,11 @@ def bound_beside(found: Found, explored: Explored | None) -> str:
 
 @attrs.define(frozen=True)
 class Reviewed:
-    """A review and how it went: ``unexplained`` is a difference without a name; ``interrupted`` by Ctrl-C."""
+    """A review and how it went: ``unexplained`` is a difference without a name; ``interrupted`` by what, if it was."""
 
     review: Review
     unexplained: str = ""
-    interrupted: bool = False
+    interrupted: str = ""
 
 
 def review(
@@ -370,13 +373,13 @@ def review(
     expectations: Expectations = Expectations(),  # noqa: B008 - frozen
     work: Work = DEFAULT_WORK,
     budget: float | None = None,
-    jobs: int | None = None,
+    jobs: Workers = None,
     first_seed: int = 0,
     progress: Progress | None = None,
     tell: Callable[[bool], None] = lambda _news: None,
     whole: bool = False,
 ) -> Reviewed:
-    """Review these variants on ``jobs`` cores (all, by default); after ``budget`` seconds nothing is begun any more.
+    """Review these variants on ``jobs`` cores (all, by default), or on the cluster at that address; after ``budget`` seconds nothing is begun any more.
 
     ``whole``: with the alternatives at the steps of each refutation, which takes some seconds for each.  ``tell`` is called after
     each job (True) and now and then in between.  Raises BadInput for what a variant or
@@ -384,7 +387,7 @@ def review(
     """
     variants = [load(name) for name in names]
     until = NEVER if budget is None else time.monotonic() + budget
-    with Pool(jobs or os.cpu_count() or 1) as pool:
+    with opened(jobs) as pool:
         reviewer = Reviewer(
             pool,
             variants,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -16,7 +15,8 @@ from oom_review.situations.families import SITUATIONS
 from oom_review.situations.job import Job, Outcome, run
 from oom_review.situations.progress import Progress, shown
 from oom_review.situations.results import Results
-from oom_review.workers.pool import Broke, Lost, Pool, listed
+from oom_review.workers.cluster import Workers, opened
+from oom_review.workers.pool import Broke, Lost, listed
 
 KEPT = "oom-review-explore"
 
@@ -31,7 +31,7 @@ class Exploration:
     outcomes: dict[Job, Outcome] = attrs.Factory(dict)
     lost: list[Job] = attrs.Factory(list)
 
-    def run(self, workers: int | None, console: Console | None = None) -> None:
+    def run(self, workers: Workers, console: Console | None = None) -> None:
         """Explore what the results do not know, the longest first so that no core is left with a long job at the end."""
         for job in self.jobs:
             known = None if self.results is None else self.results.outcome(job)
@@ -40,7 +40,7 @@ class Exploration:
         todo = sorted((j for j in self.jobs if j not in self.outcomes), key=size, reverse=True)
         progress = Progress(len(self.jobs), "states", len(self.outcomes), ahead=sum(map(size, todo)))
         with (
-            Pool(workers or os.cpu_count() or 1) as pool,
+            opened(workers) as pool,
             shown(console or Console(), progress) as tell,
             closing(pool.run(self.answer, listed(todo))) as answers,
         ):

@@ -1,1 +1,1 @@
-"""Jobs on several cores (pool), none of which can hang (endless) or take the rest with it (broken)."""
+"""Jobs on several cores (pool) or machines (cluster), none of which can hang (endless) or take the rest with it (broken)."""

@@ -16,7 +16,7 @@ from oom_review.explore.explorer import BOUNDED
 from oom_review.play.session import play
 from oom_review.review.board import Board, Explorations
 from oom_review.review.jobs import NEVER, Watched
-from oom_review.review.review import Reviewer, Work, bound_beside
+from oom_review.review.review import BY_THE_USER, Reviewer, Work, bound_beside
 from oom_review.scenario.file import parse
 from oom_review.search.one_claim import Found
 from oom_review.show.table import tables
@@ -118,7 +118,7 @@ def test_less_than_the_floor_is_bounded() -> None:
     assert cell(one, "victim-dies").surprise == "bounded: only 150 of 300 programs"
     one._know([(one.batches()[0], Watched((HELD,), whole=False))])
     assert cell(one, "victim-dies").surprise == "bounded: cut short after 150 of 300 programs"
-    one.interrupted = True
+    one.interrupted = BY_THE_USER
     assert cell(one, "victim-dies").surprise == "bounded: interrupted after 150 of 300 programs"
     one.board.watched("patched", Watched((HELD,), whole=True))
     assert cell(one, "victim-dies").verdict == HOLDS
