@@ -10,9 +10,10 @@ import attrs
 import cattrs
 
 from oom_review.observed.prediction import Prediction
-from oom_review.situations.results import header, variant_digest
+from oom_review.situations.results import header
 from oom_review.situations.results_file import ResultsFile
 from oom_review.variants.loading import known
+from oom_review.variants.sources import variant_digest
 
 FORMAT = "oom-review predictions"
 DECIDES = ("observed",)
