@@ -29,6 +29,7 @@ from kernel_model.sched import (
     SIGNAL_GROUP_COREDUMP,
     SIGNAL_GROUP_EXIT,
     TASK_KILLABLE,
+    TASK_RUNNING,
     TASK_UNINTERRUPTIBLE,
     TIF_MEMDIE,
     MmStruct,
@@ -584,6 +585,21 @@ def test_the_tick_under_oom_lock_ends_with_sigkill(box: Box) -> None:
     box.ask("kill", "c", "b", "KILL")
     box.alone("c")
     assert box.m.runnable(box["b"])
+
+
+def test_who_was_killed_before_the_tick_does_not_sleep(box: Box) -> None:
+    """schedule() comes back at once, and the task is running: nobody had to wake it."""
+    for name in ("a", "b"):
+        box.do("memcg_attach", "init", name, "M")
+    box.do("oom_score_adj", "init", "a", 900)
+    box.ask("charge_fault", "b")
+    box.until("b", "wake_oom_reaper")
+    box.ask("kill", "c", "b", "KILL")
+    box.alone("c")
+    box.until("b", "under oom_lock")
+    box.step("b")
+    assert box.at("b").startswith("mem_cgroup_oom_synchronize")
+    assert (box["b"].state, box["b"].timer) == (TASK_RUNNING, None)
 
 
 # The reaper

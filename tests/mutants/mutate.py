@@ -30,7 +30,7 @@ from selected import TEXT, Stages, files, stages_of
 ROOT = Path(__file__).resolve().parents[2]
 HOME = ROOT / ".mutants"
 TREE, SESSION, SOURCES = HOME / "tree", HOME / "session.sqlite", HOME / "sources"
-CPU_SECONDS, LONGEST = 90, 3600.0
+CPU_SECONDS, LONGEST = 30, 3600.0
 TIMED_OUT = "timed out"
 PYTEST = (sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:xdist", "-p", "no:cacheprovider", "--tb=line")
 
