@@ -303,6 +303,16 @@ def test_do_group_exit_takes_an_earlier_code_and_kills_the_others(box: Box) -> N
     assert not box["s"].signal.flags
 
 
+def test_the_first_code_is_the_group_s(box: Box) -> None:
+    """do_group_exit(7) of one thread: the others end with 7, too."""
+    steps = box.call("do_group_exit", box["v"], 7)
+    next(steps)
+    next(steps)
+    assert (box["v"].exit_code, box["v"].signal.group_exit_code) == (7, 7)
+    box.rest()
+    assert box["t1"].exit_code == 7
+
+
 def test_the_stop_of_a_killed_group_is_void() -> None:
     """SIGSTOP that is dequeued after GROUP_EXIT stops nobody."""
     box = Box()

@@ -575,6 +575,17 @@ def test_who_shares_a_score(box: Box) -> None:
     assert box["c"].signal.oom_score_adj == 0
 
 
+def test_init_among_the_sharers_spares_no_other(box: Box) -> None:
+    """It keeps the memory from the reaper; whoever comes after it in the list is killed all the same."""
+    box.do("clone_vm", "init", "d")
+    box.do("clone_vm", "d", "e")
+    box.do("oom_score_adj", "init", "d", 1000)
+    box.do("sysrq_f")
+    assert marked(box) == ["d"]
+    assert box["e"].at is None
+    assert box.user_mode("init")
+
+
 def test_the_tick_under_oom_lock_ends_with_sigkill(box: Box) -> None:
     """schedule_timeout_killable(1): a killed killer does not wait for the clock."""
     box.do("oom_score_adj", "init", "a", 900)
