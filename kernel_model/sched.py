@@ -53,6 +53,7 @@ TASK_NORMAL = TASK_INTERRUPTIBLE | TASK_UNINTERRUPTIBLE
 PF_EXITING = 0x4
 PF_SIGNALED = 0x400
 PF_DUMPCORE = 0x200
+PF_USER_WORKER = 0x4000
 PF_NOFREEZE = 0x8000
 PF_FROZEN = 0x10000
 PF_KTHREAD = 0x200000
@@ -242,6 +243,17 @@ class MemCgroup:
     oom_waitq: list[TaskStruct] = attrs.Factory(list)
 
 
+@structure("io_wq", "task.pid")
+@attrs.define(eq=False, slots=True, repr=False)
+class IoWq:
+    """A task's queue of requests for its io_uring workers: what waits, who works, and whether it is being left."""
+
+    task: TaskStruct
+    requests: int = 0
+    workers: list[TaskStruct] = attrs.Factory(list)
+    exit: bool = False
+
+
 @structure("task", "pid")
 @attrs.define(eq=False, slots=True, repr=False)
 class TaskStruct:
@@ -249,6 +261,7 @@ class TaskStruct:
 
     ``saved_state`` and ``on_cpu`` are for the kernels of oom_kernels; on_cpu is kept only where a state is set before the sleep.
     ``oom_reaper_list``, the next one in the reaper's list, is for a kernel that links it; ``task_works``: it has a file whose last close allocates.
+    ``io_wq``: a kernel with io_uring has it, for who asks and for who works.
     """
 
     pid: Beside[int]
@@ -282,6 +295,7 @@ class TaskStruct:
     parent_exec_id: int = 0
     io_context: bool = True
     task_works: int = 0
+    io_wq: IoWq | None = None
     usage: Count = 2
     oom_reaper_listed: bool = False
     oom_reaper_list: TaskStruct | None = None
