@@ -15,7 +15,9 @@ from oom_review.explore.final import Final
 from oom_review.play.observation import DEAD
 from oom_review.scenario.items import Scenario
 
-BUSY = -16
+BUSY, NOT_THERE = -16, -38
+UNKNOWN = -1000
+"""What the probe says of an oom_victims that it can't read."""
 FREEZES = frozenset({"suspend", "s2idle", "hibernate", "snapshot_freeze"})
 READ = {ord("F"): "FROZEN", ord("f"): "FREEZING", ord("T"): "THAWED"}
 GONE = {"dead": "reaped"}
@@ -65,6 +67,11 @@ def of_records(records: Iterable[Record], names: Mapping[str, str]) -> Seen | st
         end = record if record.get("at") == "end" else end
     if begun is None or rest is None or end is None:
         return "the machine ended before the case did"
+    if UNKNOWN in (begun["oom_victims"], rest["oom_victims"]):
+        return "oom_victims can't be read: the kernel lacks PROC_KCORE or KALLSYMS_ALL"
+    lacking = [r["did"] for r in did.values() if r["result"] == NOT_THERE]
+    if lacking:
+        return f"the kernel can't do {lacking[0]}: it lacks PM_DEBUG or HIBERNATION"
     states = ((who, state) for who, state in rest["tasks"].items() if state != "unborn")
     tasks = tuple(sorted(f"{names.get(who, who)}: {state}" for who, state in states))
     pm = tuple(sorted(f"{who}: {_result(r['result'])}" for who, r in did.items() if r["did"] in FREEZES))

@@ -54,7 +54,8 @@ static void make_groups(void)
 		if (mkdir(all[i], 0755) && errno != EEXIST)
 			printf("{\"case\": \"%s\", \"failed\": \"%s: %s\"}\n", name, all[i], strerror(errno));
 	put("/memory/case/cgroup.subtree_control", "+memory");
-	put("/memory/case/M/memory.max", "16M");
+	if (put("/memory/case/M/memory.max", "16M"))
+		printf("{\"case\": \"%s\", \"failed\": \"no memory cgroup of version 2\"}\n", name);
 	put("/memory/case/M/memory.swap.max", "0");
 }
 

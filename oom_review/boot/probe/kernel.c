@@ -142,10 +142,10 @@ void print_symbols(void)
 		each_symbol(print_wanted);
 }
 
-/* Four bytes of the kernel's memory, by way of the program headers of /proc/kcore; -1000 if they can't be had. */
+/* Four bytes of the kernel's memory, by way of the program headers of /proc/kcore; UNKNOWN if they can't be had. */
 int count_of_victims(void)
 {
-	int fd = open("/proc/kcore", O_RDONLY | O_CLOEXEC), value = -1000;
+	int fd = open("/proc/kcore", O_RDONLY | O_CLOEXEC), value = UNKNOWN;
 	Elf64_Ehdr head;
 	Elf64_Phdr part;
 
@@ -157,7 +157,7 @@ int count_of_victims(void)
 		if (part.p_type != PT_LOAD || victims_at < part.p_vaddr || victims_at >= part.p_vaddr + part.p_memsz)
 			continue;
 		if (pread(fd, &value, sizeof(value), part.p_offset + victims_at - part.p_vaddr) != sizeof(value))
-			value = -1000;
+			value = UNKNOWN;
 		break;
 	}
 out:

@@ -7,6 +7,7 @@
 #define MOST_ROLES 16
 #define MOST_WORDS 8
 #define LONG_LINE 256
+#define UNKNOWN (-1000)
 
 /* A task of a case: a thread that does what it is told.  The slots are shared by all, through fork and exec. */
 struct role {
@@ -22,6 +23,7 @@ struct role {
 
 extern struct role *roles;
 extern int shared_fd;
+extern int can_suspend;
 
 void make_roles(void);
 void forget_roles(void);

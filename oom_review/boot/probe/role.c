@@ -30,6 +30,7 @@
 
 struct role *roles;
 int shared_fd;
+int can_suspend;
 
 /* Pipes for all that there will ever be: whoever is forked has them, also after an execve(). */
 void make_roles(void)
@@ -339,8 +340,8 @@ static long do_cgroup_kill(struct role *me)
 
 /* Power management */
 
-static long do_suspend(struct role *me) { (void)me; return put("/sys/power/state", "freeze"); }
-static long do_hibernate(struct role *me) { (void)me; return put("/sys/power/state", "disk"); }
+static long do_suspend(struct role *me) { (void)me; return can_suspend ? put("/sys/power/state", "freeze") : -ENOSYS; }
+static long do_hibernate(struct role *me) { (void)me; return can_suspend ? put("/sys/power/state", "disk") : -ENOSYS; }
 
 /* The probe is frozen with all others, so that whoever froze them thaws them by itself; its death closes the file, which does the same. */
 static long do_snapshot_freeze(struct role *me)
@@ -350,7 +351,7 @@ static long do_snapshot_freeze(struct role *me)
 
 	(void)me;
 	if (fd < 0)
-		return fd;
+		return fd == -ENOENT ? -ENOSYS : fd;
 	r = sys(SYS_ioctl, fd, (long)SNAPSHOT_FREEZE, 0L);
 	if (!r) {
 		sys(SYS_nanosleep, &frozen, 0L);
