@@ -5,6 +5,7 @@ VENV ?= .venv
 PIP ?=
 BUDGET ?=
 ARGS ?=
+KERNELS ?= kernels
 
 PACKAGES := kernel_model legacy_tifmemdie patched oom_kernels oom_review
 CHECKED := $(PACKAGES) $(wildcard tests benchmarks docs)
@@ -19,11 +20,11 @@ LOCKED := $(QUIETLY) --no-deps --require-hashes
 WHEEL := -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation
 
 .DEFAULT_GOAL := help
-.PHONY: help setup review test lint format bugs mutants docs bench coverage nightly wheel wheel-check lock clean
+.PHONY: help setup review test lint format bugs kernels mutants docs bench coverage nightly wheel wheel-check lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
-	@echo "variables: PYTHON=python3.12  VENV=.venv312  BUDGET=seconds (review)  ARGS='...' (review, test, bench)"
+	@echo "variables: PYTHON=python3.12  VENV=.venv312  BUDGET=seconds (review)  ARGS='...' (review, test, bench, kernels)"
 	@echo "           PIP=22.3 (set up with that pip, not the one that Python brings)"
 
 # $(call step,what,commands): one line that says what was set up; the log is shown only if that failed.
@@ -74,6 +75,10 @@ bugs: $(DEV) ## find the public bugs of real kernels by comparing: writes docs/b
 
 mutants: $(DEV) ## change the models, and say which changes no test notices (ARGS=--help)
 	@"$(PY)" tests/mutants/mutate.py $(ARGS)
+
+kernels: $(RUN) ## boot real kernels and hold them against the models: make kernels [KERNELS=directory]
+	@"$(VENV)/bin/oom-review" kernels fetch "$(KERNELS)" 6.12 7.3
+	@"$(VENV)/bin/oom-review" kernels run "$(KERNELS)/6.12" "$(KERNELS)/7.3" $(ARGS)
 
 docs: $(DEV) ## make the pages of docs/ from their templates
 	@"$(PY)" docs/make.py
