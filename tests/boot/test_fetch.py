@@ -119,11 +119,31 @@ def test_a_tool_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         fetch.packages(tmp_path)
 
 
-def test_what_apt_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("names", [THERE, ("linux-base",)])
+def test_a_suite_that_is_gone(
+    names: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others' kernels are there; only where there are none at all is it an error."""
+
+    def run(command: list[str], _where: Path) -> str:
+        if "update" in command:
+            raise BadInput("E: no Release file")
+        return "\n".join(names)
+
+    monkeypatch.setattr(fetch, "_run", run)
+    monkeypatch.setattr(fetch, "mirror", lambda _files: "http://mirror.invalid/debian")
+    monkeypatch.setattr(shutil, "which", lambda name: name)
+    if names is THERE:
+        assert fetch.packages(tmp_path) == list(THERE)
+    else:
+        with pytest.raises(BadInput, match="no Release file"):
+            fetch.packages(tmp_path)
+
+
+def test_what_apt_says(tmp_path: Path) -> None:
     """Its first error, in one line."""
     program = tmp_path / "apt-get"
     program.write_text("#!/bin/sh\necho W: a warning >&2\necho E: no network >&2\nexit 100\n")
     program.chmod(0o755)
     with pytest.raises(BadInput, match=r"apt-get: E: no network$"):
         fetch._run([str(program)], tmp_path)
-    del monkeypatch
