@@ -33,7 +33,7 @@ class Outcome:
 
 
 def read(log: str, status: int | None) -> Outcome:
-    """``status`` is QEMU's exit status, None if it was stopped for the time it took.
+    """``status`` is QEMU's exit status, None if it was stopped as it had nothing to say.
 
     QEMU's status says nothing of a panic (0, as after a power-off), so that the end record decides, and only if it is the last line.
     """

@@ -15,6 +15,7 @@ from oom_review.boot.compile import probe
 from oom_review.boot.console import Outcome
 from oom_review.boot.kernel import BootKernel, release
 from oom_review.boot.qemu import Machine, boot_once
+from oom_review.errors import BadInput
 from oom_review.explore.limits import Limits
 from oom_review.observed.boots import Boot, Case, ran
 from oom_review.observed.outcome import Seen, of_records
@@ -25,8 +26,6 @@ from oom_review.observed.translation import Played
 from oom_review.observed.verdict import Verdict
 from oom_review.situations.progress import Progress, shown
 
-BOOTING, CASE = 120, 20
-"""Seconds until a boot counts as hung: for itself and for each case; on a loaded host twice what they take."""
 Predict = Callable[[Played, Variant, Limits], Prediction]
 
 
@@ -101,11 +100,16 @@ class Campaign:
                 yield name, seen
 
     def _boot(self) -> Boot:
-        return partial(_counted, self.kernel, self.boots)
+        return partial(_kept, self.kernel, self.boots, self.rows.with_name(f"{self.rows.name}.log"))
 
 
-def _counted(kernel: BootKernel, boots: list[str], text: str) -> Outcome:
-    patience = BOOTING + CASE * text.count("case ")
-    outcome = boot_once(kernel, probe(), Machine(situation=text, patience=patience))
+def _kept(kernel: BootKernel, boots: list[str], log: Path, text: str) -> Outcome:
+    """A boot that is counted, and whose console is kept."""
+    outcome = boot_once(kernel, probe(), Machine(situation=text))
     boots.append(outcome.status)
+    try:
+        with log.open("a", encoding="utf-8") as stream:
+            stream.write(outcome.log)
+    except OSError as error:
+        raise BadInput(f"{log}: {error.strerror}") from None
     return outcome
