@@ -104,12 +104,12 @@ class Gates:
                     self._stub.jump(cpu.number, cpu.rip + (_length(self._before[function]) or 0))
         return frozenset(held)
 
-    def number(self, variable: str, size: int = 4) -> int | None:
+    def number(self, variable: str) -> int | None:
         """What a variable of the kernel is; None if this kernel has none of that name."""
         if variable not in self._known:
             return None
         with self._stub.halted():
-            return int.from_bytes(self._stub.read(self._known[variable], size), "little")
+            return int.from_bytes(self._stub.read(self._known[variable], symbols.SIZES[variable]), "little")
 
     def _check(self, gate: Gate, cpu: Cpu) -> None:
         why = "" if cpu.interrupts else "interrupts are off there"

@@ -55,6 +55,7 @@ class Stub:
         try:
             self._socket.connect(str(path))
         except OSError as error:
+            self._socket.close()
             raise BadInput(f"{path}: no debugger's port there: {error.strerror}") from None
         # Single registers can be asked for and set only by who has asked what registers there are.
         self._ask(b"qXfer:features:read:target.xml:0,fff")

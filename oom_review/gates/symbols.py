@@ -9,7 +9,8 @@ from oom_review.errors import BadInput
 
 # Where per-CPU data has the preemption count: a variable of its own since 6.15, before that the second word of pcpu_hot.
 COUNTS = {"__preempt_count": 0, "pcpu_hot": 8}
-VARIABLES = ("oom_victims", "pm_freezing", *COUNTS)
+SIZES = {"oom_victims": 4, "pm_freezing": 1}
+VARIABLES = (*SIZES, *COUNTS)
 
 
 def addresses(records: Iterable[Record]) -> dict[str, int]:
