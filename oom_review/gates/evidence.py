@@ -155,7 +155,9 @@ def _reads_frozen(run: Run) -> Real:
 
 def _stays_frozen(run: Run) -> Real:
     left = sorted(run.seen(FRIDGE))
-    if any(act.endswith("s later pm_freezing is 1") for act in run.acts) and not any(r.get("at") == "end" for r in run.records):
+    if any(act.endswith("s later pm_freezing is 1") for act in run.acts) and not any(
+        r.get("at") == "end" for r in run.records
+    ):
         return Real(
             True, f"whoever froze the machine is gone, {', '.join(left)} sits in the fridge, and nobody thaws"
         )

@@ -28,12 +28,9 @@ SUSPENDS = frozenset({"suspend", "s2idle"})
 BY_ITSELF = frozenset({"wakeup"}) | SLEEPS | ANSWERS
 KERNEL_THREADS = frozenset({"kworker", "kswapd"})
 DEAD = frozenset({"zombie", "reaped", "dead"})
-PREPARED = (
-    "{0}: open_disk /dev/vda 16",
-    "init: memcg_attach {0} M",
-    "{0}: touch 10",
-    "init: oom_score_adj {0} 1000",
-)
+WRITES = ("{0}: open_disk /dev/vda 16",)
+PAYS = ("init: memcg_attach {0} M", "{0}: touch 10", "init: oom_score_adj {0} 1000")
+"""Of one process alone: its last close is the disk's, and it is the victim."""
 
 
 def plan(run: Gated, name: str, runs: int = 1) -> Plan:
@@ -54,6 +51,7 @@ class _Translation:
         self.ops = [op for stage in run.stages for op in stage.ops]
         births = [str(op.args[0]) for op in self.ops if _bears(op)]
         self.cpus = {name: cpu for cpu, name in enumerate(["init", *births])}
+        self.victim = self._victim()
         self.rounds: list[Round] = []
         self.lines: list[str] = []
         self.closed: set[Hold] = set()
@@ -150,14 +148,22 @@ class _Translation:
         yield str(Op("charge_pipes", op.task) if op.name in IN_THE_KERNEL else op)
         if _bears(op):
             born = str(op.args[0])
-            if op.name == "fork" and op.task == "init" and self._pays():
-                yield from (line.format(born) for line in PREPARED)
+            if born == self.victim:
+                pays = PAYS if any(op.name in TRIGGERS for op in self.ops) else ()
+                yield from (line.format(born) for line in (*WRITES, *pays))
             yield f"init: pin {born} {self.cpus[born]}"
 
-    def _pays(self) -> bool:
-        return any(op.name in TRIGGERS for op in self.ops) or any(
-            h.function == "exit_files" for h in self.run.holds
-        )
+    def _victim(self) -> str:
+        """The process that is to run out of memory, or else that somebody of is held; "" for nobody."""
+        actors = [op.task for op in self.ops if op.name in TRIGGERS and op.task in self.cpus]
+        held = [h.task for h in self.run.holds if h.task != "init"]
+        triggered = any(op.name in TRIGGERS for op in self.ops)
+        first = next((op.args[0] for op in self.ops if op.name == "fork"), "") if triggered else ""
+        name = str(next(filter(None, (*actors, *held, first)), ""))
+        above = {str(op.args[0]): str(op.task) for op in self.ops if op.name == "clone"}
+        while name in above:
+            name = above[name]
+        return name
 
     def _waits(self, stage: Stage) -> Iterator[str]:
         """For all that becomes of whom is not held."""
