@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import pytest
-from gates.kept import HELD
+from kept import HELD
 
 from oom_review.boot.console import Record
 from oom_review.gates.evidence import SHOWN, Run, cases

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from gates.fake_port import FakePort
+from fake_port import FakePort
 
 from oom_review.errors import BadInput
 from oom_review.gates.gate import Gate, Gates
@@ -34,7 +34,7 @@ def port(tmp_path: Path) -> Iterator[FakePort]:
 @pytest.fixture
 def gates(port: FakePort, tmp_path: Path) -> Iterator[Gates]:
     """Of a running machine."""
-    assert port
+    assert port.rips
     with Stub(tmp_path / "port") as stub:
         stub.go()
         yield Gates(stub, KNOWN, "7.3")

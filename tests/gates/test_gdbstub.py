@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from gates.fake_port import FakePort
+from fake_port import FakePort
 
 from oom_review.errors import BadInput
 from oom_review.gates.gdbstub import Cpu, Stub

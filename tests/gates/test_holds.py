@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from gates.kept import HELD, ROOT, V6_12, V7_3, found
+from kept import HELD, ROOT, V6_12, V7_3, found
 
 from oom_review.gates.entries import ENTRIES, WHY_NOT, entry_of
 from oom_review.gates.holds import Hold, find, gated, opposite

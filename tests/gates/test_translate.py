@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from gates.kept import HELD, V6_12, V7_3, found
+from kept import HELD, V6_12, V7_3, found
 
 from oom_review.gates.entries import ENTRIES, RESUMES, THROUGH
 from oom_review.gates.holds import gated
