@@ -26,6 +26,8 @@ KILLERS = {"oom": "sysrq_f", "sigkill": "init: kill v KILL"}
 DISK, BYTES_A_SECOND = 64 << 20, 4 << 20
 MODULE = "virtio_blk"
 END = re.compile(r"^END rc=(\d+)", re.MULTILINE)
+ESCAPES = re.compile(r"\x1b(\[[0-9;?]*[A-Za-z]|c)")
+"""Of the firmware, in front of the first line."""
 LINE = re.compile(r"^ ?\d+ .*", re.MULTILINE)
 IO_SEEN, NO_IO = 1, 0
 PATIENCE = 300
@@ -59,7 +61,7 @@ def run(kernel: BootKernel, killer: str) -> Shown:
 
 def read(outcome: Outcome) -> Shown:
     """What the program said on the console."""
-    log = outcome.log.replace("\r", "")
+    log = ESCAPES.sub("", outcome.log.replace("\r", ""))
     end = END.search(log)
     broken = {IO_SEEN: True, NO_IO: False}.get(int(end[1])) if end else None
     return Shown(outcome, tuple(line.strip() for line in LINE.findall(log)), broken)
