@@ -172,8 +172,11 @@ class _Translation:
         )
 
     def _read_again(self) -> Iterator[str]:
-        """What a read of freezer.state says at the end, where one is made before."""
-        return (str(Op("read_state", "init", op.args)) for op in self.ops[-1:0:-1] if op.name == "read_state")
+        """What freezer.state says at rest, where the order of the operations is all."""
+        read = next((op for op in reversed(self.ops) if op.name == "read_state"), None)
+        if read and not self.run.holds:
+            yield str(Op("read_state", "init", read.args))
+            yield "rest"
 
 
 def _bears(op: Op) -> bool:
