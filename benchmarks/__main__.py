@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
-from benchmarks import engines, exploring, finding, floor, spin, steps
+from benchmarks import engines, exploring, finding, floor, scale, spin, steps
 from benchmarks.report import NotAvailable, Report
 
 OK, NOT_AVAILABLE = 0, 2
@@ -31,6 +31,7 @@ BENCHMARKS = (
     ),
     Benchmark("engines", "the explorer's compiled core against Python", engines.arguments, engines.run),
     Benchmark("cores", "exploration with two workers over one", exploring.cores_arguments, exploring.cores),
+    Benchmark("scale", "many workers, simulated from recorded jobs", scale.arguments, scale.run),
     Benchmark("memory", "resident size over many executions", exploring.memory_arguments, exploring.memory),
     Benchmark("spin", "from edit to answer, side by side with Spin", spin.arguments, spin.run),
     Benchmark("finding", "examples until refuted, per scheduler", finding.arguments, finding.run),
