@@ -51,7 +51,7 @@ def translated(situation: AnySituation) -> Played | str:
     ours = Scenario(tuple(_global_oom(i) if isinstance(i, Op) else i for i in whole.items))
     filling = _filling(before)
     lines = [line for op in map(_global_oom, before) for line in _lines(op, filling)]
-    lines += ["meanwhile", *(line for op in map(_global_oom, meanwhile) for line in _lines(op, {}))]
+    lines += ["race", *(line for op in map(_global_oom, meanwhile) for line in _lines(op, {}))]
     return Played(situation.name, ours, (*lines, "rest"), any(op.name == "read_state" for op in meanwhile))
 
 

@@ -48,11 +48,17 @@ def test_the_rows_say_what_the_models_do_not_share() -> None:
     other = {"oom_kernels.v6_12": "oom_kernels.v7_3", "oom_kernels.v7_3": "oom_kernels.v6_12"}
     for row in FRIDGE:
         if row.kernel in other:
-            assert Verdict(prediction(row.situation, other[row.kernel]), row).outside == tuple(sorted(row.outcomes))
+            assert Verdict(prediction(row.situation, other[row.kernel]), row).outside == tuple(
+                sorted(row.outcomes)
+            )
 
 
 def test_every_row_is_there() -> None:
     """Of three kernels, each held against the model of its version, in situations that there are."""
-    assert {row.version.split("+")[0].removesuffix("-amd64") for row in ROWS} == {"6.1.0-56", "6.12.117", "7.3.4"}
+    assert {row.version.split("+")[0].removesuffix("-amd64") for row in ROWS} == {
+        "6.1.0-56",
+        "6.12.117",
+        "7.3.4",
+    }
     assert all(row.kernel == model_of(row.version) for row in ROWS)
     assert {row.situation for row in ROWS} <= set(SITUATIONS)

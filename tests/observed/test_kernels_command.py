@@ -145,5 +145,5 @@ def test_the_list(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["kernels", "list", "--situation", "suspend/*", "--script"]) == 0
     said = capsys.readouterr().out
     assert "suspend/kthread: a task that waits for a device" in said
-    assert "    p: exit_group\n    meanwhile\n    init: suspend\n    rest\n" in said
+    assert "    p: exit_group\n    race\n    init: suspend\n    rest\n" in said
     assert said.endswith("11 of 13 situations can be played on a real kernel\n")

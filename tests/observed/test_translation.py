@@ -23,9 +23,7 @@ def test_how_many() -> None:
 @pytest.mark.parametrize("name", PLAYED)
 def test_the_operations_are_the_situations(name: str) -> None:
     """Word for word and in order, but for what stands for a kernel thread's OOM, memory that is filled, and who wakes the machine."""
-    ours = [
-        line for line in PLAYED[name].lines if line not in {"meanwhile", "rest"} and ": touch " not in line
-    ]
+    ours = [line for line in PLAYED[name].lines if line not in {"race", "rest"} and ": touch " not in line]
     theirs = [
         "sysrq_f" if op.task in KERNEL_THREADS else str(op)
         for op in scenario(SITUATIONS[name]).operations
@@ -39,7 +37,7 @@ def test_the_operations_are_the_situations(name: str) -> None:
 def test_nobody_is_told_two_things_at_once(name: str) -> None:
     """The probe's tasks do one thing at a time."""
     lines = PLAYED[name].lines
-    told = [line.partition(": ")[0] for line in lines[lines.index("meanwhile") + 1 :] if ": " in line]
+    told = [line.partition(": ")[0] for line in lines[lines.index("race") + 1 :] if ": " in line]
     assert len(told) == len(set(told))
 
 
@@ -79,5 +77,5 @@ def test_one_global_oom_is_sysrq_f() -> None:
 def test_a_case() -> None:
     """As the probe gets it."""
     assert text(PLAYED["wait/exit"], 7) == (
-        "case wait/exit\nseed 7\ninit: fork p\np: fork c\nmeanwhile\nc: exit_group\np: wait\nrest\nend\n"
+        "case wait/exit\nseed 7\ninit: fork p\np: fork c\nrace\nc: exit_group\np: wait\nrest\nend\n"
     )

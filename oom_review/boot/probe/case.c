@@ -1,7 +1,8 @@
 /* Cases: lines of "who: operation argument ...", as in a scenario, and a few words of the probe's own.
  *
  *   case NAME         begin: "init" is a child of the probe, to which orphans come
- *   meanwhile         what follows is told to all at once; until then each line is done when all is at rest
+ *   meanwhile         what follows is told to all at once, in this order; until then each line is done when all is at rest
+ *   race              the same, but all are told at "rest", in an order that the seed draws
  *   rest [MS]         wait until all is at rest, for so long, and print the state of everybody
  *   say TEXT          print it;  hear: wait for a line from the console
  *   sysrq_f           as on the keyboard;  set FILE VALUE;  seed N
@@ -23,6 +24,7 @@
 
 #include "probe.h"
 
+#define RACE 2
 #define PEACE_MS 40
 #define QUIET_MS 300
 #define REST_MS 3000
@@ -31,6 +33,8 @@
 static char name[LONG_LINE], parts[MOST_WORDS][64];
 static int count, at_once, before;
 static unsigned seed = 1;
+static struct role keyboard, *racers[MOST_ROLES];
+static int racing;
 
 static void ms(int n)
 {
@@ -113,9 +117,34 @@ static void print_results(void)
 			printf("{\"case\": \"%s\", \"who\": \"%s\", \"did\": \"%s\", \"result\": %ld}\n", name, roles[i].name, roles[i].words[0], roles[i].result);
 }
 
+static void wake(struct role *r)
+{
+	if (r == &keyboard)
+		put("/proc/sysrq-trigger", "f");
+	else if (write(r->mouth, "", 1) != 1)
+		printf("{\"case\": \"%s\", \"failed\": \"nobody hears %s\"}\n", name, r->name);
+}
+
+static unsigned drawn(void)
+{
+	seed = seed * 1103515245 + 12345;
+	return seed >> 8;
+}
+
+static void start_race(void)
+{
+	for (; racing; racing--) {
+		int i = drawn() % racing;
+
+		wake(racers[i]);
+		racers[i] = racers[racing - 1];
+	}
+}
+
 /* Where somebody is stuck, the reaper, which waits for two seconds, may have yet to come. */
 static void rest(const char *when, int quiet)
 {
+	start_race();
 	settle(QUIET_MS, MOST_MS);
 	if (somebody_is_stuck())
 		settle(quiet, MOST_MS);
@@ -125,18 +154,20 @@ static void rest(const char *when, int quiet)
 
 static void tell(struct role *r)
 {
-	seed = seed * 1103515245 + 12345;
-	r->delay = at_once ? seed >> 8 & (seed & 1 << 30 ? 0x3ffff : 0xfff) : 0;
+	unsigned n = drawn();
+
+	r->delay = at_once ? n & (n & 1 << 22 ? 0x3ffff : 0xfff) : 0;
 	__atomic_add_fetch(&r->told, 1, __ATOMIC_RELEASE);
 }
 
-static void wake(struct role *r)
+static void wake_in_time(struct role *r)
 {
-	if (write(r->mouth, "", 1) != 1)
-		printf("{\"case\": \"%s\", \"failed\": \"nobody hears %s\"}\n", name, r->name);
+	if (at_once == RACE)
+		racers[racing++] = r;
+	else
+		wake(r);
 }
 
-/* Those that are told something at once are woken in the order of the lines. */
 static int order(struct role *r, const char *text)
 {
 	words_of(text);
@@ -165,7 +196,7 @@ static void perform(const char *who, const char *text)
 	struct role *child = births(parts[0]) ? new_role(parts[1]) : NULL;
 
 	tell(r);
-	wake(r);
+	wake_in_time(r);
 	if (at_once)
 		return;
 	for (int i = 0; i < PEACE_MS && r->told != r->done; i++)
@@ -203,6 +234,8 @@ static void directive(const char *line)
 		begin();
 	} else if (!strcmp(parts[0], "meanwhile")) {
 		at_once = 1;
+	} else if (!strcmp(parts[0], "race")) {
+		at_once = RACE;
 	} else if (!strcmp(parts[0], "peace")) {
 		at_once = 0;
 	} else if (!strcmp(parts[0], "rest")) {
@@ -221,7 +254,7 @@ static void directive(const char *line)
 	} else if (!strcmp(parts[0], "set")) {
 		printf("{\"set\": \"%s\", \"to\": \"%s\", \"result\": %d}\n", parts[1], parts[2], put(parts[1], parts[2]));
 	} else if (!strcmp(parts[0], "sysrq_f")) {
-		put("/proc/sysrq-trigger", "f");
+		wake_in_time(&keyboard);
 		if (!at_once)
 			settle(PEACE_MS, MOST_MS);
 	} else if (!strcmp(parts[0], "trace")) {
@@ -254,7 +287,7 @@ void play(const char *path)
 /* Is each line one that play() knows?  Does nothing of it, so that anybody may ask. */
 int check(const char *path)
 {
-	static const char *const own[] = { "case", "meanwhile", "peace", "rest", "seed", "say", "hear", "wait", "pause", "set", "sysrq_f", "end" };
+	static const char *const own[] = { "case", "meanwhile", "race", "peace", "rest", "seed", "say", "hear", "wait", "pause", "set", "sysrq_f", "end" };
 	char line[LONG_LINE], *colon;
 	FILE *f = fopen(path, "r");
 	int wrong = !f;

@@ -135,21 +135,8 @@ def _scripts(options: argparse.Namespace) -> list[Played]:
 
 
 def _report(verdicts: Sequence[Verdict], *, quiet: bool) -> None:
-    table = Table(box=None)
-    for title in ("situation", "kernel", "model's outcomes", "real ones", "runs", "verdict"):
-        table.add_column(title, overflow="fold")
-    for v in verdicts:
-        bounded = "+" if v.prediction.bounded else ""
-        real, runs = str(len(v.observed.outcomes)), str(v.observed.runs)
-        table.add_row(
-            v.observed.situation,
-            v.observed.version,
-            f"{len(v.prediction.outcomes)}{bounded}",
-            real,
-            runs,
-            v.verdict,
-        )
-    Console().print(table)
+    for version in dict.fromkeys(v.observed.version for v in verdicts):
+        Console().print(_table(version, [v for v in verdicts if v.observed.version == version]))
     for v in verdicts:
         if v.outside:
             print(both_sides(v))
@@ -162,3 +149,16 @@ def _report(verdicts: Sequence[Verdict], *, quiet: bool) -> None:
     more = sum(bool(v.prediction.bounded) for v in verdicts)
     said = f"; {more} predictions hit a limit (+), and can't make a mismatch" if more else ""
     print(f"{len(verdicts)} situations on kernels, {wrong} mismatches{said}")
+
+
+def _table(version: str, verdicts: Sequence[Verdict]) -> Table:
+    """How many outcomes there are on each side."""
+    table = Table(title=version, title_justify="left", box=None)
+    for title in ("situation", "model", "kernel", "runs", "verdict"):
+        table.add_column(title, overflow="fold")
+    for v in verdicts:
+        model = f"{len(v.prediction.outcomes)}{'+' if v.prediction.bounded else ''}"
+        table.add_row(
+            v.observed.situation, model, str(len(v.observed.outcomes)), str(v.observed.runs), v.verdict
+        )
+    return table
