@@ -11,6 +11,7 @@ from kernel_model.sched import (
     JOBCTL_STOP_CONSUME,
     JOBCTL_STOP_PENDING,
     PF_EXITING,
+    SIGABRT,
     SIGKILL,
     SIGNAL_GROUP_EXIT,
     SIGNAL_STOP_STOPPED,
@@ -337,6 +338,24 @@ def test_a_freeze_request_aborts_a_fork_at_its_beginning_only(variant: Variant) 
     assert "other" not in box.m.names_now()
     box.do("thaw", "init", "A")
     assert box["other"].hashed
+
+
+@each
+def test_the_exit_code_of_a_group(variant: Variant) -> None:
+    """The first thread's that asks for it, or the last one's, or the dump's signal."""
+    box = victim(variant, "t1")
+    steps = box.call("do_group_exit", box["v"], 7)
+    next(steps)
+    next(steps)
+    assert box["v"].signal.group_exit_code == 7
+    box = victim(variant)
+    for _ in box.call("synchronize_group_exit", box["v"], 7):
+        pass
+    assert box["v"].signal.group_exit_code == 7
+    box = victim(variant, "t1")
+    box.do("kill", "init", "v", "ABRT")
+    assert box["v"].signal.group_exit_code == SIGABRT
+    assert box["t1"].exit_code == SIGABRT
 
 
 @each
