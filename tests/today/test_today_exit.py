@@ -359,6 +359,17 @@ def test_the_exit_code_of_a_group(variant: Variant) -> None:
 
 
 @each
+def test_a_dump_ends_a_stop_that_has_just_begun(variant: Variant) -> None:
+    """zap_process() takes the pending stop from each thread."""
+    box = victim(variant, "t1")
+    box["t1"].jobctl = JOBCTL_STOP_PENDING
+    box.ask("kill", "init", "v", "ABRT")
+    box.alone("init")
+    box.until("v", "wait_for_completion")
+    assert not box["t1"].jobctl
+
+
+@each
 def test_a_stale_signal_aborts_no_fork(variant: Variant) -> None:
     """A freeze request that was taken back: recalc_sigpending() finds nothing."""
     box = victim(variant)
