@@ -303,6 +303,15 @@ def test_do_group_exit_takes_an_earlier_code_and_kills_the_others(box: Box) -> N
     assert not box["s"].signal.flags
 
 
+def test_an_ignored_signal_does_not_hide_the_next(box: Box) -> None:
+    """The loop goes on under siglock: no freeze point lies between the two."""
+    box["v"].pending |= {SIGCONT, SIGSTOP}
+    box["v"].thread_flags |= TIF_SIGPENDING
+    box.until("v", "get_signal")
+    box.step("v")
+    assert box["v"].state == TASK_STOPPED
+
+
 def test_the_first_code_is_the_group_s(box: Box) -> None:
     """do_group_exit(7) of one thread: the others end with 7, too."""
     steps = box.call("do_group_exit", box["v"], 7)

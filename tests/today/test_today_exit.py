@@ -12,6 +12,7 @@ from kernel_model.sched import (
     JOBCTL_STOP_PENDING,
     PF_EXITING,
     SIGABRT,
+    SIGCONT,
     SIGKILL,
     SIGNAL_GROUP_EXIT,
     SIGNAL_STOP_STOPPED,
@@ -367,6 +368,17 @@ def test_a_dump_ends_a_stop_that_has_just_begun(variant: Variant) -> None:
     box.alone("init")
     box.until("v", "wait_for_completion")
     assert not box["t1"].jobctl
+
+
+@each
+def test_an_ignored_signal_does_not_hide_the_next(variant: Variant) -> None:
+    """No freeze point lies between the two."""
+    box = victim(variant)
+    box["v"].pending |= {SIGCONT, SIGSTOP}
+    box["v"].thread_flags |= TIF_SIGPENDING
+    box.until("v", "get_signal")
+    box.step("v")
+    assert box["v"].state & TASK_STOPPED
 
 
 @each
