@@ -112,6 +112,20 @@ def test_when_the_io_context_goes(variant: Variant) -> None:
     assert box["v"].io_context is (variant not in first)
 
 
+def test_who_execs_is_told_that_the_leader_is_gone(variant: Variant) -> None:
+    """de_thread() waits for exit_notify() of the leader, takes its place and goes on."""
+    box = Box(variant)
+    box.fork("v")
+    box.clone("v", "t1", "t2")
+    box.ask("execve", "t1")
+    for name in ("t1", "t2", "t1"):
+        box.alone(name)
+    assert box.at("t1").startswith("de_thread")
+    box.rest()
+    assert box.user_mode("t1")
+    assert box["t1"].group_leader is box["t1"]
+
+
 def test_the_signal_is_the_exit_code(variant: Variant) -> None:
     """Of whoever dies of it."""
     box = Box(variant)
