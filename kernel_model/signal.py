@@ -187,7 +187,7 @@ def zap_other_threads(p: TaskStruct) -> int:
 
 
 def do_send_sig_info(
-    k: Kernel, cur: TaskStruct, p: TaskStruct, sig: int, *, group: bool, force: bool = False
+    k: Kernel, cur: TaskStruct, p: TaskStruct, sig: int, *, group: bool, force: bool
 ) -> Steps[None]:
     """Send ``sig`` to a thread or its group, unless it is gone (kernel/signal.c, do_send_sig_info)."""
     sighand = p.sighand

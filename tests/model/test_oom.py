@@ -575,6 +575,17 @@ def test_who_shares_a_score(box: Box) -> None:
     assert box["c"].signal.oom_score_adj == 0
 
 
+def test_the_whole_group_is_killed_though_the_thread_with_the_mm_exits(box: Box) -> None:
+    """SIGKILL is the group's: a thread on its way to exit_mm() does not want it, another one does."""
+    box.clone("a", "t1")
+    box.do("oom_score_adj", "init", "a", 1000)
+    box.ask("exit", "a")
+    box.until("a", "exit_mm")
+    box.do("sysrq_f")
+    assert marked(box)[0] == "a"
+    assert box["t1"].at is None
+
+
 def test_init_among_the_sharers_spares_no_other(box: Box) -> None:
     """It keeps the memory from the reaper; whoever comes after it in the list is killed all the same."""
     box.do("clone_vm", "init", "d")
@@ -614,6 +625,12 @@ def test_who_was_killed_before_the_tick_does_not_sleep(box: Box) -> None:
 
 
 # The reaper
+
+
+def test_an_idle_reaper_sleeps() -> None:
+    """From the boot on; whoever is woken for nothing finds that out and sleeps again."""
+    box = Box()
+    assert not box.m.runnable(box["oom_reaper"])
 
 
 def test_the_reaper_takes_the_memory_and_hides_the_mm(box: Box) -> None:
