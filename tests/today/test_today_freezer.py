@@ -288,3 +288,22 @@ def test_a_busy_kernel_thread_keeps_the_machine_from_s2idle(variant: Variant) ->
     assert box.do("s2idle", "init") == "kernel threads refused to freeze"
     assert box.k.pm_phase == "running"
     assert not in_fridge(box, "v")
+
+
+@each
+def test_a_nap_ends_by_its_timer_or_by_a_signal(variant: Variant) -> None:
+    """100 ms of the clock; EINTR and no timer left, also if the signal was there before the sleep."""
+    box = victim(variant)
+    box.do("nanosleep", "v")
+    assert (box["v"].result, box.k.clock) == ("", 100)
+    for where in ("a timer of 100 ms", "do_nanosleep: schedule()"):
+        box.ask("nanosleep", "v")
+        box.until("v", where)
+        box.ask("kill", "init", "v", "STOP")
+        box.alone("init")
+        box.until("v", "do_nanosleep: schedule()")
+        box.step("v")
+        assert (box["v"].state, box["v"].timer) == (TASK_RUNNING, None)
+        box.alone("v")
+        box.do("kill", "init", "v", "CONT")
+        assert (box["v"].result, box.k.clock) == ("EINTR", 100)
