@@ -172,7 +172,7 @@ def main() -> None:
         SESSION.unlink(missing_ok=True)
         SOURCES.unlink(missing_ok=True)
     elif SOURCES.read_text(encoding="utf-8") != hashed(parts):
-        sys.exit(f"error: {SESSION} is about other sources; --anew forgets it")
+        parser.error(f"{SESSION} is about other sources; --anew forgets it")
     with use_db(SESSION) as db:
         if not given.report:
             copied()
