@@ -382,6 +382,23 @@ def test_an_ignored_signal_does_not_hide_the_next(variant: Variant) -> None:
 
 
 @each
+def test_an_exit_stop_is_no_part_of_a_group_stop(variant: Variant) -> None:
+    """Only who is asked to stop with its group counts for it; who exits is counted out later."""
+    box = victim(variant, "t1")
+    box.fork("tracer")
+    box.do("ptrace_seize_exit", "tracer", "t1")
+    box.ask("exit", "t1")
+    box.until("t1", "ptrace_event")
+    box.ask("kill", "init", "v", "STOP")
+    box.alone("init")
+    box.alone("v")
+    assert box["v"].signal.group_stop_count == 1
+    box.alone("t1")
+    assert box["t1"].state & TASK_TRACED
+    assert box["v"].signal.group_stop_count == 1
+
+
+@each
 def test_a_stale_signal_aborts_no_fork(variant: Variant) -> None:
     """A freeze request that was taken back: recalc_sigpending() finds nothing."""
     box = victim(variant)
