@@ -93,7 +93,15 @@ def test_the_order_of_do_exit(variant: Variant) -> None:
     ]
     kinds = [type(e) for e in box.k.events]
     assert (kinds.index(events.IoContextGone) < kinds.index(events.Dead)) is True
-    assert io(box, "v")[-1] == "exit_task_work"
+    assert io(box, "v") == [
+        "mmput",
+        "exit_mmap",
+        "acct_process",
+        "exit_files",
+        "disassociate_ctty",
+        "exit_task_namespaces",
+        "exit_task_work",
+    ]
     v = box["v"]
     assert v.state == TASK_DEAD
     assert v.flags & (PF_NOFREEZE | PF_EXITING) == PF_NOFREEZE | PF_EXITING
