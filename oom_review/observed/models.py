@@ -6,8 +6,8 @@ import re
 
 MODELS: tuple[tuple[tuple[int, ...], str], ...] = (
     ((), "legacy_tifmemdie"),
-    # Not read: since 6.1 the freezer is today's, and its stable series has the pid namespaces' repair.
-    ((6, 1), "oom_kernels.v6_12"),
+    ((6, 1), "oom_kernels.v6_1"),
+    ((6, 12), "oom_kernels.v6_12"),
     ((6, 18), "oom_kernels.v6_18"),
     ((7, 2, 12), "oom_kernels.v7_2_12"),
     ((7, 3), "oom_kernels.v7_3"),

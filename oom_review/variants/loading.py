@@ -25,6 +25,7 @@ from oom_review.errors import BadInput
 ALIASES = {
     "legacy": "legacy_tifmemdie",
     "rfc": "patched",
+    "6.1": "oom_kernels.v6_1",
     "6.12": "oom_kernels.v6_12",
     "6.18": "oom_kernels.v6_18",
     "7.2.12": "oom_kernels.v7_2_12",
@@ -40,6 +41,7 @@ TITLES = {
     "oom_kernels.v7_3_rfc": "RFC on 7.3",
     "oom_kernels.v7_3_last_out": "last out on 7.3",
     "oom_kernels.last_out": "last out",
+    "oom_kernels.v6_1": "6.1",
     "oom_kernels.v6_18": "6.18",
     "oom_kernels.v7_2_12": "7.2.12",
 }

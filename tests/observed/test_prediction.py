@@ -81,7 +81,7 @@ def test_a_file_of_somebody_else(tmp_path: Path) -> None:
     ("release", "model"),
     [
         ("5.10.0-32-amd64", "legacy_tifmemdie"),
-        ("6.1.0-56-amd64", "oom_kernels.v6_12"),
+        ("6.1.0-56-amd64", "oom_kernels.v6_1"),
         ("6.12.117+deb13-amd64", "oom_kernels.v6_12"),
         ("6.18.5", "oom_kernels.v6_18"),
         ("7.2.9", "oom_kernels.v6_18"),
