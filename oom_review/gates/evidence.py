@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 import attrs
 
 from oom_review.boot.console import Record
+from oom_review.gates.entries import THROUGH
 from oom_review.scenario.items import Scenario
 
 FROZE, THAWS = "freeze_processes[0] end", "thaw_processes[0] begin"
@@ -102,6 +103,19 @@ def _quiet(run: Run) -> Real:
     )
 
 
+def _disabled(run: Run) -> Real:
+    """As _quiet(), or between two looks at the kernel's own variable."""
+    looks = [i for i, act in enumerate(run.acts) if act == "oom_killer_disabled is 1"]
+    done = any(THROUGH in act for act in run.acts[looks[0] : looks[-1]]) if looks else False
+    bios = sum(int(r["times"]) for _, r in run.events(IO) if run.group(r["who"]) in run.marked)
+    if done and bios:
+        return Real(
+            True,
+            f"{', '.join(sorted(run.marked))} submitted {bios} bios between two looks at oom_killer_disabled, which was 1",
+        )
+    return _quiet(run)
+
+
 def _tail(run: Run) -> Real:
     late = {t for t in run.died_within(run.frozen) if run.group(t) in run.marked}
     if late:
@@ -176,7 +190,7 @@ def _sharer(run: Run) -> Real:
 
 SHOWN: dict[str, Callable[[Run], Real]] = {
     "suspended-means-quiet": _quiet,
-    "disabled-means-quiet": _quiet,
+    "disabled-means-quiet": _disabled,
     "no-tail-when-suspended": _tail,
     "fridge-empties": _left_in_the_fridge,
     "victim-dies": _left_in_the_fridge,

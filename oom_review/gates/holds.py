@@ -9,7 +9,7 @@ preempts; most of these do nothing, and a kernel has no entry there.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby, permutations, product
+from itertools import combinations, groupby, permutations, product
 
 import attrs
 
@@ -166,7 +166,7 @@ def find(scenario: Scenario, variant: Variant, claim: str) -> Found:
 
 
 def opposite(run: Gated, variant: Variant, claim: str) -> tuple[str, Gated] | None:
-    """The nearest run that keeps the promise: held elsewhere, or, where nobody is held, without one of the operations; and in words."""
+    """The nearest run that keeps the promise, and in words: held elsewhere or less, or, where nobody is, without one of the operations."""
     if not run.holds:
         for i, op in reversed(list(enumerate(run.scenario.items))):
             if isinstance(op, Op) and op.name in REASONS:
@@ -185,7 +185,10 @@ def opposite(run: Gated, variant: Variant, claim: str) -> tuple[str, Gated] | No
             continue
         other = _possible(run.scenario, variant, (place, *run.holds[1:]))
         if other and claim not in other.broken:
-            return str(place), other
+            return ", ".join(map(str, other.holds)), other
+    for holds in reversed(list(combinations(run.holds, len(run.holds) - 1))):
+        if holds and (other := _possible(run.scenario, variant, holds)) and claim not in other.broken:
+            return ", ".join(map(str, holds)), other
     return None
 
 
@@ -195,7 +198,16 @@ def _possible(scenario: Scenario, variant: Variant, holds: tuple[Hold, ...]) -> 
         run = gated(scenario, variant, holds)
     except IllegalOperation:
         return None
-    return None if len({h for s in run.stages for h in s.held}) < len(holds) else run
+    return None if len({h for s in (*run.stages, *run.lifts) for h in s.held}) < len(holds) else run
+
+
+def as_asked(scenario: Scenario, variant: Variant, claim: str, holds: tuple[Hold, ...]) -> Found:
+    """The same with these holds, which may be more than find() tries, and of one task more than one."""
+    why = next(filter(None, (entry_of(hold.function).why_not for hold in holds)), "")
+    if why:
+        return Found(None, ((holds, why),))
+    runs = (_possible(order, variant, holds) for order in _orders(scenario))
+    return Found(next((run for run in runs if run and claim in run.broken), None), ())
 
 
 def _orders(scenario: Scenario) -> Iterator[Scenario]:

@@ -46,14 +46,16 @@ def replayed(
     """In one boot, or in one for each run if a run leaves the machine frozen.  Raises BadInput if a gate can't be had."""
     once = plan(run, claim, runs)
     boots = [force(kernel, probe, once)] if once.ends else [force(kernel, probe, once) for _ in range(runs)]
+    each = sum(len(part.first) + len(part.then) for part in plan(run, claim).rounds)
     reals: list[Real] = []
     log: tuple[str, ...] = ()
     for forced in boots:
-        for records in cases(forced.outcome.records).values():
+        for i, records in enumerate(cases(forced.outcome.records).values()):
             if not _counts(forced, records, ends=once.ends):
                 continue
-            reals.append(SHOWN[claim](Run(records, run.scenario, forced.acts)))
-            log = log or tuple(_log(forced.acts[: len(forced.acts) // runs if once.ends else None], records))
+            acts = forced.acts[each * i : each * (i + 1)] if once.ends else forced.acts
+            reals.append(SHOWN[claim](Run(records, run.scenario, acts)))
+            log = log or tuple(_log(acts, records))
     lost = tuple(dict.fromkeys(filter(None, (_lost(forced, ends=once.ends) for forced in boots))))
     return Replayed(release(kernel), variant, held, claim in run.broken, tuple(reals), lost, log)
 

@@ -9,7 +9,7 @@ from oom_review.errors import BadInput
 
 # Where per-CPU data has the preemption count: a variable of its own since 6.15, before that the second word of pcpu_hot.
 COUNTS = {"__preempt_count": 0, "pcpu_hot": 8}
-SIZES = {"oom_victims": 4, "pm_freezing": 1}
+SIZES = {"oom_victims": 4, "pm_freezing": 1, "oom_killer_disabled": 1}
 VARIABLES = (*SIZES, *COUNTS)
 
 

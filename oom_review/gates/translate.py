@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
+from oom_review.errors import BadInput
 from oom_review.gates.entries import RESUMES, THROUGH
 from oom_review.gates.gate import Gate
 from oom_review.gates.holds import ANSWERS, SLEEPS, Gated, Hold, Stage
@@ -27,6 +28,8 @@ TRIGGERS = IN_THE_KERNEL | {"charge_fault", "sysrq_f"}
 SUSPENDS = frozenset({"suspend", "s2idle"})
 BY_ITSELF = frozenset({"wakeup"}) | SLEEPS | ANSWERS
 KERNEL_THREADS = frozenset({"kworker", "kswapd"})
+RUNNING = "running"
+DISABLED = "oom_killer_disabled"
 DEAD = frozenset({"zombie", "reaped", "dead"})
 WRITES = ("{0}: open_disk /dev/vda 16",)
 PAYS = ("init: memcg_attach {0} M", "{0}: touch 10", "init: oom_score_adj {0} 1000")
@@ -36,7 +39,7 @@ PAYS = ("init: memcg_attach {0} M", "{0}: touch 10", "init: oom_score_adj {0} 10
 def plan(run: Gated, name: str, runs: int = 1) -> Plan:
     """``name``: of the case; it is played so many times in one boot, and its name has the number of the run behind it.
 
-    Once, if nobody thaws the machine.
+    Once, if nobody thaws the machine.  Raises BadInput for what can't be told to a probe.
     """
     one = _Translation(run)
     rounds = one.rounds_of(f"{name} 1")
@@ -68,6 +71,11 @@ class _Translation:
         return self.rounds
 
     def _stage(self, stage: Stage) -> None:
+        if self.acts:
+            late = next((op for op in stage.ops if op.name not in BY_ITSELF), None)
+            if late is not None:
+                raise BadInput(f"{late}: the probe can't be told that, as it is frozen by then")
+            return
         closing = [hold for hold in stage.held if hold not in self.closed]
         suspended = self._suspends(stage)
         if closing or suspended:
@@ -86,6 +94,8 @@ class _Translation:
             self.lines += self._translated(op)
         if suspended:
             self.acts = [Act(REACHED, Gate(RESUMES, self.cpus[suspended]))]
+        elif stage.phase != RUNNING:
+            self.acts = [Act(REACHED, self._gate(hold)) for hold in closing]
         elif self.closed:
             self.lines += self._waits(stage)
             self._round(
@@ -101,21 +111,21 @@ class _Translation:
         return who if who and self.closed and who not in {h.task for h in stage.held} else ""
 
     def _lifts(self) -> None:
-        """One after the other; whoever dies of it is waited for where its I/O is done."""
-        resumes = [act.gate for act in self.acts]
-        frozen = bool(resumes) or not self.ends
+        """One after the other; whoever dies of it is waited for where its I/O is done, if the probe is frozen and can't tell."""
+        resumes = [act.gate for act in self.acts if act.gate.function == RESUMES]
         acts = list(self.acts)
         for hold, after in zip(self.run.holds, self.run.lifts, strict=True):
-            dies = frozen and after.states.get(hold.task) in DEAD
-            through = self._through(hold.task)
-            acts += [Act(CLOSE, through)] if dies and not resumes else []
-            acts += [Act(LIFT, self._gate(hold))]
-            acts += [Act(REACHED, through), Act(LIFT, through)] if dies else []
+            dies = (self.acts or not self.ends) and after.states.get(hold.task) in DEAD
+            through = [self._through(hold.task)] if dies else []
+            new = [self._gate(other) for other in after.held if other not in self.closed]
+            self.closed.update(after.held)
+            acts += [Act(CLOSE, gate) for gate in (*new, *(through if not resumes else []))]
+            acts += [Act(LIFT, self._gate(hold)), *(Act(REACHED, gate) for gate in (*new, *through))]
+            acts += [Act(IS, variable=DISABLED, value=1)] if after.phase == "disabled" and after.held else []
+            acts += [Act(LIFT, gate) for gate in through]
         acts += [Act(LIFT, gate) for gate in resumes]
-        if not self.ends:
-            acts.append(Act(IS, variable="pm_freezing", value=1))
-        self.acts = []
-        if resumes:
+        acts += [] if self.ends else [Act(IS, variable="pm_freezing", value=1)]
+        if self.acts:
             # What is told to the probe last freezes it: all this comes behind the round before.
             last = self.rounds.pop()
             self.rounds.append(Round(last.lines, last.first, tuple(acts)))
@@ -126,7 +136,7 @@ class _Translation:
     def ends(self) -> bool:
         """False: whoever froze everybody through /dev/snapshot is gone, and nobody thaws."""
         stages = (*self.run.stages, *self.run.lifts)
-        return not (any(op.name == "snapshot_freeze" for op in self.ops) and stages[-1].phase != "running")
+        return not (any(op.name == "snapshot_freeze" for op in self.ops) and stages[-1].phase != RUNNING)
 
     def _round(self, first: Iterable[Act] = (), then: Iterable[Act] = ()) -> None:
         if self.lines or first or then:

@@ -50,6 +50,17 @@ def test_a_device_access_in_a_frozen_system(claim: str) -> None:
     assert not shown(claim, TWO_THREADS, [MARKED, FROZEN, kworker, THAW, OK])[0]
 
 
+def test_between_two_looks() -> None:
+    """At the kernel's variable, with the victim gone through its I/O between them."""
+    look, through = "oom_killer_disabled is 1", "reached exit_task_stack_account() on CPU 1"
+    early = [MARKED, IO, FROZEN, THAW, OK]
+    assert shown("disabled-means-quiet", TWO_THREADS, early, [look, through, look])[0]
+    assert not shown("disabled-means-quiet", TWO_THREADS, early, [through, look])[0]
+    assert not shown("disabled-means-quiet", TWO_THREADS, [MARKED, FROZEN, THAW, OK], [look, through, look])[
+        0
+    ]
+
+
 def test_a_freeze_that_failed() -> None:
     """Thaws before it ends, and nothing counts."""
     kept = shown("suspended-means-quiet", TWO_THREADS, [MARKED, IO, THAW, FROZEN, BUSY])

@@ -6,7 +6,8 @@ import pytest
 from kept import HELD, ROOT, V6_12, V7_3, found
 
 from oom_review.gates.entries import ENTRIES, WHY_NOT, entry_of
-from oom_review.gates.holds import Hold, find, gated, opposite
+from oom_review.gates.holds import Found, Hold, as_asked, find, gated, opposite
+from oom_review.gates.translate import plan
 from oom_review.scenario import file as scenario_file
 from oom_review.scenario.items import Scenario, in_peace, operation
 from oom_review.variants.loading import known
@@ -57,9 +58,35 @@ def test_what_can_not_be_held() -> None:
     assert ((Hold("p", "exit_mm"),), "exit_mm() is inlined into its caller") in refused
 
 
-def test_nothing_that_can_be_forced() -> None:
-    """One hold for each of two tasks is all that is tried; here one task would have to be held twice."""
+FOUR = (
+    Hold("p1", "exit_oom_victim"),
+    Hold("init", "oom_killer_disable"),
+    Hold("p1", "exit_files"),
+    Hold("init", "freeze_kernel_threads"),
+)
+
+
+def test_as_asked() -> None:
+    """One hold for each of two tasks is all that is tried; here each has to be held twice, and the opposite is one hold less."""
     assert found("disabled-means-quiet", V6_12).gated is None
+    file = scenario_file.read(ROOT / "tests" / "corpus" / f"disabled-means-quiet--{V6_12}.scenario")
+    run = as_asked(file.scenario, known(V6_12), "disabled-means-quiet", FOUR).gated
+    assert run is not None
+    other = opposite(run, known(V6_12), "disabled-means-quiet")
+    assert other is not None
+    assert other[1].holds == FOUR[:2] + FOUR[3:]
+    acts = [str(act) for part in plan(run, "x").rounds for act in part.then]
+    assert acts.count("oom_killer_disabled is 1") == 2
+    assert acts.index("lift exit_files() on CPU 1") > acts.index("oom_killer_disabled is 1")
+
+
+def test_what_is_asked_and_can_not_be() -> None:
+    """Is refused with the reason; what breaks nothing is not found."""
+    file = scenario_file.read(ROOT / "tests" / "corpus" / f"disabled-means-quiet--{V6_12}.scenario")
+    refused = as_asked(file.scenario, known(V6_12), "disabled-means-quiet", (Hold("p1", "exit_mm"),))
+    assert refused.gated is None
+    assert "inlined" in refused.refused[0][1]
+    assert as_asked(file.scenario, known(V6_12), "disabled-means-quiet", FOUR[:1]) == Found(None, ())
 
 
 def test_a_close_that_waits() -> None:

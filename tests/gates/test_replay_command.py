@@ -104,6 +104,14 @@ def test_no_run_at_all(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
     ("words", "why"),
     [
         ([str(QUIET), "k/6.12"], "no model of these kernels breaks suspended-means-quiet"),
+        (
+            [str(QUIET), "k/7.3", "--hold", "p1@exit_mm"],
+            "p1 at exit_mm() would break suspended-means-quiet on 7.3, but exit_mm() is inlined",
+        ),
+        (
+            [str(QUIET), "k/7.3", "--hold", "p1@get_signal"],
+            "breaks suspended-means-quiet in it so, and all others at rest",
+        ),
         ([str(QUIET), "k/7.3", "--claim", "no-deadlock"], "nobody has said what a stock kernel shows"),
         ([str(QUIET), "k/7.3", "--claim", "nonsense"], "nonsense"),
         ([str(CORPUS / "none.scenario"), "k/7.3"], "none.scenario"),

@@ -14,7 +14,7 @@ from oom_review.boot.qemu import found_qemu
 from oom_review.commands.options import add_quiet, number
 from oom_review.errors import BadInput
 from oom_review.gates.evidence import SHOWN
-from oom_review.gates.holds import Found, Gated, find, gated, opposite
+from oom_review.gates.holds import Found, Gated, Hold, as_asked, find, gated, opposite
 from oom_review.gates.replay import Replayed, replayed
 from oom_review.observed.models import model_of
 from oom_review.play.trace import record
@@ -43,6 +43,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--model", metavar="NAME", help="the model of all these kernels (default: by the kernel's version)"
     )
     parser.add_argument(
+        "--hold",
+        type=_hold,
+        metavar="TASK@FUNCTION",
+        action="append",
+        default=[],
+        help="hold this task there; may be repeated, in the order in which they are to be lifted (default: what the model finds)",
+    )
+    parser.add_argument(
         "--runs",
         type=number(int, MOST_RUNS),
         metavar="N",
@@ -50,6 +58,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help=f"of each kernel and gate ({RUNS})",
     )
     add_quiet(parser, "print the verdicts alone")
+
+
+def _hold(text: str) -> Hold:
+    task, at, function = text.partition("@")
+    if not (task and at and function.isidentifier()):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a task, an @ and a function, such as v@exit_files")
+    return Hold(task, function)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -64,7 +79,7 @@ def run(options: argparse.Namespace) -> int:
             f"{claim}: nobody has said what a stock kernel shows of it; of these: {', '.join(SHOWN)}"
         )
     kernels = [_kernel(place, options.model) for place in options.kernels]
-    kernel, variant, found = _breaking(kernels, file.scenario, claim, options.file)
+    kernel, variant, found = _breaking(kernels, file.scenario, claim, options)
     found_qemu()
     program = probe()
     print(f"{claim}: {sentence}", *_said(found), sep="\n", flush=True)
@@ -84,12 +99,14 @@ def _kernel(place: str, model: str | None) -> tuple[BootKernel, Variant]:
 
 
 def _breaking(
-    kernels: Sequence[tuple[BootKernel, Variant]], scenario: Scenario, claim: str, where: str
+    kernels: Sequence[tuple[BootKernel, Variant]], scenario: Scenario, claim: str, options: argparse.Namespace
 ) -> tuple[BootKernel, Variant, Found]:
     """The first kernel whose model breaks the promise in a way that can be forced.  Raises BadInput, with the reason."""
-    why = f"no model of these kernels breaks {claim} in it with one task held, or two, and all others at rest"
+    holds = tuple(options.hold)
+    held = "so" if holds else "with one task held, or two"
+    why = f"no model of these kernels breaks {claim} in it {held}, and all others at rest"
     for kernel, variant in kernels:
-        found = find(scenario, variant, claim)
+        found = as_asked(scenario, variant, claim, holds) if holds else find(scenario, variant, claim)
         if found.gated is not None:
             return kernel, variant, found
         if found.refused:
@@ -97,7 +114,7 @@ def _breaking(
             why = (
                 f"{', '.join(map(str, holds))} would break {claim} on {title_of(variant.name)}, but {reason}"
             )
-    raise BadInput(f"{where}: {why}")
+    raise BadInput(f"{options.file}: {why}")
 
 
 def _tries(
