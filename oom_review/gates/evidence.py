@@ -17,7 +17,7 @@ from oom_review.scenario.items import Scenario
 FROZE, THAWS = "freeze_processes[0] end", "thaw_processes[0] begin"
 FRIDGE = "in the fridge"
 READS_FROZEN = ord("F")
-DEATH, IO, MARK = "sched_switch", "block_bio_queue", "mark_victim"
+DEATH, EXITS, IO, MARK = "sched_switch", "sched_process_exit", "block_bio_queue", "mark_victim"
 
 
 @attrs.define(frozen=True)
@@ -117,14 +117,19 @@ def _disabled(run: Run) -> Real:
 
 
 def _tail(run: Run) -> Real:
-    late = {t for t in run.died_within(run.frozen) if run.group(t) in run.marked}
+    begin = run.frozen.start
+    exiting = {
+        r["who"]
+        for i, r in run.events(EXITS)
+        if run.frozen and i < begin and run.group(r["who"]) in run.marked
+    }
+    late = sorted(exiting - run.died_within(range(begin)))
     if late:
         return Real(
-            True,
-            f"{', '.join(sorted(late))} of a marked group went through the end of do_exit() while the machine was suspended",
+            True, f"{', '.join(late)} of a marked group was within do_exit() when the freezer had succeeded"
         )
     return Real(
-        False, f"{_suspend(run)}; nobody of a marked group was in do_exit() while the machine was suspended"
+        False, f"{_suspend(run)}; nobody of a marked group was within do_exit() at a freeze that succeeded"
     )
 
 

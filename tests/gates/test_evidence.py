@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 import pytest
-from kept import HELD
+from kept import HELD, found
 
-from oom_review.boot.console import Record
+from oom_review.boot.console import DONE, DONE_STATUS, Record, read
 from oom_review.gates.evidence import SHOWN, Run, cases
 from oom_review.scenario.items import Scenario, in_peace, operation
 
+DATA = Path(__file__).with_name("data")
 TWO_THREADS = Scenario(in_peace(map(operation, ("init: fork p1", "p1: clone p2", "init: suspend"))))
 SHARED = Scenario(in_peace(map(operation, ("init: fork p1", "p1: clone_vm p2"))))
 IN_A = Scenario(in_peace(map(operation, ("init: fork p", "init: attach p A"))))
@@ -76,10 +78,13 @@ def test_a_sibling_is_of_the_group() -> None:
 
 
 def test_a_tail() -> None:
-    """Its last switch, within."""
-    death = event("p1", "sched_switch")
-    assert shown("no-tail-when-suspended", TWO_THREADS, [MARKED, FROZEN, death, THAW, OK])[0]
-    assert not shown("no-tail-when-suspended", TWO_THREADS, [MARKED, death, FROZEN, THAW, OK])[0]
+    """It has begun to exit before the freeze succeeded, and its last switch is not there yet."""
+    exits, death = event("p1", "sched_process_exit"), event("p1", "sched_switch")
+    assert shown("no-tail-when-suspended", TWO_THREADS, [MARKED, exits, FROZEN, death, THAW, OK])[0]
+    assert shown("no-tail-when-suspended", TWO_THREADS, [MARKED, exits, FROZEN, THAW, death, OK])[0]
+    assert not shown("no-tail-when-suspended", TWO_THREADS, [MARKED, exits, death, FROZEN, THAW, OK])[0]
+    assert not shown("no-tail-when-suspended", TWO_THREADS, [MARKED, FROZEN, THAW, exits, death, OK])[0]
+    assert not shown("no-tail-when-suspended", TWO_THREADS, [MARKED, exits, THAW, FROZEN, death, BUSY])[0]
 
 
 @pytest.mark.parametrize("claim", ["fridge-empties", "victim-dies"])
@@ -150,3 +155,27 @@ def test_records_by_case() -> None:
         {"case": "a 2", "at": "end"},
     ]
     assert cases(records) == {"a 1": [records[1]], "a 2": [records[3]]}
+
+
+@pytest.mark.parametrize(
+    ("claims", "kernel", "broken"),
+    [
+        (("suspended-means-quiet", "disabled-means-quiet", "no-tail-when-suspended"), "7.3.4", True),
+        (("suspended-means-quiet", "disabled-means-quiet", "no-tail-when-suspended"), "6.12.117", False),
+        (("fridge-empties", "victim-dies"), "6.12.117", True),
+        (("fridge-empties", "victim-dies"), "7.3.4", False),
+    ],
+)
+def test_what_real_kernels_said(claims: tuple[str, ...], kernel: str, broken: bool) -> None:
+    """Ten forced runs each, as the console had them; one boot shows what several promises are about."""
+    log = (DATA / f"{claims[0]}-{kernel}.log").read_text()
+    outcome = read(log, DONE_STATUS)
+    assert outcome.status == DONE
+    variant = "oom_kernels.v7_3" if "quiet" in claims[0] else "oom_kernels.v6_12"
+    run = found(claims[0], variant).gated
+    assert run is not None
+    runs = cases(outcome.records)
+    assert len(runs) == 10
+    for claim in claims:
+        reals = [SHOWN[claim](Run(records, run.scenario)) for records in runs.values()]
+        assert {real.broken for real in reals} == {broken}
