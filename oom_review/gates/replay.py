@@ -48,27 +48,30 @@ def replayed(
     boots = [force(kernel, probe, once)] if once.ends else [force(kernel, probe, once) for _ in range(runs)]
     each = sum(len(part.first) + len(part.then) for part in plan(run, claim).rounds)
     reals: list[Real] = []
+    lost: list[str] = []
     log: tuple[str, ...] = ()
     for forced in boots:
         for i, records in enumerate(cases(forced.outcome.records).values()):
-            if not _counts(forced, records, ends=once.ends):
+            if why := _does_not_count(forced, records, ends=once.ends):
+                lost.append(why)
                 continue
             acts = forced.acts[each * i : each * (i + 1)] if once.ends else forced.acts
             reals.append(SHOWN[claim](Run(records, run.scenario, acts)))
             log = log or tuple(_log(acts, records))
-    lost = tuple(dict.fromkeys(filter(None, (_lost(forced, ends=once.ends) for forced in boots))))
-    return Replayed(release(kernel), variant, held, claim in run.broken, tuple(reals), lost, log)
+        lost += [why] if (why := _ended_early(forced, ends=once.ends)) else []
+    reasons = tuple(dict.fromkeys(lost))
+    return Replayed(release(kernel), variant, held, claim in run.broken, tuple(reals), reasons, log)
 
 
-def _counts(forced: Forced, records: Sequence[Record], *, ends: bool) -> bool:
-    if not ends and not forced.missed:
-        return True
-    return any(r.get("at") == "end" for r in records) and not any(
-        "failed" in r or "restless" in r for r in records
-    )
+def _does_not_count(forced: Forced, records: Sequence[Record], *, ends: bool) -> str:
+    """Why that run does not; "" if it does."""
+    failed = next((f"{r['failed']}" for r in records if "failed" in r), "")
+    restless = "it never came to rest" if any("restless" in r for r in records) else ""
+    ended = (not ends and not forced.missed) or any(r.get("at") == "end" for r in records)
+    return failed or restless or ("" if ended else "it did not come to its end")
 
 
-def _lost(forced: Forced, *, ends: bool) -> str:
+def _ended_early(forced: Forced, *, ends: bool) -> str:
     if forced.missed:
         return forced.missed
     return f"{forced.outcome.status}: {forced.outcome.why}" if ends and forced.outcome.status != DONE else ""
