@@ -23,6 +23,7 @@ SOURCE = Path(__file__).with_name("oomfreeze.c")
 CLAIM = "suspended-means-quiet"
 KILLERS = {"oom": "sysrq_f", "sigkill": "init: kill v KILL"}
 """What kills the victim, and what does so in the model."""
+TEST, REAL = "freezer", "mem"
 DISK, BYTES_A_SECOND = 64 << 20, 4 << 20
 MODULE = "virtio_blk"
 END = re.compile(r"^END rc=(\d+)", re.MULTILINE)
@@ -42,8 +43,8 @@ class Shown:
     broken: bool | None
 
 
-def run(kernel: BootKernel, killer: str) -> Shown:
-    """``killer`` of KILLERS.  Raises BadInput."""
+def run(kernel: BootKernel, killer: str, suspend: str = TEST) -> Shown:
+    """``killer`` of KILLERS; ``suspend``: TEST or REAL, of which a machine need not come back.  Raises BadInput."""
     module = with_dependencies(kernel, (MODULE,)).get(MODULE)
     with tempfile.TemporaryDirectory(prefix="oom-review-") as place:
         disk = Path(place) / "disk"
@@ -53,7 +54,7 @@ def run(kernel: BootKernel, killer: str) -> Shown:
         machine = Machine(
             files={} if module is None else {f"{MODULE}.ko": module},
             arguments=("-drive", drive, "-device", "virtio-blk-pci,drive=disk"),
-            append=f"kill={killer}",
+            append=f"kill={killer} suspend={suspend}",
             patience=PATIENCE,
         )
         return read(boot(kernel, built([SOURCE]), machine))

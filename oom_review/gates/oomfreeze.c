@@ -1,12 +1,12 @@
 /* oomfreeze: does the freezer wait for an OOM victim that is still inside do_exit(), past exit_mm()?
  *
- * As root in a throw-away VM (overwrites the disk):  oomfreeze [oom|sigkill] [/dev/vda]
- * or as /init (virtio_blk.ko beside it if modular), kernel command line: kill=oom|sigkill
+ * As root in a throw-away VM (overwrites the disk):  oomfreeze [oom|sigkill] [/dev/vda] [freezer|mem]
+ * or as /init (virtio_blk.ko beside it if modular), kernel command line: kill=oom|sigkill suspend=freezer|mem
  *
  * The victim has 64 MB of dirty page cache on a disk (4 MB/s) that only it has open.  Killed by the memcg OOM
  * killer (control: SIGKILL), its last fput() writes them back for 16 s from do_exit().  Meanwhile "freeze" is
  * requested with pm_test=freezer (freeze all, 5 s pause, thaw); stock tracepoints tell who submitted I/O in
- * between.  sync_on_suspend=0 since the sync would first wait for this very writeback.
+ * between.  "mem" suspends to RAM in earnest, and has the clock wake the machine after 15 s, if it comes back.  sync_on_suspend=0 since the sync would first wait for this very writeback.
  * Exit status: 0 no I/O in a frozen system, 1 I/O seen, 2 set-up failed. */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -112,8 +112,8 @@ static void victim(const char *disk, int oom, int fd)
 
 int main(int argc, char **argv)
 {
-	char arg[2][64] = { "oom", "/dev/vda" }, line[1024], ok = 0, st, *p;
-	int fd[2], oom, exiting, mm, i, r, pid, frozen = 0, n[2][3] = { 0 };
+	char arg[3][64] = { "oom", "/dev/vda", "freezer" }, line[1024], ok = 0, st, *p;
+	int fd[2], oom, real, exiting, mm, i, r, pid, frozen = 0, n[2][3] = { 0 };
 	struct utsname u;
 	time_t t0, t1;
 	FILE *f;
@@ -127,13 +127,16 @@ int main(int argc, char **argv)
 			dup2(open("/dev/console", O_RDWR), i);
 		if ((p = strstr(get("/proc/cmdline"), "kill=")))
 			sscanf(p, "kill=%63s", arg[0]);
+		if ((p = strstr(get("/proc/cmdline"), "suspend=")))
+			sscanf(p, "suspend=%63s", arg[2]);
 		syscall(SYS_finit_module, open("/virtio_blk.ko", O_RDONLY), "", 0);
 	}
-	for (i = 1; i < argc && i < 3 && getpid() != 1; i++)
+	for (i = 1; i < argc && i < 4 && getpid() != 1; i++)
 		snprintf(arg[i - 1], 64, "%s", argv[i]);
 	for (i = 0; i < 100 && access(arg[1], F_OK); i++)
 		usleep(20000);
 	oom = strcmp(arg[0], "sigkill");
+	real = !strcmp(arg[2], "mem");
 	mnt("cgroup2", CG, CG "/cgroup.controllers");
 	mnt("tracefs", TR, TR "/trace");
 	put("/proc/sys/kernel/printk", "1");
@@ -142,7 +145,7 @@ int main(int argc, char **argv)
 	need("/proc/sys/vm/dirty_background_bytes", "500000000");
 	need("/sys/power/sync_on_suspend", "0");
 	need("/sys/power/pm_freeze_timeout", "3000");
-	need("/sys/power/pm_test", "freezer");
+	need("/sys/power/pm_test", real ? "none" : "freezer");
 	/* few, small requests: the victim has to submit all the way, not only to wait */
 	for (i = 0; i < 2; i++) {
 		snprintf(line, sizeof(line), "/sys/block/%s/queue/%s", arg[1] + 5, i ? "max_sectors_kb" : "nr_requests");
@@ -176,10 +179,12 @@ int main(int argc, char **argv)
 	printf("\n");
 	check(st == 'D' && exiting && !mm, "victim asleep in exit");
 	t0 = time(NULL);
-	r = put("/sys/power/state", "freeze");
+	if (real)
+		need("/sys/class/rtc/rtc0/wakealarm", "+15");
+	r = put("/sys/power/state", real ? "mem" : "freeze");
 	t1 = time(NULL);
 	st = look(pid, &exiting, &mm);
-	printf(" 4 echo freeze > /sys/power/state (pm_test=freezer): %s after %ld s\n", r ? strerror(r) : "success", (long)(t1 - t0));
+	printf(" 4 echo %s > /sys/power/state (pm_test=%s): %s after %ld s\n", real ? "mem" : "freeze", real ? "none" : "freezer", r ? strerror(r) : "success", (long)(t1 - t0));
 	printf(" 5 victim %d after: state %c, PF_EXITING %d, mm %s\n", pid, st ? st : '-', exiting, mm ? "present" : "gone");
 
 	f = fopen(TR "/trace", "r");

@@ -64,7 +64,7 @@ def ask(monkeypatch: pytest.MonkeyPatch, outcomes: dict[str, Outcome]) -> int:
     monkeypatch.setattr(action, "unpacked", lambda _place, _name: kernel)
     monkeypatch.setattr(action, "release", lambda _kernel: "7.3.4")
     monkeypatch.setattr(action, "found_qemu", lambda: "qemu")
-    monkeypatch.setattr(finding, "run", lambda _kernel, killer: finding.read(outcomes[killer]))
+    monkeypatch.setattr(finding, "run", lambda _kernel, killer, _suspend: finding.read(outcomes[killer]))
     return main(["kernels", "finding", "kernels/7.3"])
 
 

@@ -27,6 +27,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "kernels", metavar="DIR/VERSION", nargs="+", help="kernels that fetch unpacked, or a built tree"
     )
     parser.add_argument(
+        "--real",
+        action="store_true",
+        help="suspend to RAM in earnest, and have the clock wake the machine; it may hang, which is told apart",
+    )
+    parser.add_argument(
         "--model", metavar="NAME", help="the model of all these kernels (default: by the kernel's version)"
     )
 
@@ -36,12 +41,16 @@ def run(options: argparse.Namespace) -> int:
     kernels = [unpacked(Path(place), Path(place).name) for place in options.kernels]
     models = [load(options.model or model_of(release(kernel))) for kernel in kernels]
     found_qemu()
-    agree = [_one(k, m, killer) for k, m in zip(kernels, models, strict=True) for killer in KILLERS]
+    agree = [
+        _one(k, m, killer, finding.REAL if options.real else finding.TEST)
+        for k, m in zip(kernels, models, strict=True)
+        for killer in KILLERS
+    ]
     return int(not all(agree))
 
 
-def _one(kernel: BootKernel, model: Variant, killer: str) -> bool:
-    trace, shown = modelled(model, killer), finding.run(kernel, killer)
+def _one(kernel: BootKernel, model: Variant, killer: str, suspend: str) -> bool:
+    trace, shown = modelled(model, killer), finding.run(kernel, killer, suspend)
     breaks = any(v.claim == finding.CLAIM for v in trace.violations)
     print(beside(trace, shown.lines, f"{release(kernel)}, killed by {killer}"))
     if shown.broken is None:
