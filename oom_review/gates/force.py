@@ -112,7 +112,7 @@ class _Play:
                     self._acts.append(f"{LINGER} s later {FREEZING} is {gates.number(FREEZING)}")
                 stub.detach()
         if missed or not plan.ends:
-            self._end = 0
+            self._end = min(self._end, time.monotonic() + (LINGER if plan.ends else 0))
         while self._more():
             pass
         over = self._running.poll()
