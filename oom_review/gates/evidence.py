@@ -57,7 +57,7 @@ class Run:
         """The part of the log between a freeze of all that succeeded and the thaw; empty if none did."""
         places = {r["text"]: i for i, r in self.events("suspend_resume")}
         begin, end = places.get(FROZE), places.get(THAWS)
-        return range(begin, end) if begin is not None and end is not None and begin < end else range(0)
+        return range(begin, end) if begin is not None and end is not None else range(0)
 
     def result(self, operation: str) -> int | None:
         """Of that operation, when it came back last."""
