@@ -1,7 +1,7 @@
 """Every promise on every kernel of the project, over all interleavings of the quick situations: ``python tests/promises.py [RESULTS]``.
 
 Writes tests/data/promises.json, from which docs/promises.md is made, and keeps a scenario file in tests/corpus for each refutation that
-none there shows.  RESULTS is a file that ``oom-review explore --resume`` keeps, too: what is in it is not explored again.
+none there shows.  Status 1 if a verdict is not what that file said.  RESULTS is a file that ``oom-review explore --resume`` keeps, too: what is in it is not explored again.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import attrs
 
@@ -80,7 +81,13 @@ def kept(claim: Claim, kernel: str, explored: Scenario | None) -> Path:
     return keep(ScenarioFile(smallest, made_by), own, own, [variant], CORPUS)
 
 
-def main() -> None:
+def differ(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+    """The kernels of which one breaks what the other does not, or hits a limit; how many states there are is no verdict."""
+    verdicts_of = {kernel: (row["stopped"], set(row["refuted"])) for kernel, row in old.items()}
+    return [k for k, row in new.items() if verdicts_of.get(k) != (row["stopped"], set(row["refuted"]))]
+
+
+def main() -> int:
     """Explore, write the data, and keep what refutes."""
     results = Results(Path(sys.argv[1]), KERNELS) if len(sys.argv) > 1 else None
     exploration = Exploration([Job(name, kernel, STATES) for name in QUICK for kernel in KERNELS], results)
@@ -88,7 +95,9 @@ def main() -> None:
     outcomes = list(exploration.outcomes.values())
     cells = verdicts(QUICK, KERNELS, outcomes)
     rows = {kernel: attrs.asdict(row(kernel, outcomes, cells)) for kernel in KERNELS}
-    DATA.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    made = json.dumps(rows, indent=1) + "\n"
+    news = differ(json.loads(DATA.read_text(encoding="utf-8")), json.loads(made))
+    DATA.write_text(made, encoding="utf-8")
     found = {(c.claim.id, c.variant): c.smallest for c in cells}
     for claim in CLAIMS:
         for kernel in KERNELS:
@@ -97,7 +106,10 @@ def main() -> None:
                 text = smallest and smallest.refuted[claim.id].scenario
                 explored = scenario_file.parse(text).scenario if text else None
                 print(f"{claim.id} on {kernel}: {kept(claim, kernel, explored).name}")
+    for kernel in news:
+        print(f"{kernel}: other verdicts than {DATA.name} had")
+    return int(bool(news))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

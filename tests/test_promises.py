@@ -42,6 +42,14 @@ def test_nothing_in_it_contradicts_the_ledger(kernel: str) -> None:
     assert ROWS[kernel]["stopped"] == []
 
 
+def test_another_verdict_is_news_and_another_number_of_states_is_none() -> None:
+    new = {kernel: row | {"bound": "fewer states"} for kernel, row in ROWS.items()}
+    assert promises.differ(ROWS, new) == []
+    new["patched"] = ROWS["patched"] | {"refuted": {}}
+    new["oom_kernels.v7_3"] = ROWS["oom_kernels.v7_3"] | {"stopped": ["self-oom/threads=2/suspend"]}
+    assert promises.differ(ROWS, new) == ["patched", "oom_kernels.v7_3"]
+
+
 @pytest.mark.parametrize("kernel", promises.KERNELS)
 def test_the_bound_counts_what_was_explored(kernel: str) -> None:
     whole = len(QUICK) - len(ROWS[kernel]["stopped"])
