@@ -36,7 +36,7 @@ def test_what_boots_kernels_is_a_command() -> None:
     """The real ones are for who has QEMU, and the network."""
     boots = [command for command in COMMANDS if command not in RUN]
     actions = [parser("kernels").parse_args(shlex.split(c)[1:]).action for c in boots]
-    assert actions == ["fetch", "finding"]
+    assert actions == ["fetch", "replay", "finding"]
 
 
 @pytest.mark.parametrize("section", SECTIONS, ids=lambda s: s.partition("\n")[0].replace("/", "-"))
