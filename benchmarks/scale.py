@@ -1,8 +1,8 @@
 """Many workers on paper: the recorded times of a campaign's jobs, dealt out as they would be, to any number of workers.
 
 A worker that is free takes the next job of the order in which an exploration gives them away: by the size that a situation has, which is
-an estimate, so that the simulation has the same mistakes.  What it leaves out: what it costs to send a job, and that cores of one machine
-share its memory.
+an estimate, so that the simulation has the same mistakes.  The scheduler, which is one process, gives away one job after the other.  What it
+leaves out: that cores of one machine share its memory.
 """
 
 from __future__ import annotations
@@ -44,16 +44,30 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--workers", type=int, nargs="+", default=WORKERS, metavar="N", help="(default 1 2 16 256 1000)"
     )
+    parser.add_argument(
+        "--each",
+        type=float,
+        default=2.1,
+        metavar="MS",
+        help="what the scheduler takes for a job, in milliseconds (default 2.1, measured)",
+    )
+    parser.add_argument(
+        "--times",
+        type=int,
+        default=1,
+        metavar="N",
+        help="as if there were N times as many kernels (default 1)",
+    )
 
 
 def run(given: argparse.Namespace) -> Report:
-    done = recorded(given.results) if given.results else explored()
+    done = (recorded(given.results) if given.results else explored()) * given.times
     work, longest = sum(d.seconds for d in done), max(done, key=lambda d: d.seconds)
     report = Report(
         "scale", f"{len(done)} jobs of {work:.0f} s in all, dealt out in the order of an exploration"
     )
     for workers in given.workers:
-        wall = makespan([d.seconds for d in in_order(done)], workers)
+        wall = makespan([d.seconds for d in in_order(done)], workers, given.each / 1000)
         best = max(longest.seconds, work / workers)
         report.rows.append(
             {
@@ -112,9 +126,9 @@ def in_order(done: Iterable[Done]) -> list[Done]:
     return sorted(done, key=lambda d: d.size, reverse=True)
 
 
-def makespan(seconds: Sequence[float], workers: int) -> float:
-    """When the last of them is done, if whoever is free takes the next."""
+def makespan(seconds: Sequence[float], workers: int, each: float = 0.0) -> float:
+    """When the last of them is done, if whoever is free takes the next, and one is given away after the other, ``each`` seconds apart."""
     free = [0.0] * workers
-    for one in seconds:
-        heapq.heapreplace(free, free[0] + one)
+    for number, one in enumerate(seconds, 1):
+        heapq.heapreplace(free, max(free[0], number * each) + one)
     return max(free)
