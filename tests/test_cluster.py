@@ -34,6 +34,7 @@ from oom_review.workers.cluster import Cluster, ClusterGone, opened
 from oom_review.workers.pool import Broke, Lost, Pool, listed
 
 OVER_RFC = "import attrs, patched\n{}\nVARIANT = attrs.evolve(patched.VARIANT, name=__name__, base=patched.VARIANT)\n"
+LEAK = Path(__file__).parent / "corpus" / "count-returns--patched.scenario"
 CLAIM = """from oom_review.claims import Claim
 CLAIMS = (Claim("no-end", "nothing ever ends", "an example", at_rest=lambda k, state: "it ends"),)
 """
@@ -185,6 +186,19 @@ def test_a_kernel_that_breaks_there_is_one_line(
     assert len(said) == 2
     assert "variant 'broken' broke at broken/exit.py:" in said[0]
     assert "ModuleNotFoundError: No module named 'beside'" in said[1]
+
+
+def test_a_comparison_says_the_same(
+    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the smallest script of each difference, and how likely it is."""
+    monkeypatch.chdir(tmp_path)
+    said = []
+    for there in (["--cluster", address], ["--jobs", "1"]):
+        assert cli.main(["compare", "legacy", "rfc", str(LEAK), *there]) == 1
+        said.append(capsys.readouterr().out)
+    assert said[0] == said[1]
+    assert "only on patched: " in said[0]
 
 
 class Stopped(Exploration):
