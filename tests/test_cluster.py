@@ -29,9 +29,10 @@ from oom_review.situations.families import QUICK, SITUATIONS
 from oom_review.situations.job import Job
 from oom_review.situations.results import Results
 from oom_review.variants import loading
-from oom_review.workers import cluster, remote
+from oom_review.workers import cluster, remote, runner
 from oom_review.workers.cluster import Cluster, ClusterGone, opened
 from oom_review.workers.pool import Broke, Lost, Pool, listed
+from oom_review.workers.runner import Runner
 
 OVER_RFC = "import attrs, patched\n{}\nVARIANT = attrs.evolve(patched.VARIANT, name=__name__, base=patched.VARIANT)\n"
 LEAK = Path(__file__).parent / "corpus" / "count-returns--patched.scenario"
@@ -123,6 +124,28 @@ def test_a_worker_of_another_version_is_refused(address: str, monkeypatch: pytes
     said = remote.answered(work)
     assert isinstance(said, remote.Refused)
     assert said.reason == f"Python: 3.{sys.version_info.minor} there, 2.7 here"
+
+
+def test_a_worker_of_another_version_that_comes_late_gets_no_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The others go on."""
+    monkeypatch.setattr(Runner, "answer", lambda _self, worker, _key, _packed: worker.address)
+    with (
+        LocalCluster(
+            n_workers=1,
+            threads_per_worker=1,
+            processes=False,
+            protocol="tcp",
+            host="127.0.0.1",
+            dashboard_address="127.0.0.1:0",
+            silence_logs=60,
+        ) as two,
+        Cluster(two.scheduler_address) as there,
+    ):
+        first = two.workers[0].address
+        monkeypatch.setattr(runner, "difference", lambda _wanted: "engine: another")
+        two.scale(2)
+        there._client.wait_for_workers(2)
+        assert set(answers(there, read, list(range(6))).values()) == {first}
 
 
 def results(path: Path) -> list[dict[str, Any]]:

@@ -104,7 +104,7 @@ class Cluster:
         """As ``Pool.run``; raises ClusterGone if there is nobody to ask any more."""
         from oom_review.workers.runner import done  # noqa: PLC0415 - needs the extra
 
-        executor = self._client.get_executor(pure=False)
+        executor = self._client.get_executor(pure=False, resources={self._name: 1})
         busy: dict[Future[Any], J] = {}
         try:
             while True:

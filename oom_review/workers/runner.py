@@ -36,8 +36,8 @@ class Runner(WorkerPlugin):
         self._idle: list[Pool] = []
         self._wanted: set[Any] = set()
 
-    def setup(self, worker: Worker) -> None:
-        """On a worker, also on one that comes late.  Raises BadInput if it is of another version."""
+    async def setup(self, worker: Worker) -> None:
+        """On a worker, also on one that comes late.  Raises BadInput if it is of another version: no job is given to it."""
         self._directory = Path(worker.local_directory) / self.name
         reason = difference(self._origin.identity)
         if reason:
@@ -49,6 +49,8 @@ class Runner(WorkerPlugin):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
         self._directory.mkdir(exist_ok=True)
+        # What our jobs ask for, so that they go nowhere else.
+        await worker.set_resources(**{self.name: worker.state.nthreads})
 
     def teardown(self, worker: Worker) -> None:  # noqa: ARG002 - its caller's word
         """The client is done, or the worker: nobody goes on."""
