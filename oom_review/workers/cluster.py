@@ -124,6 +124,8 @@ class Cluster:
 
     def _capacity(self) -> int:
         """How many jobs can be under way; one that waits for a worker, if there is none."""
+        if self._client.status != "running":
+            raise self._gone(None)
         now = time.monotonic()
         if now > self._asked + LOOK:
             self._asked = now
