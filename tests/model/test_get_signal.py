@@ -303,6 +303,18 @@ def test_do_group_exit_takes_an_earlier_code_and_kills_the_others(box: Box) -> N
     assert not box["s"].signal.flags
 
 
+def test_a_group_stop_wakes_no_killable_sleeper(box: Box) -> None:
+    """A thread that waits for its vfork child stops when that is done."""
+    box.ask("vfork", "t1", "child")
+    box.alone("t1")
+    box.ask("kill", "s", "v", "STOP")
+    box.alone("s")
+    box.alone("v")
+    assert box["v"].state == TASK_STOPPED
+    assert box["t1"].jobctl
+    assert not box.m.runnable(box["t1"])
+
+
 def test_an_ignored_signal_does_not_hide_the_next(box: Box) -> None:
     """The loop goes on under siglock: no freeze point lies between the two."""
     box["v"].pending |= {SIGCONT, SIGSTOP}

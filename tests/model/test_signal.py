@@ -105,6 +105,16 @@ def test_the_addressed_thread_is_preferred_then_round_robin(box: Box) -> None:
     assert not signal.flags & SIGNAL_GROUP_EXIT
 
 
+def test_the_search_begins_at_curr_target(box: Box) -> None:
+    """Though the leader would take it, too."""
+    signal = box["v"].signal
+    signal.flags |= SIGNAL_UNKILLABLE
+    box["t1"].flags |= PF_EXITING
+    signal.curr_target = box["t2"]
+    send_signal(box.k, box["t1"], SIGKILL, group=True, force=True)
+    assert hit(box) == ["t2"]
+
+
 def test_a_curr_target_that_is_gone_starts_at_the_first_thread(box: Box) -> None:
     """c1 with a stale curr_target."""
     signal = box["v"].signal
