@@ -307,3 +307,19 @@ def test_a_nap_ends_by_its_timer_or_by_a_signal(variant: Variant) -> None:
         box.alone("v")
         box.do("kill", "init", "v", "CONT")
         assert (box["v"].result, box.k.clock) == ("EINTR", 100)
+
+
+@each
+def test_who_is_about_to_stop_is_asked(variant: Variant) -> None:
+    """TASK_STOPPED is set before the CPU is left: nobody freezes it in place yet."""
+    box = victim(variant)
+    box.do("attach", "init", "v", "A")
+    box.ask("kill", "init", "v", "STOP")
+    box.alone("init")
+    while not box["v"].state & TASK_STOPPED:
+        box.step("v")
+    assert box["v"].on_cpu
+    box.ask("freeze", "init", "A")
+    box.alone("init")
+    assert box["v"].thread_flags & TIF_SIGPENDING
+    assert not in_fridge(box, "v")
