@@ -303,6 +303,18 @@ def test_do_group_exit_takes_an_earlier_code_and_kills_the_others(box: Box) -> N
     assert not box["s"].signal.flags
 
 
+def test_the_last_that_stops_tells_the_parent(box: Box) -> None:
+    """A parent that waits is woken, to see that nobody is dead."""
+    box.ask("wait", "init")
+    box.alone("init")
+    box.ask("kill", "s", "v", "STOP")
+    box.alone("s")
+    for name, last in (("v", False), ("t1", True)):
+        box.alone(name)
+        assert box[name].state == TASK_STOPPED
+        assert box.m.runnable(box["init"]) is last
+
+
 def test_a_group_stop_wakes_no_killable_sleeper(box: Box) -> None:
     """A thread that waits for its vfork child stops when that is done."""
     box.ask("vfork", "t1", "child")
