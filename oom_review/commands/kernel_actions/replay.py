@@ -31,8 +31,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """The action's options."""
     parser.description = (
         "Force a counterexample on stock kernels under QEMU: the model says which task has to be held at which function's entry, the "
-        "debugger's port of the machine holds it.  Where the first kernel whose model breaks the promise is held otherwise, and on the "
-        "other kernels, the model's word is tried, too.  Status 1 if a run ends otherwise than the model."
+        "debugger's port of the machine holds it.  The opposite hold, and the other kernels, are tried, too, each against its model.  "
+        "Status 1 if a run ends otherwise than its model."
     )
     parser.add_argument("file", metavar="FILE", help="a scenario file (docs/scenario-format.md)")
     parser.add_argument(
@@ -79,6 +79,7 @@ def run(options: argparse.Namespace) -> int:
             f"{claim}: nobody has said what a stock kernel shows of it; of these: {', '.join(SHOWN)}"
         )
     kernels = [_kernel(place, options.model) for place in options.kernels]
+    kernels.sort(key=lambda pair: pair[1].name != file.settings.variant)
     kernel, variant, found = _breaking(kernels, file.scenario, claim, options)
     found_qemu()
     program = probe()
