@@ -98,7 +98,7 @@ def render(template: Path) -> str:
         QUICK=QUICK,
         REFUTED=REFUTED,
         SCRIPTS=SCRIPTS,
-        SINCE=frozenset(CLAIMS[0].expected) - OF_2016,
+        SINCE=frozenset(k for k in PROMISES if load(k).lineage()[0].name not in OF_2016),
         SITUATIONS=SITUATIONS,
         TITLES=TITLES,
         interleaving=interleaving,
