@@ -24,7 +24,7 @@ from cosmic_ray.mutating import mutate_and_test
 from cosmic_ray.work_db import WorkDB, use_db
 from cosmic_ray.work_item import TestOutcome, WorkItem, WorkResult
 from interval import wilson
-from mutants import drawn
+from mutants import SEED, drawn
 from selected import TEXT, Stages, files, stages_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -59,18 +59,17 @@ def copied() -> None:
             shutil.copy2(source, copy)
 
 
-def hashed(parts: dict[str, list[str]]) -> str:
-    """What a session is about: the mutated files."""
-    return hashlib.sha256(
-        b"".join((ROOT / p).read_bytes() for paths in parts.values() for p in paths)
-    ).hexdigest()
+def hashed(parts: dict[str, list[str]], seed: int) -> str:
+    """What a session is about: the mutated files, and their order."""
+    sources = [(ROOT / p).read_bytes() for paths in parts.values() for p in paths]
+    return hashlib.sha256(b"".join((*sources, str(seed).encode()))).hexdigest()
 
 
-def started(parts: dict[str, list[str]], db: WorkDB) -> None:
+def started(parts: dict[str, list[str]], seed: int, db: WorkDB) -> None:
     """All mutants of each part, in the order drawn for it."""
     for part, paths in parts.items():
-        db.add_work_items(m.item(rank, part) for rank, m in enumerate(drawn(ROOT, paths)))
-    SOURCES.write_text(hashed(parts), encoding="utf-8")
+        db.add_work_items(m.item(rank, part) for rank, m in enumerate(drawn(ROOT, paths, seed)))
+    SOURCES.write_text(hashed(parts, seed), encoding="utf-8")
 
 
 def unbroken(paths: Iterable[str]) -> None:
@@ -160,6 +159,7 @@ def main() -> None:
     parser.add_argument(
         "--sample", type=int, default=300, metavar="N", help="mutants of each part (default: 300)"
     )
+    parser.add_argument("--seed", type=int, default=SEED, metavar="N", help=f"of their order ({SEED})")
     parser.add_argument("--all", dest="sample", action="store_const", const=sys.maxsize, help="every mutant")
     parser.add_argument("--survivors", action="store_true", help="try those again that survived")
     parser.add_argument("--report", action="store_true", help="only say what was found")
@@ -171,14 +171,14 @@ def main() -> None:
     if given.anew or not SOURCES.exists():
         SESSION.unlink(missing_ok=True)
         SOURCES.unlink(missing_ok=True)
-    elif SOURCES.read_text(encoding="utf-8") != hashed(parts):
-        parser.error(f"{SESSION} is about other sources; --anew forgets it")
+    elif SOURCES.read_text(encoding="utf-8") != hashed(parts, given.seed):
+        parser.error(f"{SESSION} is about other sources or another seed; --anew forgets it")
     with use_db(SESSION) as db:
         if not given.report:
             copied()
             unbroken(path for paths in parts.values() for path in paths)
             if not SOURCES.exists():
-                started(parts, db)
+                started(parts, given.seed, db)
             os.chdir(TREE)
             tried(db, surviving(db) if given.survivors else untried(db, given.sample))
         reported(db, parts)
