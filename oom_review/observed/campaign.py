@@ -57,7 +57,7 @@ class Campaign:
                     one = self.predict(script, self.variant, self.limits)
                     self.predictions.add(one)
                 found[script.name] = one
-                progress.finished(f"{script.name}: {len(one.outcomes)} outcomes", one.states)
+                progress.finished(f"{script.name}: outcomes: {len(one.outcomes)}", one.states)
                 tell(True)
         return found
 

@@ -100,7 +100,7 @@ def run(options: argparse.Namespace) -> int:
     _report(verdicts, quiet=options.quiet)
     ended = boots.count(DONE)
     print(
-        f"{len(boots)} boots, {ended} of them to their end, {(time.monotonic() - began) / 60:.0f} min; rows: {rows}"
+        f"boots: {len(boots)}, of them to their end: {ended}; {time.monotonic() - began:.0f} s; rows: {rows}"
     )
     return int(failed(verdicts))
 
