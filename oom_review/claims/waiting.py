@@ -24,6 +24,7 @@ from kernel_model.sched import (
     Kernel,
     SignalStruct,
     TaskStruct,
+    task_is_stopped,
 )
 
 DUMP_WAITS = frozenset({"exit_mm", "coredump_task_exit"})
@@ -127,16 +128,16 @@ def circle(k: Kernel, p: TaskStruct) -> list[TaskStruct]:
 
 
 def spared(k: Kernel, signal: SignalStruct) -> bool:
-    """A pid namespace's init that was killed, and nobody in it is told.
+    """A pid namespace's init that was killed, and nobody in it will hear of it.
 
-    Its leader was woken for the signal, and died of a thread's execve(); only an init is not killed as a whole (kernel/signal.c,
-    complete_signal: SIGNAL_UNKILLABLE), and exit_signals() hands nothing on while the group exits for that.
+    Only an init is not killed as a whole (kernel/signal.c, complete_signal: SIGNAL_UNKILLABLE).  Its leader was woken for the signal, and
+    died of a thread's execve(): exit_signals() hands nothing on while the group exits for that.  Or a stop of its own was taken first
+    (dequeue_signal), and what is pending for the group ends no stop.
     """
     if not signal.flags & SIGNAL_UNKILLABLE or signal.flags & SIGNAL_GROUP_EXIT:
         return False
-    return not any(
-        p.thread_flags & TIF_SIGPENDING for p in k.tasks.values() if p.signal is signal and alive(p)
-    )
+    left = [p for p in k.tasks.values() if p.signal is signal and alive(p)]
+    return not any(p.thread_flags & TIF_SIGPENDING and not task_is_stopped(p) for p in left)
 
 
 def held(k: Kernel, signal: SignalStruct, *, fridge: bool = False, unreaped: bool = False) -> bool:

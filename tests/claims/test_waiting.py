@@ -99,3 +99,19 @@ NO_CIRCLES = [
 def test_a_chain_is_no_circle(words: str) -> None:
     """Whoever waits for a device, a stop, or somebody's tracer, is no deadlock."""
     assert "no-deadlock" not in broken(BASE, words)
+
+
+def broken_at_once(first: str, *both: str) -> set[str]:
+    """The claims that some order of two operations breaks."""
+    together = tuple(map(operation, both))
+    result = explore(Scenario((*in_peace([operation(first)]), *together, Run())), BASE)
+    return {claim for claim, found in result.verdicts.items() if found.verdict != HOLDS}
+
+
+def test_an_init_that_stops_before_it_takes_sigkill_is_spared() -> None:
+    """The stop is its own signal, SIGKILL its group's: no fault of the marking, but of how an init is killed."""
+    victim, stop = "init: clone_newpid p", "init: tgkill p STOP"
+    assert broken_at_once(victim, "kworker: alloc", stop) == {"killed-dies"}
+    # Sent to the group, it comes behind SIGKILL; and whoever is no init is killed as a whole.
+    assert broken_at_once(victim, "kworker: alloc", "init: kill p STOP") == set()
+    assert broken_at_once("init: fork p", "kworker: alloc", stop) == set()
