@@ -193,21 +193,21 @@ def test_a_kernel_that_breaks_there_is_one_line(
     """With the file as its author has it.  What it needs and did not travel is said, too."""
     monkeypatch.chdir(tmp_path)
     source = Path(patched.__file__).parent
-    shutil.copytree(source, tmp_path / "broken", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(source, tmp_path / "broken_there", ignore=shutil.ignore_patterns("__pycache__"))
     text = (source / "exit.py").read_text(encoding="utf-8")
     assert "last = False\n" in text
-    (tmp_path / "broken" / "exit.py").write_text(
+    (tmp_path / "broken_there" / "exit.py").write_text(
         text.replace("last = False\n", "last = 1 // 0\n"), encoding="utf-8"
     )
     (tmp_path / "lame.py").write_text(OVER_RFC.format("import beside"), encoding="utf-8")
     (tmp_path / "beside.py").touch()
     said = []
-    for variant in ("./broken", "lame"):
+    for variant in ("./broken_there", "lame"):
         words = ["explore", "--situation", QUICK[0], "--variant", variant, "--cluster", address, "--quiet"]
         assert cli.main(words) == 2
         said += capsys.readouterr().err.splitlines()
     assert len(said) == 2
-    assert "variant 'broken' broke at broken/exit.py:" in said[0]
+    assert "variant 'broken_there' broke at broken_there/exit.py:" in said[0]
     assert "ModuleNotFoundError: No module named 'beside'" in said[1]
 
 

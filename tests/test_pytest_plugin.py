@@ -39,7 +39,7 @@ def changed(path: Path, old: str, new: str) -> Path:
 def test_the_file_s_verdict() -> None:
     """A test for each kernel that it names."""
     status, output = run(f"--oom-replay={LEAK}")
-    assert (status, "6 passed" in output) == (0, True), output
+    assert (status, "7 passed" in output) == (0, True), output
 
 
 def test_it_fails_while_the_bug_is_there(tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def test_nothing_beside_the_file_is_looked_at(elsewhere: Path) -> None:
     """Neither its pytest.ini nor its conftest.py; rootdir is where the user stands."""
     here = elsewhere.parent / "here"
     status, output = run("-v", f"--oom-replay={elsewhere}/a.scenario", cwd=here)
-    assert (status, "6 passed" in output) == (0, True), output
+    assert (status, "7 passed" in output) == (0, True), output
     assert f"rootdir: {here}\n" in output
     assert not list(elsewhere.rglob("*.ran"))
 
@@ -131,14 +131,14 @@ def test_in_two_words_pytest_would_look_beside_the_file(elsewhere: Path) -> None
     assert (status, "write --oom-replay=FILE in one word: " in output) == (4, True), output
     assert not list(elsewhere.rglob("*.ran"))
     status, output = run("--oom-replay", "a.scenario", cwd=elsewhere)
-    assert (status, "6 passed" in output) == (0, True), output
+    assert (status, "7 passed" in output) == (0, True), output
 
 
 def test_nobody_s_tests_are_collected(tmp_path: Path) -> None:
     """Not even read: one of them can't be."""
     (tmp_path / "test_theirs.py").write_text(TOUCHES + "raise RuntimeError\n", encoding="utf-8")
     status, output = run(f"--oom-replay={LEAK}", cwd=tmp_path)
-    assert (status, "6 passed" in output) == (0, True), output
+    assert (status, "7 passed" in output) == (0, True), output
     assert not list(tmp_path.rglob("*.ran"))
 
 
@@ -146,4 +146,4 @@ def test_the_option_of_pytest_replay_is_not_taken(tmp_path: Path) -> None:
     """Two plugins can't have the same one: no run would begin."""
     (tmp_path / "theirs.py").write_text(OTHER_S_OPTION, encoding="utf-8")
     status, output = run("-p", "theirs", f"--oom-replay={LEAK}", cwd=tmp_path)
-    assert (status, "6 passed" in output) == (0, True), output
+    assert (status, "7 passed" in output) == (0, True), output

@@ -93,6 +93,29 @@ MARKS = {
     # The victim is not frozen, and until here it may still have died.
     "suspended-means-quiet--oom_kernels.v7_3": ("init", "dpm_suspend", "devices are suspended"),
     "no-tail-when-suspended--oom_kernels.v7_3": ("init", "dpm_suspend", "devices are suspended"),
+    "suspended-means-quiet--oom_kernels.v6_18": ("init", "dpm_suspend", "devices are suspended"),
+    "no-tail-when-suspended--oom_kernels.v6_18": ("init", "dpm_suspend", "devices are suspended"),
+    # The same for counts that fall too early, or don't count: the suspend has looked, and somebody has yet to do I/O.
+    "disabled-means-quiet--oom_kernels.group_dead": ("init", "oom_killer_disable", "oom_victims == 0?"),
+    "suspended-means-quiet--oom_kernels.group_dead": ("init", "dpm_suspend", "devices are suspended"),
+    "no-tail-when-suspended--oom_kernels.group_dead": ("init", "dpm_suspend", "devices are suspended"),
+    "disabled-means-quiet--oom_kernels.poll_until_dead": (
+        *("init", "oom_killer_disable", "tasklist_lock: is a victim left?"),
+    ),
+    "suspended-means-quiet--oom_kernels.poll_until_dead": ("init", "dpm_suspend", "devices are suspended"),
+    "no-tail-when-suspended--oom_kernels.poll_until_dead": ("init", "dpm_suspend", "devices are suspended"),
+    # The last to enter do_exit() takes back what is not yet counted; or has left before a mark that nobody takes back.
+    "count-never-negative--oom_kernels.group_dead": (
+        *("p2", "exit_oom_victim", "atomic_dec_return(oom_victims)"),
+    ),
+    "count-returns--oom_kernels.group_dead": (
+        *("p2", "release_task", "tasklist_lock: unhash, and zap the leader?"),
+    ),
+    # Whoever is past exit_mm() is marked as well; the others' mm has to be left for that.
+    "count-returns--oom_kernels.mark_every_thread": ("p2", "mmput", "atomic_dec_and_test(mm_users)"),
+    "no-spurious-ebusy--oom_kernels.mark_every_thread": (
+        *("p1", "mark_oom_victim", "cmpxchg(signal->oom_mm)"),
+    ),
 }
 
 

@@ -143,12 +143,15 @@ def test_a_variants_own_functions_stand_in_its_own_files() -> None:
 @pytest.mark.parametrize("path", CORPUS, ids=lambda p: p.stem)
 def test_who_takes_a_step_was_ready_or_his_sleep_could_end(path: Path) -> None:
     """So the rest of both lists is who else could have gone; the clock goes on when nobody is ready."""
+    text = path.read_text(encoding="utf-8")
     for variant in VARIANTS:
+        # Exact choices that were made on another kernel may end a long sleep here.
+        in_so_many_words = "run exactly" in text and variant not in text
         for step in trace(path.stem, variant).steps:
             if step.task == TICK:
-                assert not step.ready or "@tick" in str(path.read_text(encoding="utf-8"))
+                assert not step.ready or "@tick" in text
             else:
-                assert step.task in step.ready + step.may_wake
+                assert step.task in step.ready + step.may_wake or in_so_many_words
             assert not set(step.ready) & set(step.may_wake)
 
 
