@@ -94,7 +94,7 @@ def refuse_nonsense(given: argparse.Namespace) -> None:
     for name, value in vars(given).items():
         numbers = value if isinstance(value, list) else [value]
         for number in numbers:
-            if isinstance(number, int | float) and number <= 0:
+            if isinstance(number, int | float) and not isinstance(number, bool) and number <= 0:
                 raise NotAvailable(f"--{name} {number}: has to be above 0")
 
 
