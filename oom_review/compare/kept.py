@@ -88,12 +88,7 @@ class Kept:
         self.used = 0
         self._file = ResultsFile(path, attrs.asdict(header(FORMAT, DECIDES)), WHAT)
         self.path = path
-        try:
-            for number, line in self._file.read():
-                self._take(number, line)
-        except BaseException:
-            self._file.close()
-            raise
+        self._file.each(self._take)
 
     def _take(self, number: int, line: bytes) -> None:
         try:

@@ -27,12 +27,7 @@ class Predictions:
         """Read what there is; begin a new file if there is none."""
         self._made: dict[tuple[str, str, str], Prediction] = {}
         self._file = ResultsFile(path, attrs.asdict(header(FORMAT, DECIDES)), "a file of predictions")
-        try:
-            for number, line in self._file.read():
-                self._take(number, line)
-        except BaseException:
-            self._file.close()
-            raise
+        self._file.each(self._take)
 
     def close(self) -> None:
         """What is written stays."""

@@ -62,12 +62,7 @@ class Results:
         self._variants = {name: variant_digest(known(name)) for name in variants}
         self._finished: dict[tuple[str, str], Outcome] = {}
         self._file = ResultsFile(path, attrs.asdict(header()), "the results of an exploration")
-        try:
-            for number, line in self._file.read():
-                self._take(number, line)
-        except BaseException:
-            self._file.close()
-            raise
+        self._file.each(self._take)
 
     def close(self) -> None:
         """What is written stays."""

@@ -6,7 +6,7 @@ import fcntl
 import json
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -64,8 +64,16 @@ class ResultsFile:
         shown = " ".join(reason.split())[:300]
         return BadInput(f"{self.path}{'' if line is None else f':{line}'}: {shown}")
 
-    def read(self) -> Iterator[tuple[int, bytes]]:
-        """The lines after the header, by number; a new file gets its header."""
+    def each(self, take: Callable[[int, bytes], None]) -> None:
+        """Give away the lines after the header, with their numbers; a new file gets its header.  Closed if one is not taken."""
+        try:
+            for number, line in self._lines():
+                take(number, line)
+        except BaseException:
+            self.close()
+            raise
+
+    def _lines(self) -> Iterator[tuple[int, bytes]]:
         if self._new:
             self.append(self._header)
             return
