@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
 from boot import Box
 
@@ -35,6 +38,18 @@ def victim(variant: Variant, *threads: str, memcg: bool = False) -> Box:
         box.do("memcg_attach", "init", "hog", "M")
         box.do("oom_score_adj", "init", "hog", -1000)
     return box
+
+
+def ran(box: Box, function: str, *args: Any, **named: Any) -> Any:
+    """What a function of this kernel returns, run to its end with nobody in between."""
+    done = box.m.image.functions[function](*args, **named)
+    if isinstance(done, Iterator):
+        try:
+            while True:
+                next(done)
+        except StopIteration as end:
+            return end.value
+    return done
 
 
 def in_fridge(box: Box, *names: str) -> bool:
