@@ -18,6 +18,7 @@ from oom_review.scenario.items import Run, Scenario
 from oom_review.show.columns import columns
 from oom_review.situations.families import FAMILIES, QUICK, SITUATIONS
 from oom_review.situations.family import Family
+from oom_review.situations.of_today import OF_TODAY
 from oom_review.situations.situation import DIMENSIONS, MAX_THREADS
 from oom_review.situations.without_oom import SCRIPTS
 from oom_review.variants.loading import DEFAULT_VARIANTS, TITLES, load, title_of
@@ -93,6 +94,7 @@ def render(template: Path) -> str:
         MAX_THREADS=MAX_THREADS,
         OF_2016=OF_2016,
         OF_EVERYONE=OF_EVERYONE,
+        OF_TODAY=OF_TODAY,
         OF_VICTIMS=OF_VICTIMS,
         PROMISES=PROMISES,
         QUICK=QUICK,

@@ -46,8 +46,9 @@ from oom_review.situations.expectations import Expectations
 from oom_review.situations.exploration import Exploration
 from oom_review.situations.families import FAMILIES, LARGE, QUICK, select
 from oom_review.situations.job import Job
+from oom_review.situations.of_today import OF_TODAY
 from oom_review.situations.results import Results
-from oom_review.situations.script import AnySituation
+from oom_review.situations.script import AnySituation, possible
 from oom_review.situations.verdicts import bound_of, endless, unexpected, verdicts
 from oom_review.variants.loading import DEFAULT_VARIANTS, TITLES, chosen, load, load_all, origins, title_of
 from oom_review.workers.cluster import ClusterGone
@@ -155,20 +156,20 @@ def _scenario(options: argparse.Namespace) -> int:
 def _situations(options: argparse.Namespace) -> int:
     situations = select(options.situation or [], options.claim or [], options.threads)
     if options.list:
-        for s in situations:
-            small = "; a review explores it, too" if s.name in QUICK else ""
-            print(f"{s.name}\n    {s.sentence}{small}\n    {', '.join(_claims(s))}")
+        _list(options, situations)
         return 0
     expected = Expectations(load(options.base).name if options.base else "")
     variants = expected.with_bases(v.name for v in load_all(options.variant or DEFAULT_VARIANTS))
     if options.save:
         check_directory(Path(options.save))
+    pairs, lacking = possible(situations, variants)
+    if not pairs:
+        raise BadInput(lacking[0])
+    variants = [v for v in variants if any(v == on for _s, on in pairs)]
     results = Results(Path(options.resume), variants) if options.resume else None
-    jobs = [
-        Job(s.name, v, options.states, options.seconds, options.quick_look)
-        for s in situations
-        for v in variants
-    ]
+    jobs = [Job(s.name, v, options.states, options.seconds, options.quick_look) for s, v in pairs]
+    for why in lacking:
+        print(f"left out: {why}")
     for name in sorted(LARGE - {s.name for s in situations}) if not options.situation else ():
         print(f"left out: {name} takes hours, or more than 8 GB; --situation {name} explores it")
     exploration = Exploration(jobs, results)
@@ -184,6 +185,20 @@ def _situations(options: argparse.Namespace) -> int:
         if results is not None:
             results.close()
     return _report(options, expected, situations, variants, exploration)
+
+
+def _list(options: argparse.Namespace, situations: Sequence[AnySituation]) -> None:
+    """Those of today's kernels in a part of their own, also if nobody named them."""
+    named = options.situation or options.claim or options.threads
+    of_today = [s for s in situations if s.name in OF_TODAY] if named else list(OF_TODAY.values())
+    for s in situations:
+        if s.name not in OF_TODAY:
+            small = "; a review explores it, too" if s.name in QUICK else ""
+            print(f"{s.name}\n    {s.sentence}{small}\n    {', '.join(_claims(s))}")
+    if of_today:
+        print("\nOf today's kernels alone, of no claim's family, explored if somebody names them:\n")
+    for s in of_today:
+        print(f"{s.name}\n    {s.sentence}")
 
 
 def _claims(situation: AnySituation) -> list[str]:

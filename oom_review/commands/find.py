@@ -22,7 +22,7 @@ from oom_review.scenario.items import Run, Scenario
 from oom_review.show.columns import focus_columns
 from oom_review.show.remarks import Focus
 from oom_review.situations.families import QUICK, SITUATIONS, select
-from oom_review.situations.script import scenario
+from oom_review.situations.script import possible, scenario
 from oom_review.variants.loading import DEFAULT_VARIANTS, known, load_all, origins, replaying
 
 STATES = 100_000
@@ -74,8 +74,8 @@ def run(options: argparse.Namespace) -> int:
     variants = [v.name for v in load_all(options.variant or DEFAULT_VARIANTS)]
     scripts = _scripts(options, variants)
     found = False
-    for variant in variants:
-        jobs = [Job(name, s, variant, options.expression, options.states) for name, s in scripts]
+    for variant in filter(scripts.get, variants):
+        jobs = [Job(name, s, variant, options.expression, options.states) for name, s in scripts[variant]]
         answer = find(jobs, options.jobs)
         if answer.run is None:
             _print_none(answer, variant)
@@ -86,11 +86,16 @@ def run(options: argparse.Namespace) -> int:
     return int(not found)
 
 
-def _scripts(options: argparse.Namespace, variants: Sequence[str]) -> list[tuple[str, Scenario]]:
-    """What is explored, the smallest first."""
+def _scripts(options: argparse.Namespace, variants: Sequence[str]) -> dict[str, list[tuple[str, Scenario]]]:
+    """What is explored on each kernel, the smallest first."""
     if options.file is None:
         chosen = select(options.situation, [], None) if options.situation else [SITUATIONS[n] for n in QUICK]
-        return [(s.name, scenario(s)) for s in sorted(chosen, key=lambda s: s.size)]
+        pairs, lacking = possible(sorted(chosen, key=lambda s: s.size), variants)
+        if not pairs:
+            raise BadInput(lacking[0])
+        for why in lacking:
+            print(f"left out: {why}")
+        return {v: [(s.name, scenario(s)) for s, on in pairs if on == v] for v in variants}
     if options.situation:
         raise BadInput(f"--situation chooses among situations: not together with a file, {options.file}")
     script = scenario_file.read(options.file).scenario
@@ -102,7 +107,7 @@ def _scripts(options: argparse.Namespace, variants: Sequence[str]) -> list[tuple
             played(script.items[: runs[-1]], known(variant))
         except IllegalOperation as error:
             raise BadInput(f"{options.file}: {variant}: {error}") from None
-    return [(options.file, script)]
+    return {v: [(options.file, script)] for v in variants}
 
 
 def _print_none(answer: Answer, variant: str) -> None:

@@ -17,6 +17,8 @@ NOT_TO_BE_HAD = {
     "io_submit": "I/O in flight at a process's exit needs a device that holds it back",
     "writeback": "a task that waits for a device for as long as one likes needs a device of one's own",
     "core_pipe": "the reader of a core dump's pipe is a program that the kernel starts, in the probe's place",
+    "open_fuse": "a FUSE server that answers when it is told to needs a server of one's own",
+    "open_ttys": "what a terminal's close takes is not to be seen from outside",
     "memory_pressure": "a machine that is out of memory everywhere does not come to rest",
 }
 KERNEL_THREADS = frozenset({"kworker", "kswapd"})

@@ -11,7 +11,7 @@ import attrs
 from rich.console import Console
 
 from oom_review.files import fresh_names
-from oom_review.situations.families import SITUATIONS
+from oom_review.situations.families import EVERY
 from oom_review.situations.job import Job, Outcome, run
 from oom_review.situations.progress import Progress, shown
 from oom_review.situations.results import Results
@@ -76,7 +76,7 @@ class Exploration:
 
 def size(job: Job) -> float:
     """How long it takes, compared with others."""
-    return SITUATIONS[job.situation].size
+    return EVERY[job.situation].size
 
 
 def _said(outcome: Outcome) -> str:

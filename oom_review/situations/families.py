@@ -12,6 +12,7 @@ from oom_review.errors import BadInput
 from oom_review.ledger import find
 from oom_review.situations.families_of_everyone import OF_EVERYONE
 from oom_review.situations.family import Family, at
+from oom_review.situations.of_today import OF_TODAY
 from oom_review.situations.script import AnySituation
 from oom_review.situations.situation import MAX_THREADS
 
@@ -384,6 +385,9 @@ SITUATIONS: dict[str, AnySituation] = {
 }
 """Every one of them by its name, each once, however many claims it bears on."""
 
+EVERY: dict[str, AnySituation] = {**SITUATIONS, **OF_TODAY}
+"""And those that only some kernels can be in, and that are explored only if somebody names them."""
+
 QUICK: tuple[str, ...] = tuple(
     dict.fromkeys(row.situation.name for family in FAMILIES.values() for row in family.rows if row.quick)
 )
@@ -396,28 +400,28 @@ LARGE: frozenset[str] = frozenset(
 
 
 def bearing(claim: str) -> tuple[str, ...]:
-    """The names of the situations in which the claim is explored: its family's; one of somebody's own has none, and all bear on it."""
-    return FAMILIES[claim].names if claim in FAMILIES else tuple(SITUATIONS)
+    """The names of the situations in which the claim is explored: its family's, and those of none; a claim of somebody's own has no family."""
+    return (*(FAMILIES[claim].names if claim in FAMILIES else SITUATIONS), *OF_TODAY)
 
 
 def select(patterns: list[str], claims: list[str], threads: int | None) -> list[AnySituation]:
     """All that match one of the patterns, are in the family of one of the claims and have no more threads; raises BadInput.
 
-    Without patterns the large ones are left out.
+    Without patterns the large ones are left out, and those of today.
     """
     for claim in claims:
         find(claim)
     if threads is not None and not 1 <= threads <= MAX_THREADS:
         raise BadInput(f"--threads {threads}: victims have 1 to {MAX_THREADS} threads")
     for pattern in patterns:
-        if not any(fnmatchcase(name, pattern) for name in SITUATIONS):
+        if not any(fnmatchcase(name, pattern) for name in EVERY):
             raise BadInput(f"no such situation: {pattern!r} (oom-review explore --list names them all)")
     wanted = {name for claim in claims or FAMILIES for name in bearing(claim)}
     chosen = [
         s
-        for name, s in SITUATIONS.items()
+        for name, s in EVERY.items()
         if name in wanted
-        and (any(fnmatchcase(name, p) for p in patterns) if patterns else name not in LARGE)
+        and (any(fnmatchcase(name, p) for p in patterns) if patterns else name not in LARGE | OF_TODAY.keys())
         and (threads is None or s.threads <= threads)
     ]
     if not chosen:

@@ -13,7 +13,7 @@ from oom_review.explore.explorer import BOUNDED, Bounds, Result, explore
 from oom_review.explore.limits import Limits
 from oom_review.scenario import file as scenario_file
 from oom_review.scenario.form import ScenarioFile, Settings, counterexample
-from oom_review.situations.families import SITUATIONS
+from oom_review.situations.families import EVERY
 from oom_review.situations.script import scenario
 from oom_review.variants.loading import known
 
@@ -69,7 +69,7 @@ class Outcome:
 
 def run(job: Job) -> Outcome:
     """A worker's job."""
-    situation = SITUATIONS[job.situation]
+    situation = EVERY[job.situation]
     variant = known(job.variant)
     started = time.monotonic()
     limits = Limits(job.states, job.seconds)

@@ -32,6 +32,7 @@ DECIDES = (
     "schedules",
     "situations/script.py",
     "situations/without_oom.py",
+    "situations/of_today.py",
 )
 
 

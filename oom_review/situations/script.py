@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import cache
+
+from kernel_model.variant import Variant, link
 from oom_review.scenario.items import Op, Run, Scenario, in_peace
 from oom_review.situations.situation import Situation
 from oom_review.situations.without_oom import Script
+from oom_review.variants.loading import known, title_of
 
 AnySituation = Situation | Script
 
@@ -18,6 +23,22 @@ def scenario(s: AnySituation) -> Scenario:
     if isinstance(s, Script):
         return s.scenario
     return Scenario((*in_peace(_before(s)), *_meanwhile(s), Run()))
+
+
+def possible(
+    situations: Iterable[AnySituation], variants: Iterable[str]
+) -> tuple[list[tuple[AnySituation, str]], list[str]]:
+    """Each situation with each kernel that can be in it; and of the others why not, in words."""
+    pairs = [(s, v, lacking(s, known(v))) for s in situations for v in variants]
+    return [(s, v) for s, v, why in pairs if not why], [why for _s, _v, why in pairs if why]
+
+
+@cache
+def lacking(s: AnySituation, variant: Variant) -> str:
+    """Why that kernel can't be in it, in words: an operation that nobody can ask of it; or ""."""
+    known = link(variant).operations
+    unknown = next((op.name for op in scenario(s).operations if op.name not in known), None)
+    return f"{s.name} on {title_of(variant.name)}: this kernel's model has no {unknown}" if unknown else ""
 
 
 def _before(s: Situation) -> list[Op]:

@@ -10,9 +10,10 @@ from oom_review import ledger
 from oom_review.claims import HOLDS, REFUTED, Claim
 from oom_review.explore.explorer import BOUNDED, SLEEPS
 from oom_review.situations.expectations import EITHER, Expectations
-from oom_review.situations.families import SITUATIONS, bearing
+from oom_review.situations.families import EVERY, bearing
 from oom_review.situations.job import Outcome
-from oom_review.situations.script import scenario
+from oom_review.situations.script import lacking, scenario
+from oom_review.variants.loading import known
 
 
 @attrs.define(frozen=True)
@@ -35,24 +36,24 @@ def verdicts(
     outcomes: Iterable[Outcome],
     claims: Iterable[Claim] | None = None,
 ) -> list[Explored]:
-    """Of each of these claims that these situations bear on, or that was broken in one of them."""
+    """Of each of these claims that these situations bear on, or that was broken in one of them, on each variant that can be in them."""
     by_variant: dict[str, dict[str, Outcome]] = {v: {} for v in variants}
     for outcome in outcomes:
         by_variant[outcome.job.variant][outcome.job.situation] = outcome
     found = []
     for claim in ledger.claims() if claims is None else claims:
-        family = [name for name in wanted if name in bearing(claim.id)]
-        row = [_explored(claim, v, family, by_variant[v]) for v in variants]
-        found += [e for e in row if family or e.verdict == REFUTED]
+        bears = [name for name in wanted if name in bearing(claim.id)]
+        for variant in variants:
+            family = [name for name in bears if not lacking(EVERY[name], known(variant))]
+            cell = _explored(claim, variant, family, by_variant[variant])
+            found += [cell] if family or cell.verdict == REFUTED else []
     return found
 
 
 def _explored(claim: Claim, variant: str, family: Sequence[str], outcomes: dict[str, Outcome]) -> Explored:
     broken = [o for o in outcomes.values() if claim.id in o.refuted]
     if broken:
-        smallest = min(
-            broken, key=lambda o: (len(scenario(SITUATIONS[o.job.situation]).operations), o.states)
-        )
+        smallest = min(broken, key=lambda o: (len(scenario(EVERY[o.job.situation]).operations), o.states))
         bound = f"refuted in {len(broken)} of {_count(len(outcomes), 'situation')}"
         return Explored(claim, variant, REFUTED, bound, smallest)
     stopped = [o.bounded for name in family if name in outcomes and (o := outcomes[name]).bounded]
@@ -69,7 +70,7 @@ def _explored(claim: Claim, variant: str, family: Sequence[str], outcomes: dict[
 def bound_of(outcomes: Iterable[Outcome]) -> str:
     """How much was explored, where nothing was left out."""
     explored = list(outcomes)
-    threads = max((SITUATIONS[o.job.situation].threads for o in explored), default=0)
+    threads = max((EVERY[o.job.situation].threads for o in explored), default=0)
     states = f"{sum(o.states for o in explored):,}".replace(",", " ")
     what = f"all interleavings of {_count(len(explored), 'situation')}, up to {_count(threads, 'thread')}, {states} states"
     return f"{what}; {SLEEPS}"

@@ -10,14 +10,18 @@ import attrs
 from oom_review.scenario.items import Run, Scenario, in_peace, operation
 
 
+def _operations(text: str) -> tuple[str, ...]:
+    return tuple(text.split("; "))
+
+
 @attrs.define(frozen=True)
 class Script:
     """``before``: operations one by one, each to quiescence; ``meanwhile``: all at once.  ``size``: about how many states there are."""
 
     name: str
     sentence: str
-    before: tuple[str, ...]
-    meanwhile: tuple[str, ...]
+    before: tuple[str, ...] = attrs.field(converter=_operations)
+    meanwhile: tuple[str, ...] = attrs.field(converter=_operations)
     size: float
 
     @property
@@ -32,10 +36,6 @@ class Script:
         return Scenario((*in_peace(map(operation, self.before)), *map(operation, self.meanwhile), Run()))
 
 
-def _script(name: str, sentence: str, before: str, meanwhile: str, size: float) -> Script:
-    return Script(name, sentence, tuple(before.split("; ")), tuple(meanwhile.split("; ")), size)
-
-
 _IN_A = "init: fork p; init: fork admin; init: attach p A"
 _FROZEN = f"{_IN_A}; init: freeze A; init: read_state A"
 _TRACED = "init: fork p; p: fork c; init: fork tracer; tracer: ptrace_seize c"
@@ -45,91 +45,91 @@ SCRIPTS: dict[str, Script] = {
     s.name: s
     for s in (
         # Suspend against those that are on their way somewhere.
-        _script(
+        Script(
             "suspend/zombie",
             "the system suspends beside a zombie that nobody reaps",
             "init: fork p; p: exit_group",
             "init: suspend",
             15,
         ),
-        _script(
+        Script(
             "suspend/exit",
             "the system suspends while a process of two threads exits",
             "init: fork p; p: clone t",
             "p: exit_group; init: suspend",
             1500,
         ),
-        _script(
+        Script(
             "suspend/exec",
             "the system suspends while one of two threads calls execve()",
             "init: fork p; p: clone t",
             "p: execve; init: suspend",
             360,
         ),
-        _script(
+        Script(
             "suspend/fork",
             "the system suspends while a process forks",
             "init: fork p",
             "p: fork c; init: suspend",
             100,
         ),
-        _script(
+        Script(
             "suspend/vfork",
             "the system suspends while a process vforks",
             "init: fork p",
             "p: vfork c; init: suspend",
             100,
         ),
-        _script(
+        Script(
             "suspend/wait",
             "the system suspends while a child exits that its parent waits for",
             "init: fork p; p: fork c; p: wait",
             "c: exit_group; init: suspend",
             170,
         ),
-        _script(
+        Script(
             "suspend/io",
             "the system suspends while a process exits with I/O in flight",
             "init: fork p; p: io_submit",
             "p: exit_group; init: suspend",
             50,
         ),
-        _script(
+        Script(
             "suspend/kthread",
             "the system suspends while a kernel thread waits for a device",
             "init: fork p; kswapd: writeback",
             "init: suspend",
             30,
         ),
-        _script(
+        Script(
             "suspend/dump",
             "the system suspends while a process dumps core whose mm another one shares",
             "init: fork p; p: clone_vm q",
             "p: kill p ABRT; init: suspend",
             1500,
         ),
-        _script(
+        Script(
             "suspend/dump-threads",
             "the system suspends while a process of two threads dumps core",
             "init: fork p; p: clone t",
             "p: kill p ABRT; init: suspend",
             1800,
         ),
-        _script(
+        Script(
             "suspend/namespace",
             "the system suspends while the init of a pid namespace exits",
             _NAMESPACE,
             "n: exit_group; init: suspend",
             4700,
         ),
-        _script(
+        Script(
             "suspend/charge",
             "the system suspends while a fault in a memory cgroup kills",
             "init: fork p; init: memcg_attach p M; init: oom_score_adj p -1000; init: fork q; init: memcg_attach q M",
             "p: charge_fault; init: suspend",
             4100,
         ),
-        _script(
+        Script(
             "suspend/killed",
             "somebody kills whoever suspends the system",
             "init: fork p; init: fork q",
@@ -137,63 +137,63 @@ SCRIPTS: dict[str, Script] = {
             100,
         ),
         # The cgroup freezer, and both.
-        _script(
+        Script(
             "cgroup/suspend-thaw",
             "the system suspends while a frozen cgroup is thawed",
             _FROZEN,
             "init: suspend; admin: thaw A",
             180,
         ),
-        _script(
+        Script(
             "cgroup/suspend-freeze",
             "the system suspends while a cgroup is frozen",
             _IN_A,
             "init: suspend; admin: freeze A",
             150,
         ),
-        _script(
+        Script(
             "cgroup/resume",
             "the machine resumes beside a frozen cgroup",
             f"{_FROZEN}; init: suspend",
             "wakeup",
             60,
         ),
-        _script(
+        Script(
             "cgroup/resume-waits",
             "the machine resumes beside a frozen cgroup whose process waits for a child",
             "init: fork p; p: fork c; p: wait; init: attach p A; init: freeze A; init: read_state A; init: suspend",
             "wakeup",
             60,
         ),
-        _script(
+        Script(
             "cgroup/kill",
             "somebody kills a process in a frozen cgroup",
             _FROZEN,
             "init: kill p KILL",
             10,
         ),
-        _script(
+        Script(
             "cgroup/read",
             "a cgroup is frozen, and its state read, while its process exits",
             _IN_A,
             "init: freeze A; admin: read_state A; p: exit_group",
             220,
         ),
-        _script(
+        Script(
             "cgroup/fork",
             "a cgroup is frozen, and its state read, while its process forks",
             _IN_A,
             "init: freeze A; admin: read_state A; p: fork c",
             600,
         ),
-        _script(
+        Script(
             "cgroup/thaw-kill",
             "a frozen cgroup is thawed, and its process killed",
             _FROZEN,
             "init: thaw A; admin: kill p KILL",
             150,
         ),
-        _script(
+        Script(
             "cgroup/migrate",
             "a process moves into a cgroup that is being frozen, and its state is read",
             "init: fork p; init: fork admin",
@@ -201,49 +201,49 @@ SCRIPTS: dict[str, Script] = {
             200,
         ),
         # /dev/snapshot and signals.
-        _script(
+        Script(
             "snapshot/term",
             "somebody sends SIGTERM to whoever freezes all others through /dev/snapshot",
             "init: fork p",
             "p: snapshot_freeze; init: kill p TERM",
             120,
         ),
-        _script(
+        Script(
             "snapshot/exit",
             "a process exits while another one freezes all others through /dev/snapshot",
             "init: fork p; init: fork c",
             "p: snapshot_freeze; c: exit_group",
             90,
         ),
-        _script(
+        Script(
             "snapshot/cgroup",
             "a process freezes all others through /dev/snapshot while its cgroup is frozen",
             _IN_A,
             "p: snapshot_freeze; admin: freeze A",
             160,
         ),
-        _script(
+        Script(
             "snapshot/own-cgroup",
             "a process that has frozen all others through /dev/snapshot, and then its own cgroup, thaws them",
             "init: fork p; init: attach p A; p: snapshot_freeze; p: freeze A; p: read_state A",
             "p: snapshot_unfreeze",
             10,
         ),
-        _script(
+        Script(
             "snapshot/suspend",
             "the system suspends while a process freezes all others through /dev/snapshot",
             "init: fork p",
             "p: snapshot_freeze; init: suspend",
             200,
         ),
-        _script(
+        Script(
             "snapshot/thread",
             "one of two threads has frozen all others through /dev/snapshot, and exits",
             "init: fork p; p: clone t; t: snapshot_freeze",
             "t: exit",
             20,
         ),
-        _script(
+        Script(
             "snapshot/thread-killed",
             "somebody kills a process of which one of two threads freezes all others through /dev/snapshot",
             "init: fork p; p: clone t",
@@ -251,42 +251,42 @@ SCRIPTS: dict[str, Script] = {
             430,
         ),
         # Tracers against parents.
-        _script(
+        Script(
             "trace/parent",
             "a traced process exits, and its tracer and its parent wait for it",
             f"{_TRACED}; p: wait",
             "c: exit_group; tracer: wait_all",
             70,
         ),
-        _script(
+        Script(
             "trace/parent-dies",
             "a traced process and its parent exit",
             _TRACED,
             "c: exit_group; p: exit_group",
             70,
         ),
-        _script(
+        Script(
             "trace/tracer-dies",
             "a traced process and its tracer exit, and its parent waits for it",
             f"{_TRACED}; p: wait",
             "c: exit_group; tracer: exit_group",
             70,
         ),
-        _script(
+        Script(
             "trace/thread",
             "a process exits whose other thread is traced, and the tracer waits for it",
             "init: fork c; c: clone d; init: fork tracer; tracer: ptrace_seize d",
             "c: exit_group; tracer: wait_all",
             730,
         ),
-        _script(
+        Script(
             "trace/stopped",
             "somebody kills a stopped tracee while its tracer exits",
             "init: fork c; init: fork tracer; tracer: ptrace_attach c",
             "init: kill c KILL; tracer: exit_group",
             100,
         ),
-        _script(
+        Script(
             "trace/exec",
             "a process calls execve() while the tracer of one of its two threads attaches to the other",
             "init: fork p; p: clone t; init: ptrace_seize t",
@@ -294,84 +294,84 @@ SCRIPTS: dict[str, Script] = {
             60,
         ),
         # Deaths.
-        _script(
+        Script(
             "wait/exit",
             "a child exits while its parent begins to wait",
             "init: fork p; p: fork c",
             "c: exit_group; p: wait",
             35,
         ),
-        _script(
+        Script(
             "wait/ignores",
             "a child exits while its parent, which ignores SIGCHLD, begins to wait",
             "init: fork p; p: ignore_sigchld; p: fork c",
             "c: exit_group; p: wait",
             40,
         ),
-        _script(
+        Script(
             "wait/orphan",
             "a process and its parent exit",
             "init: fork p; p: fork c",
             "c: exit_group; p: exit_group",
             65,
         ),
-        _script(
+        Script(
             "kill/dump",
             "somebody kills a process of two threads that dumps core",
             "init: fork p; p: clone t",
             "p: kill p ABRT; init: kill p KILL",
             2000,
         ),
-        _script(
+        Script(
             "kill/dump-pipe",
             "somebody kills a process that dumps core into a pipe that nobody reads",
             "init: fork p; core_pipe; p: kill p ABRT",
             "init: kill p KILL",
             25,
         ),
-        _script(
+        Script(
             "kill/exec",
             "somebody kills a process of which one of two threads calls execve()",
             "init: fork p; p: clone t",
             "p: execve; init: kill p KILL",
             1500,
         ),
-        _script(
+        Script(
             "kill/clone",
             "somebody kills a process that starts a thread",
             "init: fork p",
             "p: clone t; init: kill p KILL",
             600,
         ),
-        _script(
+        Script(
             "kill/namespace",
             "somebody kills the init of a pid namespace",
             _NAMESPACE,
             "init: kill n KILL",
             150,
         ),
-        _script(
+        Script(
             "namespace/threads",
             "the init of a pid namespace, of two threads, exits one by one",
             "init: fork p; p: clone_newpid n; n: clone t; n: fork c",
             "t: exit; n: exit_group",
             3400,
         ),
-        _script(
+        Script(
             "namespace/traced",
             "the init of a pid namespace exits; a process outside traces one in it, and waits",
             f"{_NAMESPACE}; p: ptrace_seize c",
             "n: exit_group; p: wait_all",
             170,
         ),
-        _script(
+        Script(
             "namespace/exec",
             "the init of a pid namespace is killed while a thread of it calls execve()",
             "init: clone_newpid n; n: clone t",
             "t: execve; init: kill n KILL",
             600,
         ),
-        _script(
+        Script(
             "namespace/tracer",
             "the init of a pid namespace, which ignores SIGCHLD, exits, and traces a zombie of its own",
             "init: clone_newpid n; n: ignore_sigchld; n: fork c; n: ptrace_seize c; c: exit_group",
@@ -379,28 +379,28 @@ SCRIPTS: dict[str, Script] = {
             50,
         ),
         # Memory.
-        _script(
+        Script(
             "memory/dump-pipe",
             "SysRq-f comes while a process of two threads dumps core into a pipe that nobody reads",
             "init: fork p; p: clone t; core_pipe",
             "p: tgkill t ABRT; sysrq_f",
             16_000,
         ),
-        _script(
+        Script(
             "memory/two-victims",
             "memory runs out, and SysRq-f comes, while one process waits for a device, and another one exits with I/O in flight",
             "init: fork p; init: fork q; init: oom_score_adj p 1000; p: writeback; q: io_submit; memory_pressure",
             "kswapd: alloc; sysrq_f; q: exit_group",
             39_000,
         ),
-        _script(
+        Script(
             "charge/two",
             "two processes of a memory cgroup fault past its limit",
             "init: fork p; init: memcg_attach p M; init: fork q; init: memcg_attach q M",
             "p: charge_fault; q: charge_fault",
             21_000,
         ),
-        _script(
+        Script(
             "charge/nobody",
             "a process faults past the limit of a memory cgroup in which nobody can be killed",
             "init: fork p; init: memcg_attach p M; init: oom_score_adj p -1000",

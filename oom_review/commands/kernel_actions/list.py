@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from oom_review.observed.translation import translated
-from oom_review.situations.families import SITUATIONS, select
+from oom_review.situations.families import EVERY, select
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,7 +19,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Status 0.  Raises BadInput."""
-    chosen = select(options.situation, [], None) if options.situation else list(SITUATIONS.values())
+    chosen = select(options.situation, [], None) if options.situation else list(EVERY.values())
     played = [(s, translated(s)) for s in chosen]
     for situation, script in played:
         print(f"{situation.name}: {script if isinstance(script, str) else situation.sentence}")

@@ -12,6 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from kernel_model.variant import Variant
 from oom_review.boot.compile import probe
 from oom_review.boot.console import DONE
 from oom_review.boot.kernel import BootKernel, release, unpacked
@@ -25,7 +26,8 @@ from oom_review.observed.models import model_of
 from oom_review.observed.predictions import Predictions
 from oom_review.observed.translation import Played, translated
 from oom_review.observed.verdict import MISMATCH, Verdict, both_sides, failed, never_shown
-from oom_review.situations.families import SITUATIONS, select
+from oom_review.situations.families import EVERY, select
+from oom_review.situations.script import lacking
 from oom_review.variants.loading import load, title_of
 
 STATES = 200_000
@@ -91,7 +93,7 @@ def run(options: argparse.Namespace) -> int:
                 variant = load(options.model or model_of(release(kernel)))
                 print(f"{release(kernel)} is held against {title_of(variant.name)}", flush=True)
                 campaign = Campaign(kernel, variant, rows, predictions, Limits(options.states), boots)
-                verdicts += campaign.run(scripts, options.runs, console)
+                verdicts += campaign.run(_on(variant, scripts), options.runs, console)
         except KeyboardInterrupt:
             sys.stderr.write(
                 f"oom-review: interrupted; {rows} has what is finished, and the same command goes on from there\n"
@@ -125,13 +127,21 @@ def _scripts(options: argparse.Namespace) -> list[Played]:
     chosen = (
         select(options.situation, [], None)
         if options.situation
-        else [s for s in SITUATIONS.values() if s.size < SMALL]
+        else [s for s in EVERY.values() if s.size < SMALL]
     )
     found = [translated(s) for s in sorted(chosen, key=lambda s: s.size)]
     played = [one for one in found if isinstance(one, Played)]
     if not played:
         raise BadInput(f"no real kernel can be brought into it: {found[0]}")
     return played
+
+
+def _on(variant: Variant, scripts: Sequence[Played]) -> list[Played]:
+    """Those that this kernel's model has the operations of; the others are said to be left out."""
+    why = {script.name: lacking(EVERY[script.name], variant) for script in scripts}
+    for words in filter(None, why.values()):
+        print(f"left out: {words}", flush=True)
+    return [script for script in scripts if not why[script.name]]
 
 
 def _report(verdicts: Sequence[Verdict], *, quiet: bool) -> None:
