@@ -103,7 +103,7 @@ def _flush(signal: SignalStruct, sig: int) -> None:
         t.pending.discard(sig)
 
 
-def send_signal(k: Kernel, p: TaskStruct, sig: int, *, group: bool, force: bool = False) -> None:
+def send_signal(k: Kernel, p: TaskStruct, sig: int, *, group: bool, force: bool) -> None:
     """Siglock held.  Queue ``sig`` and find it a receiver (kernel/signal.c, __send_signal)."""
     if not prepare_signal(p, sig, force=force):
         return
@@ -224,7 +224,7 @@ def do_notify_parent(k: Kernel, cur: TaskStruct, t: TaskStruct, sig: int) -> boo
         if sighand.sigchld == SIG_IGN:
             sig = 0
     if sig:
-        send_signal(k, parent, sig, group=True)
+        send_signal(k, parent, sig, group=True, force=False)
     wake_up_parent(parent)
     release(cur, sighand.siglock)
     return autoreap
@@ -237,6 +237,6 @@ def notify_tracer(k: Kernel, cur: TaskStruct) -> None:
     assert sighand is not None, "who is unhashed traces nobody any more"
     acquire(cur, sighand.siglock)
     if sighand.sigchld != SIG_IGN:
-        send_signal(k, tracer, SIGCHLD, group=True)
+        send_signal(k, tracer, SIGCHLD, group=True, force=False)
     release(cur, sighand.siglock)
     wake_up_parent(tracer)

@@ -93,7 +93,6 @@ def mem_cgroup_oom_synchronize(k: Kernel, cur: TaskStruct, memcg: MemCgroup) -> 
         if done or signal_pending(cur):
             break
         yield from _fault_again(cur)
-    cur.polling = False
 
 
 def _handle_fault(k: Kernel, cur: TaskStruct) -> Steps[None]:
@@ -103,7 +102,6 @@ def _handle_fault(k: Kernel, cur: TaskStruct) -> Steps[None]:
         if done or signal_pending(cur):
             break
         yield from _fault_again(cur)
-    cur.polling = False
 
 
 def _fault_again(cur: TaskStruct) -> Steps[None]:

@@ -49,7 +49,7 @@ def sig_ignored(p: TaskStruct, sig: int, *, force: bool) -> bool:
     return sig in IGNORED_BY_DEFAULT if sig_default(p, sig) else _sigchld_ignored(p)
 
 
-def send_signal(k: Kernel, p: TaskStruct, sig: int, *, group: bool, force: bool = False) -> None:
+def send_signal(k: Kernel, p: TaskStruct, sig: int, *, group: bool, force: bool) -> None:
     """Siglock held.  Queue ``sig`` and find it a receiver (kernel/signal.c, __send_signal_locked)."""
     if group or not exit_signals_takes_siglock() or not p.flags & PF_EXITING:
         send_signal_of_the_base(k, p, sig, group=group, force=force)

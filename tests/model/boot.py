@@ -25,9 +25,9 @@ class Box:
         self.m = Machine(variant)
         self.k = self.m.k
 
-    def call(self, function: str, *args: Any) -> Any:
+    def call(self, function: str, *args: Any, **named: Any) -> Any:
         """A function of this kernel."""
-        return self.m.image.functions[function](self.k, *args)
+        return self.m.image.functions[function](self.k, *args, **named)
 
     def __getitem__(self, name: str) -> TaskStruct:
         return self.m.names_now()[name]

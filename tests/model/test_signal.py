@@ -60,7 +60,7 @@ def test_a_fatal_signal_kills_every_thread(box: Box) -> None:
     """c2: GROUP_EXIT, SIGKILL in each private set, group stops forgotten."""
     for n in GROUP:
         box[n].jobctl = JOBCTL_STOP_PENDING
-    send_signal(box.k, box["t2"], SIGTERM, group=True)
+    send_signal(box.k, box["t2"], SIGTERM, group=True, force=False)
     assert hit(box) == list(GROUP)
     assert all(box[n].pending == {SIGKILL} and not box[n].jobctl for n in GROUP)
     assert box["v"].signal.flags == SIGNAL_GROUP_EXIT
@@ -157,7 +157,7 @@ def test_an_exiting_thread_of_a_thread_directed_signal_ends_the_search(box: Box)
 
 def test_a_thread_directed_sigkill_kills_the_group(box: Box) -> None:
     """c2 does not ask how the signal was addressed."""
-    send_signal(box.k, box["t1"], SIGKILL, group=False)
+    send_signal(box.k, box["t1"], SIGKILL, group=False, force=False)
     assert hit(box) == list(GROUP)
 
 
@@ -186,14 +186,14 @@ def test_wants_signal(box: Box, sig: int, state: int, pending: bool, wants: bool
 def test_a_tracer_gets_a_signal_first(box: Box, sig: int) -> None:
     """c2 needs SIGKILL or an untraced target, and no core dump: else only the target is woken."""
     box["t1"].ptrace = 1
-    send_signal(box.k, box["t1"], sig, group=False)
+    send_signal(box.k, box["t1"], sig, group=False, force=False)
     assert hit(box) == ["t1"]
     assert not box["v"].signal.flags
 
 
 def test_sigabrt_is_left_to_the_dumper(box: Box) -> None:
     """A signal that dumps core does not take the short way of c2."""
-    send_signal(box.k, box["t1"], SIGABRT, group=True)
+    send_signal(box.k, box["t1"], SIGABRT, group=True, force=False)
     assert hit(box) == ["t1"]
 
 
@@ -250,7 +250,7 @@ def test_prepare_signal_in_a_dying_group(box: Box, flags: int, sig: int, queued:
 def test_sigkill_overwrites_a_dump(box: Box) -> None:
     """c2: flags := GROUP_EXIT, COREDUMP goes."""
     box["v"].signal.flags = SIGNAL_GROUP_COREDUMP
-    send_signal(box.k, box["v"], SIGKILL, group=True)
+    send_signal(box.k, box["v"], SIGKILL, group=True, force=False)
     assert box["v"].signal.flags == SIGNAL_GROUP_EXIT
 
 

@@ -4,27 +4,44 @@ from __future__ import annotations
 
 import pytest
 from boot import Box
-from todays import AFTER, BEFORE, V6_18, each, ran, victim
+from todays import AFTER, BEFORE, V6_18, V7_2, each, ended, ran, victim
 
 import patched
+from kernel_model.events import Killed
+from kernel_model.get_signal import GROUP_EXIT, STOP_SLEEP
 from kernel_model.locking import acquire
 from kernel_model.sched import (
     JOBCTL_STOP_CONSUME,
     JOBCTL_STOP_PENDING,
+    JOBCTL_TRAP_STOP,
     PF_EXITING,
+    PF_SIGNALED,
+    PT_PTRACED,
+    PT_SEIZED,
+    SIG_DFL,
+    SIG_HANDLED,
+    SIG_IGN,
+    SIGABRT,
     SIGCHLD,
+    SIGCONT,
+    SIGKILL,
     SIGNAL_GROUP_EXIT,
+    SIGNAL_STOP_STOPPED,
+    SIGNAL_UNKILLABLE,
+    SIGSTOP,
     SIGTERM,
     TASK_INTERRUPTIBLE,
     TASK_RUNNING,
     TASK_STOPPED,
     TASK_TRACED,
     TIF_SIGPENDING,
+    CoreState,
 )
 from kernel_model.variant import Variant
+from oom_kernels.today.get_signal import STOPPING
 
 in_all = pytest.mark.parametrize(
-    "variant", [patched.VARIANT, BEFORE, V6_18, AFTER], ids=lambda v: v.name.rpartition(".")[2]
+    "variant", [patched.VARIANT, BEFORE, V6_18, V7_2, AFTER], ids=lambda v: v.name.rpartition(".")[2]
 )
 
 
@@ -46,13 +63,17 @@ def others_of(box: Box) -> list[bool]:
 def test_who_exits_hands_its_groups_signals_on(
     variant: Variant, threads: tuple[str, ...], flags: int, pending: bool, told: list[bool]
 ) -> None:
-    """To one thread of a group that lives on, if it was woken for them itself; the stop of such a group counts on without it."""
+    """To one thread of a group that lives on, if it was woken for them itself; the stop of such a group counts on without it.
+
+    Before 7.2 only such a thread takes siglock.
+    """
     box = victim(variant, *threads)
     v = box["v"]
     v.signal.flags, v.signal.shared_pending = flags, {SIGTERM}
     v.signal.group_stop_count, v.jobctl = 2, JOBCTL_STOP_PENDING | JOBCTL_STOP_CONSUME
     v.thread_flags = TIF_SIGPENDING if pending else 0
-    ran(box, "exit_signals", box.k, v)
+    sections = len(list(box.call("exit_signals", v)))
+    assert sections == (2 if variant in (V7_2, AFTER) or (threads and not flags) else 1)
     assert others_of(box) == told
     assert v.signal.group_stop_count == (1 if any(told) else 2)
     assert v.flags & PF_EXITING
@@ -152,4 +173,218 @@ def test_a_stop_leaves_the_cpu_and_comes_back_to_it(variant: Variant, stop: str)
     box.alone("init")
     box.step("v")
     assert [*on_cpu, v.on_cpu] == [True, False, True]
+    assert v.state == TASK_RUNNING
+
+
+@pytest.mark.parametrize("sig", [SIGTERM, SIGKILL])
+@pytest.mark.parametrize("dump", [False, True])
+@each
+def test_what_a_dying_group_takes(variant: Variant, sig: int, dump: bool) -> None:
+    """Nothing but SIGKILL, while it dumps; nor does it continue."""
+    box = victim(variant)
+    v = box["v"]
+    v.signal.flags = SIGNAL_GROUP_EXIT | SIGNAL_STOP_STOPPED
+    v.signal.core_state = CoreState(v, 0) if dump else None
+    assert ran(box, "prepare_signal", v, sig, force=False) == (dump and sig == SIGKILL)
+    assert not ran(box, "prepare_signal", v, SIGCONT, force=False)
+    assert v.signal.flags & SIGNAL_STOP_STOPPED
+
+
+@each
+def test_a_living_group_takes_what_it_does_not_ignore(variant: Variant) -> None:
+    """SIGCONT ends its stop, whether anybody notices it or not."""
+    box = victim(variant)
+    v = box["v"]
+    v.signal.flags = SIGNAL_STOP_STOPPED
+    taken = [s for s in (SIGTERM, SIGCHLD, SIGSTOP) if ran(box, "prepare_signal", v, s, force=False)]
+    assert taken == [SIGTERM, SIGSTOP]
+    assert v.signal.flags & SIGNAL_STOP_STOPPED
+    assert not ran(box, "prepare_signal", v, SIGCONT, force=False)
+    assert not v.signal.flags & SIGNAL_STOP_STOPPED
+
+
+ALL = (SIGKILL, SIGTERM, SIGCHLD, SIGCONT, SIGSTOP)
+
+
+@pytest.mark.parametrize(
+    ("who", "ptraced", "sigchld", "forced", "not_forced"),
+    [
+        ("v", 0, SIG_DFL, {SIGCHLD, SIGCONT}, {SIGCHLD, SIGCONT}),
+        ("v", 0, SIG_HANDLED, {SIGCONT}, {SIGCONT}),
+        ("v", 0, SIG_IGN, {SIGCHLD, SIGCONT}, {SIGCHLD, SIGCONT}),
+        ("v", PT_PTRACED, SIG_IGN, set(), set()),
+        ("n", 0, SIG_DFL, {SIGTERM, SIGCHLD, SIGCONT}, set(ALL)),
+        ("n", 0, SIG_HANDLED, {SIGTERM, SIGCONT}, {SIGTERM, SIGCONT, SIGKILL, SIGSTOP}),
+        ("n", PT_PTRACED, SIG_DFL, set(), {SIGKILL}),
+        ("init", 0, SIG_DFL, set(ALL), set(ALL)),
+        ("init", 0, SIG_HANDLED, set(ALL) - {SIGCHLD}, set(ALL) - {SIGCHLD}),
+        ("init", PT_PTRACED, SIG_DFL, {SIGKILL}, {SIGKILL}),
+        ("kswapd", PT_PTRACED, SIG_DFL, set(ALL), set(ALL)),
+    ],
+)
+@each
+def test_who_ignores_what(
+    variant: Variant, who: str, ptraced: int, sigchld: str, forced: set[int], not_forced: set[int]
+) -> None:
+    """A process, a namespace's init, the global one, a kernel thread; as a tracee it is the tracer that says so, but of SIGKILL."""
+    box = victim(variant)
+    box.do("clone_newpid", "init", "n")
+    p = box[who]
+    p.ptrace = ptraced
+    if p.sighand is not None:
+        p.sighand.sigchld = sigchld
+    assert {s for s in ALL if ran(box, "sig_ignored", p, s, force=True)} == forced
+    assert {s for s in ALL if ran(box, "sig_ignored", p, s, force=False)} == not_forced
+
+
+@pytest.mark.parametrize("sig", [SIGTERM, SIGKILL])
+@pytest.mark.parametrize("ptraced", [0, PT_PTRACED])
+@each
+def test_whose_fatal_signal_waits_for_its_tracer(variant: Variant, sig: int, ptraced: int) -> None:
+    """It is the addressed thread that counts, not the one that shall take it."""
+    box = victim(variant, "t1")
+    box["v"].ptrace = ptraced
+    at_once = sig == SIGKILL or not ptraced
+    assert ran(box, "_kills_at_once", box["v"], box["t1"], sig) == at_once
+    assert ran(box, "_kills_at_once", box["t1"], box["v"], sig)
+
+
+@pytest.mark.parametrize("group", [False, True])
+@pytest.mark.parametrize("exiting", [False, True])
+@each
+def test_which_signal_an_exiting_thread_is_not_sent(variant: Variant, group: bool, exiting: bool) -> None:
+    """Its own, in 7.2 and later."""
+    box = victim(variant)
+    v = box["v"]
+    v.flags |= PF_EXITING if exiting else 0
+    ran(box, "send_signal", box.k, v, SIGABRT, group=group, force=False)
+    dropped = exiting and not group and variant in (V7_2, AFTER)
+    assert v.pending | v.signal.shared_pending == (set() if dropped else {SIGABRT})
+
+
+@each
+def test_who_takes_the_others_down_does_not_stop_either(variant: Variant) -> None:
+    """In 2016 it kept what it was asked for."""
+    box = victim(variant, "t1", "t2")
+    for t in box["v"].signal.threads:
+        t.jobctl = JOBCTL_STOP_PENDING | JOBCTL_STOP_CONSUME | JOBCTL_TRAP_STOP
+    assert ran(box, "zap_other_threads", box["t1"]) == 2
+    assert [t.jobctl for t in box["v"].signal.threads] == [0] * 3
+    assert [t.pending for t in box["v"].signal.threads] == [{SIGKILL}, set(), {SIGKILL}]
+
+
+@each
+def test_a_marked_thread_takes_its_sigkill_and_nothing_else(variant: Variant) -> None:
+    """What else is pending keeps TIF_SIGPENDING set; without it the flag goes."""
+    for pending in (set(), {SIGTERM}):
+        box = victim(variant, "t1")
+        v = box["v"]
+        v.signal.flags, v.signal.group_exit_code = SIGNAL_GROUP_EXIT, SIGABRT
+        v.pending, v.thread_flags = {SIGKILL} | pending, TIF_SIGPENDING
+        steps = box.call("get_signal", v)
+        while next(steps) != (GROUP_EXIT, v.sighand.siglock):  # type: ignore[union-attr]
+            pass
+        assert (v.pending, v.thread_flags) == (pending, TIF_SIGPENDING if pending else 0)
+        assert v.flags & PF_SIGNALED
+        assert v.held == []
+
+
+@pytest.mark.parametrize(
+    ("state", "code", "flags"),
+    [
+        ("living", 7, SIGNAL_GROUP_EXIT),
+        ("stopped", 7, SIGNAL_GROUP_EXIT),
+        ("dying", SIGABRT, SIGNAL_GROUP_EXIT),
+        ("exec", 0, 0),
+    ],
+)
+@each
+def test_who_exits_with_which_code(variant: Variant, state: str, code: int, flags: int) -> None:
+    """The group's own if it dies already, none if another thread replaces the program; then nobody else is killed."""
+    box = victim(variant, "t1")
+    t1, signal = box["t1"], box["v"].signal
+    if state == "dying":
+        signal.flags, signal.group_exit_code = SIGNAL_GROUP_EXIT, SIGABRT
+    signal.flags |= SIGNAL_STOP_STOPPED if state == "stopped" else 0
+    signal.group_exit_task = box["v"] if state == "exec" else None
+    steps = box.call("do_group_exit", t1, 7)
+    next(steps)
+    next(steps)
+    assert (t1.exit_code, signal.flags) == (code, flags)
+    assert (box["v"].pending == {SIGKILL}) == (state in ("living", "stopped"))
+    assert t1.pending == set()
+    assert len([e for e in box.events(Killed) if e.group == signal.number]) == (code == 7)
+
+
+@in_all
+def test_a_stop_takes_the_code_that_the_tracer_let_through(variant: Variant) -> None:
+    """And leaves none behind; what is pending is noted again."""
+    box = victim(variant)
+    v = box["v"]
+    v.ptrace, v.jobctl, v.thread_flags = PT_PTRACED, JOBCTL_TRAP_STOP, 0
+    acquire(v, v.sighand.siglock)  # type: ignore[union-attr]
+    steps = box.call("ptrace_stop", v, SIGTERM)
+    next(steps)
+    assert (v.exit_code, v.jobctl, v.held) == (SIGTERM, 0, [])
+    v.pending, v.exit_code = {SIGABRT}, SIGCONT
+    assert ended(steps) == SIGCONT
+    assert (v.exit_code, v.thread_flags, v.state) == (0, TIF_SIGPENDING, TASK_RUNNING)
+    assert v.held == [v.sighand.siglock]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("why", ["let go", "killed"])
+@each
+def test_who_does_not_stop_for_its_tracer(variant: Variant, why: str) -> None:
+    """The code comes back at once, and nothing is changed."""
+    box = victim(variant)
+    v = box["v"]
+    v.ptrace, v.jobctl = 0 if why == "let go" else PT_PTRACED, JOBCTL_TRAP_STOP
+    v.pending, v.thread_flags = ({SIGKILL}, TIF_SIGPENDING) if why == "killed" else (set(), 0)
+    assert ran(box, "ptrace_stop", box.k, v, SIGTERM) == SIGTERM
+    assert (v.state, v.exit_code, v.jobctl) == (TASK_RUNNING, 0, JOBCTL_TRAP_STOP)
+
+
+@pytest.mark.parametrize("with_group", [False, True])
+@pytest.mark.parametrize("stopping", [False, True])
+@each
+def test_which_tracees_stop_counts_for_its_group(variant: Variant, with_group: bool, stopping: bool) -> None:
+    """That of who was asked to stop with it, and only for a stop of the group."""
+    box = victim(variant, "t1")
+    v = box["v"]
+    v.ptrace, v.signal.group_stop_count = PT_PTRACED, 2
+    v.jobctl = (JOBCTL_STOP_PENDING if stopping else 0) | JOBCTL_STOP_CONSUME
+    acquire(v, v.sighand.siglock)  # type: ignore[union-attr]
+    next(box.call("ptrace_stop", v, SIGTERM, with_group=with_group))
+    assert v.signal.group_stop_count == (1 if with_group and stopping else 2)
+
+
+@pytest.mark.parametrize("seized", [False, True])
+@pytest.mark.parametrize("stopped", [False, True])
+@each
+def test_how_an_attach_stops_its_tracee(variant: Variant, seized: bool, stopped: bool) -> None:
+    """SIGSTOP, but for who is seized; who is stopped already goes on to a trap."""
+    box = victim(variant)
+    v = box["v"]
+    v.ptrace = PT_PTRACED | (PT_SEIZED if seized else 0)
+    v.state = TASK_STOPPED if stopped else TASK_INTERRUPTIBLE
+    v.signal.flags |= SIGNAL_UNKILLABLE
+    ran(box, "trap_if_stopped", box.k, box["init"], v)
+    assert v.pending == (set() if seized else {SIGSTOP})
+    assert bool(v.jobctl & JOBCTL_TRAP_STOP) == stopped
+    assert v.state == (TASK_INTERRUPTIBLE if seized and not stopped else TASK_RUNNING)
+    assert box["init"].held == []
+    assert list(box.call("_stop_attached", box["init"], v, 0)) == []
+
+
+@pytest.mark.parametrize("told", [False, True])
+@each
+def test_who_told_its_parent_of_the_stop_goes_to_sleep_at_once(variant: Variant, told: bool) -> None:
+    """It has left its lock on the way; the others have one moment more in which the state is set and they run."""
+    box = victim(variant)
+    v = box["v"]
+    v.state = TASK_STOPPED
+    steps = box.call("_sleep_stopped", v, told=told)
+    points = [next(steps)] if told else [next(steps), next(steps)]
+    assert points == ([STOP_SLEEP] if told else [STOPPING, STOP_SLEEP])
+    assert next(steps, None) is None
     assert v.state == TASK_RUNNING

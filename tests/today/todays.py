@@ -43,13 +43,16 @@ def victim(variant: Variant, *threads: str, memcg: bool = False) -> Box:
 def ran(box: Box, function: str, *args: Any, **named: Any) -> Any:
     """What a function of this kernel returns, run to its end with nobody in between."""
     done = box.m.image.functions[function](*args, **named)
-    if isinstance(done, Iterator):
+    return ended(done) if isinstance(done, Iterator) else done
+
+
+def ended(steps: Iterator[Any]) -> Any:
+    """What these steps return in the end."""
+    while True:
         try:
-            while True:
-                next(done)
+            next(steps)
         except StopIteration as end:
             return end.value
-    return done
 
 
 def in_fridge(box: Box, *names: str) -> bool:
