@@ -20,7 +20,10 @@ Stages = tuple[tuple[str, ...], ...]
 MODEL = ("tests/model",)
 EXITS = tuple(f"tests/model/test_{name}.py" for name in ("exit", "marking", "power"))
 TODAY = (
-    *(f"tests/today/test_today_{name}.py" for name in ("exit", "signal", "coredump", "freezer", "oom")),
+    *(
+        f"tests/today/test_today_{name}.py"
+        for name in ("exit", "signal", "coredump", "freezer", "oom", "memory")
+    ),
     "tests/model/test_marking.py",
 )
 WALKS = tuple(f"tests/today/test_today_{name}.py" for name in ("walks", "promises"))
