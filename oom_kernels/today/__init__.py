@@ -22,6 +22,9 @@ from kernel_model import (
     coredump as base_coredump,
 )
 from kernel_model import (
+    exec as base_exec,
+)
+from kernel_model import (
     exit as base_exit,
 )
 from kernel_model import (
@@ -66,7 +69,7 @@ from kernel_model import (
 from kernel_model import (
     wait as base_wait,
 )
-from kernel_model.operations import Operation
+from kernel_model.operations import Arg, Operation
 from kernel_model.power import main as base_power
 from kernel_model.power import process as base_process
 from kernel_model.variant import Replacement, replaces
@@ -77,11 +80,13 @@ from patched.freezer import freezing_slow_path
 from . import (
     cgroup_freezer,
     coredump,
+    exec,  # noqa: A004 - the kernel's file name
     exit,  # noqa: A004 - the kernel's file name
     file,
     fork,
     freezer,
     get_signal,
+    io_wq,
     memcontrol,
     oom_kill,
     oom_reaper,
@@ -111,6 +116,9 @@ TODAY: tuple[Replacement, ...] = (
     replaces(base_signal.send_signal, signal.send_signal),
     replaces(base_signal._kills_at_once, signal._kills_at_once),
     replaces(base_signal.zap_other_threads, signal.zap_other_threads),
+    replaces(base_signal.wants_signal, signal.wants_signal),
+    replaces(base_ptrace_stop.recalc_sigpending_tsk, get_signal.recalc_sigpending_tsk),
+    replaces(base_get_signal.dequeue_signal, get_signal.dequeue_signal),
     replaces(base_get_signal.get_signal, get_signal.get_signal),
     replaces(base_get_signal._sleep_stopped, get_signal._sleep_stopped),
     replaces(base_get_signal.do_group_exit, get_signal.do_group_exit),
@@ -122,6 +130,7 @@ TODAY: tuple[Replacement, ...] = (
     replaces(base_coredump.do_coredump, coredump.do_coredump),
     replaces(base_coredump.coredump_finish, coredump.coredump_finish),
     replaces(base_exit.exit_signals, exit.exit_signals),
+    replaces(base_exit.retarget_shared_pending, exit.retarget_shared_pending),
     replaces(base_exit.forget_original_parent, exit.forget_original_parent),
     replaces(prototypes.exit_mm, exit.exit_mm),
     replaces(base_exit._exit_files_and_namespaces, exit._exit_files_and_namespaces),
@@ -129,6 +138,8 @@ TODAY: tuple[Replacement, ...] = (
     replaces(prototypes.release_task, release_task),
     replaces(base_exit.do_task_dead, exit.do_task_dead),
     replaces(prototypes.do_exit, exit.do_exit),
+    replaces(base_exec.de_thread, exec.de_thread),
+    replaces(base_fork.dup_task_struct, fork.dup_task_struct),
     replaces(base_fork.copy_process, fork.copy_process),
     replaces(base_fork.hash_task, fork.hash_task),
     replaces(base_fork.wait_for_vfork_done, fork.wait_for_vfork_done),
@@ -167,6 +178,11 @@ ADDED = (
     coredump.coredump_task_exit,
     file.exit_files,
     file.close_files,
+    io_wq.io_uring_worker,
+    io_wq.io_uring_request,
+    io_wq.io_wq_worker,
+    io_wq.io_uring_cancel,
+    signal.unblocked,
     memcontrol.mem_cgroup_processes,
     memcontrol.mem_cgroup_sees,
     memcontrol.mem_cgroup_out_of_memory,
@@ -180,6 +196,7 @@ ADDED = (
     switches.listed_until_dead,
     switches.exit_signals_takes_siglock,
     switches.tty_before_files,
+    switches.io_uring_before_de_thread,
     switches.dying_charge_bypasses_oom,
 )
 
@@ -188,5 +205,11 @@ OPERATIONS: tuple[Any, ...] = (
     Operation("open_fuse", "user", {}, file.open_fuse, "open a file of a FUSE server, which answers late", 2),
     Operation("open_ttys", "user", {}, file.open_ttys, "open terminals, whose close is I/O"),
     Operation("fuse_answer", "event", {}, file.fuse_answer, "the FUSE server answers who waits for it", 2),
+    Operation(
+        "io_uring_worker", "user", {"name": Arg.NEW}, io_wq.io_uring_worker, "ask for I/O by a new worker", 0
+    ),
+    Operation(
+        "io_uring_request", "user", {}, io_wq.io_uring_request, "ask for I/O by the workers that are there", 0
+    ),
     Operation("s2idle", "user", {}, power.s2idle, "write freeze to /sys/power/state", 2),
 )

@@ -16,9 +16,9 @@ from kernel_model.exit import (
     RETAKE,
     _down_read_mmap_sem,
     _exit_accounting,
+    after,
     exit_io_context,
     find_alive_thread,
-    retarget_shared_pending,
 )
 from kernel_model.exit import (
     forget_original_parent as base_forget_original_parent,
@@ -44,11 +44,13 @@ from kernel_model.sched import (
     signal_pending,
     thread_group_empty,
 )
-from kernel_model.signal import wake_up_parent
+from kernel_model.signal import signal_wake_up, wake_up_parent
 from legacy_tifmemdie.exit import CONNECTOR, LIVE, MM_NULL
 
 from .coredump import coredump_task_exit, synchronize_group_exit
 from .file import exit_files
+from .io_wq import io_uring_cancel
+from .signal import unblocked
 from .switches import exit_signals_takes_siglock, listed_until_dead, tty_before_files
 
 UNLIST = lock("cgroup_task_dead", "css_set_lock: leave the list")
@@ -77,6 +79,18 @@ def exit_signals(k: Kernel, cur: TaskStruct) -> Steps[None]:
         if cur.jobctl & JOBCTL_STOP_PENDING and task_participate_group_stop(cur):
             wake_up_parent(cur.group_leader.real_parent)
     release(cur, sighand.siglock)
+
+
+def retarget_shared_pending(cur: TaskStruct) -> None:
+    """Siglock held.  Who lives on takes what was sent to the group, if it does not block it (kernel/signal.c)."""
+    left = cur.signal.shared_pending
+    for t in after(cur) if left else ():
+        taken = set() if t.flags & PF_EXITING else unblocked(t, left)
+        if taken and not signal_pending(t):
+            signal_wake_up(t, fatal=False)
+        left = left - taken
+        if not left:
+            break
 
 
 def forget_original_parent(k: Kernel, father: TaskStruct, dead: list[TaskStruct]) -> Steps[None]:
@@ -188,6 +202,8 @@ def _exit_io(k: Kernel, tsk: TaskStruct, code: int) -> Steps[bool]:
     if core_state is not None:
         yield from coredump_task_exit(k, tsk, core_state)
     yield from ptrace_event_exit(k, tsk)
+    # Source: include/linux/io_uring.h, io_uring_files_cancel().
+    yield from io_uring_cancel(k, tsk, cancel_all=False)
 
     yield from exit_signals(k, tsk)
     yield LIVE

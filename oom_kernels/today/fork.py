@@ -9,8 +9,8 @@ from kernel_model.fork import (
     VFORK_KILLED,
     VFORK_SLEEP,
     CloneArgs,
-    dup_task_struct,
 )
+from kernel_model.fork import dup_task_struct as dup_task_struct_of_the_base
 from kernel_model.fork import hash_task as hash_task_of_the_base
 from kernel_model.get_signal import recalc_sigpending
 from kernel_model.locking import acquire, release
@@ -23,6 +23,7 @@ from kernel_model.sched import (
     CLONE_VM,
     JOBCTL_STOP_CONSUME,
     JOBCTL_STOP_PENDING,
+    PF_USER_WORKER,
     SIGNAL_STOP_STOPPED,
     TASK_KILLABLE,
     TASK_RUNNING,
@@ -34,7 +35,19 @@ from kernel_model.sched import (
 
 from .sched import TASK_FREEZABLE
 
+CLONE_IO_THREAD = 1 << 40
+"""kernel_clone_args.io_thread: no flag in C."""
+
 BEGIN = lock("copy_process", "siglock: recalc_sigpending()")
+
+
+def dup_task_struct(k: Kernel, cur: TaskStruct, args: CloneArgs) -> TaskStruct:
+    """As before; a worker is marked as one before anybody sees it (kernel/fork.c, copy_process)."""
+    p = dup_task_struct_of_the_base(k, cur, args)
+    if args.flags & CLONE_IO_THREAD:
+        p.flags |= PF_USER_WORKER
+        p.io_wq = cur.io_wq
+    return p
 
 
 def copy_process(k: Kernel, cur: TaskStruct, args: CloneArgs) -> Steps[TaskStruct | None]:

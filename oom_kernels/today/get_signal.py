@@ -10,7 +10,6 @@ from kernel_model.get_signal import (
     GROUP_EXIT,
     STOP_SLEEP,
     _does_nothing,
-    dequeue_signal,
     do_signal_stop,
     recalc_sigpending,
     start_group_stop,
@@ -23,10 +22,12 @@ from kernel_model.sched import (
     JOBCTL_STOP_PENDING,
     JOBCTL_TRAP_STOP,
     PF_SIGNALED,
+    PF_USER_WORKER,
     SIGKILL,
     SIGNAL_GROUP_EXIT,
     SIGSTOP,
     TASK_RUNNING,
+    TIF_SIGPENDING,
     Kernel,
     TaskStruct,
     fatal_signal_pending,
@@ -37,7 +38,30 @@ from kernel_model.signal import (
     zap_other_threads,
 )
 
+from .signal import unblocked
+
 STOPPING = point("do_signal_stop", "in TASK_STOPPED, and on a CPU")
+
+
+def recalc_sigpending_tsk(t: TaskStruct) -> bool:
+    """Siglock held.  Set TIF_SIGPENDING if there is anything to handle; what is blocked does not count (kernel/signal.c)."""
+    stops = t.jobctl & (JOBCTL_STOP_PENDING | JOBCTL_TRAP_STOP)
+    if stops or unblocked(t, t.pending) or unblocked(t, t.signal.shared_pending):
+        t.thread_flags |= TIF_SIGPENDING
+        return True
+    return False
+
+
+def dequeue_signal(k: Kernel, cur: TaskStruct) -> int:
+    """Siglock held.  As in 2016, but what is blocked stays (kernel/signal.c)."""
+    sig = 0
+    for pending in (cur.pending, cur.signal.shared_pending):
+        if found := unblocked(cur, pending):
+            sig = SIGKILL if SIGKILL in found else min(found)
+            pending.discard(sig)
+            break
+    recalc_sigpending(k, cur)
+    return sig
 
 
 def get_signal(k: Kernel, cur: TaskStruct) -> Steps[None]:
@@ -77,7 +101,9 @@ def get_signal(k: Kernel, cur: TaskStruct) -> Steps[None]:
     cur.flags |= PF_SIGNALED
     if sig in COREDUMP_SIGNALS:
         yield from do_coredump(k, cur)
-    yield from do_group_exit(k, cur, sig)
+    # A worker cleans up, and leaves by itself.
+    if not cur.flags & PF_USER_WORKER:
+        yield from do_group_exit(k, cur, sig)
 
 
 def _sleep_stopped(k: Kernel, cur: TaskStruct, *, told: bool) -> Steps[None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from kernel_model.sched import (
     PF_EXITING,
     PF_KTHREAD,
+    PF_USER_WORKER,
     SIGKILL,
     SIGNAL_GROUP_EXIT,
     SIGNAL_UNKILLABLE,
@@ -20,9 +21,23 @@ from kernel_model.signal import (
     sig_default,
 )
 from kernel_model.signal import send_signal as send_signal_of_the_base
+from kernel_model.signal import wants_signal as wants_signal_of_the_base
 from kernel_model.signal import zap_other_threads as zap_other_threads_of_the_base
 
 from .switches import exit_signals_takes_siglock
+
+UNBLOCKED_BY_WORKERS = frozenset({SIGKILL, SIGSTOP})
+
+
+def unblocked(p: TaskStruct, signals: set[int]) -> set[int]:
+    """Those that ``p`` does not block: a worker of io_uring blocks all but two (kernel/fork.c, copy_process: user_worker)."""
+    return signals & UNBLOCKED_BY_WORKERS if p.flags & PF_USER_WORKER else signals
+
+
+def wants_signal(p: TaskStruct, sig: int) -> bool:
+    """Source: kernel/signal.c, wants_signal()."""
+    blocked = p.flags & PF_USER_WORKER and sig not in UNBLOCKED_BY_WORKERS
+    return not blocked and wants_signal_of_the_base(p, sig)
 
 
 def prepare_signal(p: TaskStruct, sig: int, *, force: bool) -> bool:

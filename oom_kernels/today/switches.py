@@ -34,6 +34,11 @@ def tty_before_files() -> bool:
     return True
 
 
+def io_uring_before_de_thread() -> bool:
+    """An exec leaves io_uring before it kills the other threads, not after."""
+    return True
+
+
 def dying_charge_bypasses_oom() -> bool:
     """A dying task's charge does not reach out_of_memory() (removed by M. Hocko's patch of 2 Apr 2025)."""
     return False

@@ -7,5 +7,10 @@ from oom_kernels import v7_3
 from oom_kernels.today import switches
 from oom_kernels.today.switches import no
 
-_LACKS = (switches.waits_are_freezable, switches.dump_is_refused_while_freezing, switches.tty_before_files)
+_LACKS = (
+    switches.waits_are_freezable,
+    switches.dump_is_refused_while_freezing,
+    switches.tty_before_files,
+    switches.io_uring_before_de_thread,
+)
 VARIANT = Variant(__name__, tuple(replaces(switch, no) for switch in _LACKS), base=v7_3.VARIANT)

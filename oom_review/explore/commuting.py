@@ -22,6 +22,7 @@ from kernel_model.sched import (
     PF_NOFREEZE,
     PF_SIGNALED,
     PF_SUSPEND_TASK,
+    PF_USER_WORKER,
 )
 from oom_review.explore.recorder import ALL, Entry, answer
 from oom_review.explore.table import Place
@@ -40,6 +41,7 @@ _FLAGS = (
     PF_KTHREAD,
     PF_SIGNALED,
     PF_DUMPCORE,
+    PF_USER_WORKER,
 )
 _GROUPS: dict[str, tuple[int, ...]] = {"flags": _FLAGS, "state": (1, 2, 4, 8, 64, 128)}
 _SINGLE = tuple([1 << i for i in range(33)])

@@ -5,14 +5,10 @@ Inits of pid namespaces, sharers of the mm, hibernation, io_uring's workers: all
 
 from __future__ import annotations
 
-import io_wq
 import pytest
-from boot import Box
 from builders import in_peace, op
 from todays import AFTER, BEFORE, short
 
-from kernel_model.events import Io
-from kernel_model.sched import PF_SIGNALED, SIGTERM, TASK_DEAD
 from kernel_model.variant import Variant
 from oom_kernels import last_out, v7_3_last_out, v7_3_rfc
 from oom_review.claims import CLAIMS, REFUTED
@@ -98,9 +94,8 @@ RFC_7_3 = v7_3_rfc.VARIANT
 )
 def test_a_worker_of_io_uring(kernel: Variant, frozen: set[str], suspend: set[str]) -> None:
     """A process of one thread that has one: in a frozen cgroup, and beside a suspend while it asks for more."""
-    with_io_uring = io_wq.over(kernel)
-    assert broken(with_io_uring, (*WORKER, *IN_A), (OOM,)) == frozen
-    assert broken(with_io_uring, WORKER, (OOM, SUSPEND, "v: io_uring_request")) == suspend
+    assert broken(kernel, (*WORKER, *IN_A), (OOM,)) == frozen
+    assert broken(kernel, WORKER, (OOM, SUSPEND, "v: io_uring_request")) == suspend
 
 
 @pytest.mark.parametrize(
@@ -113,15 +108,7 @@ def test_a_worker_of_io_uring(kernel: Variant, frozen: set[str], suspend: set[st
     ids=["born", "exec", "hibernation"],
 )
 def test_a_worker_is_counted_like_any_thread(before: tuple[str, ...], meanwhile: tuple[str, ...]) -> None:
-    assert broken(io_wq.over(ON_7_3), before, meanwhile) == set()
-
-
-def test_asleep_it_looks_at_sigkill_first() -> None:
-    made = box("io_uring_request")
-    made.ask("kill", "init", "v", "KILL")
-    made.alone("init")
-    made.until("w", "io_worker_exit")
-    assert len(made.events(Io)) == 1
+    assert broken(ON_7_3, before, meanwhile) == set()
 
 
 def test_random_programs_beside_a_worker() -> None:
@@ -129,7 +116,7 @@ def test_random_programs_beside_a_worker() -> None:
     kept = tuple(c for c in CLAIMS if c.expected[ON_7_3.name] != REFUTED)
     born = []
 
-    class Beside(claim_machine(io_wq.over(ON_7_3), kept)):  # type: ignore[misc]  # the base is a value
+    class Beside(claim_machine(ON_7_3, kept)):  # type: ignore[misc]  # the base is a value
         def __init__(self) -> None:
             super().__init__()
             leader = self.birth("fork", "init")
@@ -143,63 +130,7 @@ def test_random_programs_beside_a_worker() -> None:
     assert len(born) >= 25
 
 
-def box(*requests: str) -> Box:
-    """Process v with a worker w, and requests of it that nobody has taken."""
-    made = Box(io_wq.over(ON_7_3))
-    made.fork("v")
-    made.do("io_uring_worker", "v", "w")
-    for request in requests:
-        made.ask(request, "v")
-        made.alone("v")
-    return made
-
-
-def test_a_worker_is_a_thread_of_the_group() -> None:
-    made = box()
-    signal = made["v"].signal
-    assert (signal.live, signal.io_live, signal.nr_threads, made["w"].group_leader.name) == (2, 2, 2, "v")
-    assert [e.what for e in made.events(Io)] == ["io_wq_submit_work"]
-
-
-def test_it_takes_no_signal_but_sigkill_and_sigstop() -> None:
-    made = box()
-    made.do("tgkill", "init", "w", "TERM")
-    assert (made["w"].pending, made["v"].state == TASK_DEAD) == ({SIGTERM}, False)
-    made.do("kill", "init", "v", "STOP")
-    assert made.at("w").startswith("do_signal_stop")
-    made.do("kill", "init", "v", "KILL")
-    assert {made["v"].state, made["w"].state} == {TASK_DEAD}
-
-
-def test_at_work_it_does_what_is_left_before_it_looks_at_sigkill() -> None:
-    made = box("io_uring_request", "io_uring_request")
-    made.until("w", "io_wq_submit_work")
-    made.ask("kill", "init", "v", "KILL")
-    made.alone("init")
-    made.until("w", "io_worker_exit")
-    assert len(made.events(Io)) == 3
-    assert made["w"].flags & PF_SIGNALED
-
-
-def test_whoever_dies_waits_for_its_workers_with_its_mm() -> None:
-    made = box("io_uring_request")
-    made.ask("exit", "v")
-    made.alone("v")
-    assert made.at("v").startswith("io_wq_exit_workers")
-    assert made["v"].mm is not None
-    made.rest()
-    assert {made["v"].state, made["w"].state} == {TASK_DEAD}
-    # What nobody had taken was cancelled.
-    assert [e.what for e in made.events(Io)].count("io_wq_submit_work") == 1
-
-
-def test_an_exec_leaves_them_behind() -> None:
-    made = box()
-    made.do("execve", "v")
-    assert (made["w"].state, made["v"].io_wq, made["v"].signal.io_live) == (TASK_DEAD, None, 1)
-
-
 def test_who_waits_for_a_worker_in_a_shut_fridge_has_an_excuse() -> None:
     """A user can see that it is kept shut: killed-dies holds; and ebusy-names-a-task, as the owner is one."""
-    assert broken(io_wq.over(AFTER), (*WORKER, *IN_A), ("init: kill v KILL",)) == set()
-    assert broken(io_wq.over(AFTER), (*WORKER, "init: fork a"), ("a: kill v KILL", SUSPEND)) == set()
+    assert broken(AFTER, (*WORKER, *IN_A), ("init: kill v KILL",)) == set()
+    assert broken(AFTER, (*WORKER, "init: fork a"), ("a: kill v KILL", SUSPEND)) == set()
