@@ -183,6 +183,7 @@ ADDED = (
     io_wq.io_wq_worker,
     io_wq.io_uring_cancel,
     signal.unblocked,
+    memcontrol.dying_leaders,
     memcontrol.mem_cgroup_processes,
     memcontrol.mem_cgroup_sees,
     memcontrol.mem_cgroup_out_of_memory,

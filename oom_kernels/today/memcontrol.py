@@ -25,9 +25,18 @@ from .switches import dying_charge_bypasses_oom, listed_until_dead
 OOM_LOCK = lock_killable("mem_cgroup_out_of_memory", "mutex_lock_killable(oom_lock)")
 
 
+def dying_leaders(k: Kernel) -> list[TaskStruct]:
+    """Those that are on no list any more, and not reaped; who is being born is on none yet (css_set.dying_tasks)."""
+    return [
+        p
+        for p in k.tasks.values()
+        if p.group_leader is p and p.hashed and not p.on_cgroup_list and p.flags & PF_EXITING
+    ]
+
+
 def mem_cgroup_processes(k: Kernel, memcg: MemCgroup) -> tuple[TaskStruct, ...]:
     """Each cgroup's listed leaders, then those that are dead and have threads (mm/memcontrol.c, mem_cgroup_scan_tasks)."""
-    leaders = [p for p in k.tasks.values() if p.group_leader is p and p.hashed and not p.on_cgroup_list]
+    leaders = dying_leaders(k)
     return tuple(
         p
         for each in mem_cgroup_tree(memcg)

@@ -98,6 +98,16 @@ def test_the_dead_leaders_of_a_memory_cgroup_come_before_the_cgroup_below(varian
 
 
 @each
+def test_a_memory_cgroup_does_not_see_who_is_being_born(variant: Variant) -> None:
+    """It is on no list yet."""
+    box = victim(variant, memcg=True)
+    box.ask("fork", "v", "w")
+    box.until("v", "cgroup_post_fork")
+    assert box["w"].hashed
+    assert [p.name for p in box.call("mem_cgroup_processes", box.k.memcgs["M"])] == ["v", "hog"]
+
+
+@each
 def test_when_a_memory_cgroup_stops_seeing_its_victim(variant: Variant) -> None:
     """7.2 and later: once ``live`` is 0, though it has its mm still; before, once it has left the list."""
     box = victim(variant, memcg=True)
