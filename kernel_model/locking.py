@@ -12,6 +12,7 @@ from kernel_model.errors import LockOrder
 OOM_LOCK = "oom_lock"
 PM_MUTEX = "pm_mutex"
 FREEZER_MUTEX = "freezer_mutex"
+CGROUP_MUTEX = "cgroup_mutex"
 THREADGROUP_RWSEM = "cgroup_threadgroup_rwsem"
 MMAP_SEM = "mmap_sem"
 ALLOC_LOCK = "alloc_lock"
@@ -21,7 +22,7 @@ FREEZER_LOCK = "freezer_lock"
 REAPER_LOCK = "oom_reaper_lock"
 CSS_SET_LOCK = "css_set_lock"
 
-SLEEPING = frozenset({OOM_LOCK, PM_MUTEX, FREEZER_MUTEX, THREADGROUP_RWSEM, MMAP_SEM})
+SLEEPING = frozenset({OOM_LOCK, PM_MUTEX, FREEZER_MUTEX, CGROUP_MUTEX, THREADGROUP_RWSEM, MMAP_SEM})
 
 # (outer, inner): every nesting that the modelled paths of the C source use, and no other; none sleeps under a spinning one.
 NESTINGS = frozenset(
@@ -42,6 +43,8 @@ NESTINGS = frozenset(
         (FREEZER_MUTEX, FREEZER_LOCK),
         (FREEZER_MUTEX, SIGLOCK),
         (FREEZER_MUTEX, CSS_SET_LOCK),
+        (CGROUP_MUTEX, CSS_SET_LOCK),
+        (CGROUP_MUTEX, SIGLOCK),
         (THREADGROUP_RWSEM, TASKLIST_LOCK),
         (THREADGROUP_RWSEM, SIGLOCK),
         (THREADGROUP_RWSEM, FREEZER_MUTEX),

@@ -318,6 +318,12 @@ def _attach(k: Kernel, cur: TaskStruct, target: TaskStruct, cgroup: FreezerCgrou
 @operation("memcg_attach", "move a process to a memory cgroup", target=TASK, memcg=Arg.MEMCG)
 def _memcg_attach(k: Kernel, cur: TaskStruct, target: TaskStruct, memcg: MemCgroup) -> Steps[str]:
     yield MEMCG_ATTACH, k.css_set_lock
+    memcg_migrate(k, cur, target, memcg)
+    return ""
+
+
+def memcg_migrate(k: Kernel, cur: TaskStruct, target: TaskStruct, memcg: MemCgroup) -> None:
+    """The threads that are listed move, under css_set_lock (kernel/cgroup.c, cgroup_migrate)."""
     acquire(cur, k.css_set_lock)
     for p in target.signal.threads:
         if p.on_cgroup_list and p.memcg is not memcg:
@@ -327,7 +333,6 @@ def _memcg_attach(k: Kernel, cur: TaskStruct, target: TaskStruct, memcg: MemCgro
             memcg.tasks.append(p)
     mem_cgroup_commit_charge(k, target.signal, memcg)
     release(cur, k.css_set_lock)
-    return ""
 
 
 operation("freeze", "write FROZEN to freezer.state", cgroup=CGROUP)(

@@ -232,7 +232,10 @@ class FreezerCgroup:
 @structure("MemCgroup", "name")
 @attrs.define(eq=False, slots=True, repr=False)
 class MemCgroup:
-    """A memory cgroup with a limit that is reached, or below one; ``freed`` counts the pages that were uncharged from it."""
+    """A memory cgroup with a limit that is reached, or below one; ``freed`` counts the pages that were uncharged from it.
+
+    Only kernels of oom_kernels use ``kill_seq``, how often cgroup.kill was written.
+    """
 
     name: Beside[str]
     parent: MemCgroup | None = None
@@ -241,6 +244,7 @@ class MemCgroup:
     freed: Count = 0
     oom_locked_by: TaskStruct | None = None
     oom_waitq: list[TaskStruct] = attrs.Factory(list)
+    kill_seq: int = 0
 
 
 @structure("io_wq", "task.pid")
@@ -261,7 +265,7 @@ class TaskStruct:
 
     ``saved_state`` and ``on_cpu`` are for the kernels of oom_kernels; on_cpu is kept only where a state is set before the sleep.
     ``oom_reaper_list``, the next one in the reaper's list, is for a kernel that links it; ``task_works``: it has a file whose last close allocates.
-    ``io_wq``: a kernel with io_uring has it, for who asks and for who works.
+    ``io_wq``: a kernel with io_uring has it, for who asks and for who works; ``kill_seq``: its cgroup's, when its fork began.
     """
 
     pid: Beside[int]
@@ -296,6 +300,7 @@ class TaskStruct:
     io_context: bool = True
     task_works: int = 0
     io_wq: IoWq | None = None
+    kill_seq: int = 0
     usage: Count = 2
     oom_reaper_listed: bool = False
     oom_reaper_list: TaskStruct | None = None
@@ -372,6 +377,7 @@ class Kernel:
     # locks
     oom_lock: Lock = attrs.Factory(lambda: Lock(locking.OOM_LOCK))
     pm_mutex: Lock = attrs.Factory(lambda: Lock(locking.PM_MUTEX))
+    cgroup_mutex: Lock = attrs.Factory(lambda: Lock(locking.CGROUP_MUTEX))
     freezer_mutex: Lock = attrs.Factory(lambda: Lock(locking.FREEZER_MUTEX))
     threadgroup_rwsem: Lock = attrs.Factory(lambda: Lock(locking.THREADGROUP_RWSEM))
     tasklist_lock: Lock = attrs.Factory(lambda: Lock(locking.TASKLIST_LOCK))

@@ -49,6 +49,9 @@ from kernel_model import (
     oom_reaper as base_oom_reaper,
 )
 from kernel_model import (
+    operations as base_operations,
+)
+from kernel_model import (
     page_alloc as base_page_alloc,
 )
 from kernel_model import (
@@ -78,6 +81,7 @@ from legacy_tifmemdie.oom_kill import exit_oom_victim
 from patched.freezer import freezing_slow_path
 
 from . import (
+    cgroup,
     cgroup_freezer,
     coredump,
     exec,  # noqa: A004 - the kernel's file name
@@ -159,6 +163,8 @@ TODAY: tuple[Replacement, ...] = (
     replaces(base_page_alloc.mem_cgroup_oom, memcontrol.mem_cgroup_oom),
     replaces(base_page_alloc.mem_cgroup_oom_synchronize, memcontrol.mem_cgroup_oom_synchronize),
     replaces(base_page_alloc._handle_fault, memcontrol._handle_fault),
+    replaces(base_cgroup_freezer.cgroup_post_fork, cgroup.cgroup_post_fork),
+    replaces(base_operations._memcg_attach, cgroup._memcg_attach),
     replaces(base_cgroup_freezer._tell_tasks, cgroup_freezer._tell_tasks),
     replaces(base_cgroup_freezer.update_if_frozen, cgroup_freezer.update_if_frozen),
     replaces(base_wait._state_of_wait, wait._state_of_wait),
@@ -189,6 +195,10 @@ ADDED = (
     memcontrol.mem_cgroup_out_of_memory,
     memcontrol.task_is_dying,
     cgroup_freezer.css_task_iter_hides,
+    cgroup.css_task_iter_next,
+    cgroup.cgroup_kill_write,
+    cgroup.cgroup_kill,
+    cgroup.cgroup_can_fork,
     exit.cgroup_task_dead,
     exit._exit_io,
     exit._give_up_mm,
@@ -197,6 +207,7 @@ ADDED = (
     switches.listed_until_dead,
     switches.exit_signals_takes_siglock,
     switches.tty_before_files,
+    switches.cgroup_kill_walks_threads,
     switches.io_uring_before_de_thread,
     switches.dying_charge_bypasses_oom,
 )
@@ -211,6 +222,9 @@ OPERATIONS: tuple[Any, ...] = (
     ),
     Operation(
         "io_uring_request", "user", {}, io_wq.io_uring_request, "ask for I/O by the workers that are there", 0
+    ),
+    Operation(
+        "cgroup_kill", "user", {"memcg": Arg.MEMCG}, cgroup.cgroup_kill_write, "write 1 to cgroup.kill", 0
     ),
     Operation("s2idle", "user", {}, power.s2idle, "write freeze to /sys/power/state", 2),
 )

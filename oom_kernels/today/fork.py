@@ -33,6 +33,7 @@ from kernel_model.sched import (
     signal_pending,
 )
 
+from .cgroup import cgroup_can_fork
 from .sched import TASK_FREEZABLE
 
 CLONE_IO_THREAD = 1 << 40
@@ -63,6 +64,7 @@ def copy_process(k: Kernel, cur: TaskStruct, args: CloneArgs) -> Steps[TaskStruc
     yield DUP
     p = dup_task_struct(k, cur, args)
     yield from threadgroup_change_begin(k, cur)
+    cgroup_can_fork(cur)
     yield ATTACH, k.tasklist_lock
     acquire(cur, k.tasklist_lock)
     acquire(cur, sighand.siglock)

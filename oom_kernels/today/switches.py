@@ -34,6 +34,11 @@ def tty_before_files() -> bool:
     return True
 
 
+def cgroup_kill_walks_threads() -> bool:
+    """cgroup.kill tells each thread, not each leader ("cgroup: fix cgroup.kill for exited thread group leader")."""
+    return True
+
+
 def io_uring_before_de_thread() -> bool:
     """An exec leaves io_uring before it kills the other threads, not after."""
     return True

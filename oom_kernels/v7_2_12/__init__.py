@@ -12,5 +12,6 @@ _LACKS = (
     switches.dump_is_refused_while_freezing,
     switches.tty_before_files,
     switches.io_uring_before_de_thread,
+    switches.cgroup_kill_walks_threads,
 )
 VARIANT = Variant(__name__, tuple(replaces(switch, no) for switch in _LACKS), base=v7_3.VARIANT)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
+import test_today_cgroup_kill as of_cgroup_kill
 import test_today_io_wq as of_io_wq
 from test_today_mutations import Mutation, instead, rewritten, run
 
 from kernel_model.errors import ModelBug
 from oom_kernels.today import (
+    cgroup,
     exec,  # noqa: A004 - the kernel's file name
     exit,  # noqa: A004 - the kernel's file name
     get_signal,
@@ -100,6 +102,56 @@ MUTATIONS = {
         "_wake(wq)",
         "pass",
         of_io_wq.test_a_request_wakes_a_worker_that_is_there,
+    ),
+    "cgroup.kill spares who is below": Mutation(
+        cgroup,
+        "cgroup_kill_write",
+        "mem_cgroup_tree(memcg)",
+        "(memcg,)",
+        of_cgroup_kill.test_whoever_is_there_or_below_dies,
+    ),
+    "cgroup.kill tells everybody": Mutation(
+        cgroup,
+        "cgroup_kill",
+        "if SIGKILL not in p.pending:",
+        "if True:",
+        of_cgroup_kill.test_whoever_has_a_sigkill_is_passed_by,
+    ),
+    "cgroup.kill tells leaders": Mutation(
+        cgroup,
+        "cgroup_kill",
+        "not cgroup_kill_walks_threads()",
+        "True",
+        of_cgroup_kill.test_a_dead_leader_hid_its_threads,
+        {"dies": True},
+    ),
+    "cgroup.kill reaches an ancestor's init": Mutation(
+        cgroup,
+        "cgroup_kill",
+        "cur.pid_ns is not p.pid_ns",
+        "True",
+        of_cgroup_kill.test_a_namespaces_init_dies_by_an_ancestor_only,
+    ),
+    "cgroup.kill is forgotten at once": Mutation(
+        cgroup,
+        "cgroup_kill",
+        "memcg.kill_seq += 1",
+        "pass",
+        of_cgroup_kill.test_who_is_being_born_meanwhile_is_killed,
+    ),
+    "a fork does not note the number": Mutation(
+        cgroup,
+        "cgroup_can_fork",
+        "if cur.memcg is not None:",
+        "if False:",
+        of_cgroup_kill.test_who_is_born_after_the_seq_and_before_his_parents_sigkill_lives,
+    ),
+    "who moves does not wait": Mutation(
+        cgroup,
+        "_memcg_attach",
+        "yield MEMCG_ATTACH, k.cgroup_mutex\n    acquire(cur, k.cgroup_mutex)",
+        "yield MEMCG_ATTACH, k.css_set_lock",
+        of_cgroup_kill.test_a_move_out_of_the_cgroup_waits_for_the_kill,
     ),
 }
 
