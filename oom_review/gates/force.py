@@ -42,16 +42,19 @@ class Forced:
     missed: str = ""
 
 
-def force(kernel: BootKernel, probe: bytes, plan: Plan) -> Forced:
-    """Boot it, and play the plan; once more if it does not even come to the plan.  Raises BadInput if a gate can't be had."""
-    forced = _force(kernel, probe, plan)
+def force(kernel: BootKernel, probe: bytes, plan: Plan, come_to: Callable[[int], None]) -> Forced:
+    """Boot it, and play the plan; once more if it does not even come to the plan.  Raises BadInput if a gate can't be had.
+
+    ``come_to`` is told the number of each round, when the probe has played its lines.
+    """
+    forced = _force(kernel, probe, plan, come_to)
     if forced.acts or forced.outcome.status == DONE:
         return forced
-    again = _force(kernel, probe, plan)
+    again = _force(kernel, probe, plan, come_to)
     return attrs.evolve(again, outcome=attrs.evolve(again.outcome, repeats=1))
 
 
-def _force(kernel: BootKernel, probe: bytes, plan: Plan) -> Forced:
+def _force(kernel: BootKernel, probe: bytes, plan: Plan, come_to: Callable[[int], None]) -> Forced:
     with tempfile.TemporaryDirectory(prefix="oom-review-") as place:
         port = Path(place) / "gates"
         machine = Machine(
@@ -62,7 +65,8 @@ def _force(kernel: BootKernel, probe: bytes, plan: Plan) -> Forced:
             append=APPEND,
         )
         with started(kernel, probe, machine, accelerator(kernel, probe)) as running:
-            return _Play(running, port, kernel.name, PATIENCE + EACH * len(plan.rounds)).all(plan)
+            play = _Play(running, port, kernel.name, PATIENCE + EACH * len(plan.rounds))
+            return play.all(plan, come_to)
 
 
 def _debugger(port: Path) -> tuple[str, ...]:
@@ -98,14 +102,14 @@ class _Play:
         self._acts: list[str] = []
         self._end = time.monotonic() + patience
 
-    def all(self, plan: Plan) -> Forced:
+    def all(self, plan: Plan, come_to: Callable[[int], None]) -> Forced:
         missed = ""
         if self._says(0):
             with Stub(self._port) as stub:
                 stub.go()
                 gates = Gates(stub, symbols.addresses(read(self._log, None).records), self._name)
                 awaited = range(len(plan.rounds) - (not plan.ends))
-                missed = next(filter(None, (self._round(i, gates, plan) for i in awaited)), "")
+                missed = next(filter(None, (self._round(i, gates, plan, come_to) for i in awaited)), "")
                 gates.open_all()
                 if not plan.ends and not missed:
                     self._linger()
@@ -124,9 +128,10 @@ class _Play:
         while time.monotonic() < until and self._more():
             pass
 
-    def _round(self, i: int, gates: Gates, plan: Plan) -> str:
+    def _round(self, i: int, gates: Gates, plan: Plan, come_to: Callable[[int], None]) -> str:
         if not self._says(i, gates):
             return f"round {i} was not come to"
+        come_to(i)
         missed = self._do(plan.rounds[i].first, gates)
         assert self._running.stdin is not None
         self._running.stdin.write(b"on\n")

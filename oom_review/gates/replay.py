@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import attrs
 
@@ -11,6 +11,7 @@ from oom_review.boot.kernel import BootKernel, release
 from oom_review.gates.evidence import SHOWN, Real, Run, cases
 from oom_review.gates.force import Forced, force
 from oom_review.gates.holds import Gated
+from oom_review.gates.plan import Plan
 from oom_review.gates.translate import plan
 
 
@@ -41,11 +42,23 @@ class Replayed:
 
 
 def replayed(
-    kernel: BootKernel, probe: bytes, run: Gated, variant: str, claim: str, held: str, runs: int
+    kernel: BootKernel,
+    probe: bytes,
+    run: Gated,
+    variant: str,
+    claim: str,
+    held: str,
+    runs: int,
+    over: Callable[[], None],
 ) -> Replayed:
-    """In one boot, or in one for each run if a run leaves the machine frozen.  Raises BadInput if a gate can't be had."""
+    """In one boot, or in one for each run if a run leaves the machine frozen.  Raises BadInput if a gate can't be had.
+
+    ``over`` is called as each run is, however it ended.
+    """
     once = plan(run, claim, runs)
-    boots = [force(kernel, probe, once)] if once.ends else [force(kernel, probe, once) for _ in range(runs)]
+    boots = [
+        _forced(kernel, probe, once, runs if once.ends else 1, over) for _ in range(1 if once.ends else runs)
+    ]
     each = sum(len(part.first) + len(part.then) for part in plan(run, claim).rounds)
     reals: list[Real] = []
     lost: list[str] = []
@@ -61,6 +74,23 @@ def replayed(
         lost += [why] if (why := _ended_early(forced, ends=once.ends)) else []
     reasons = tuple(dict.fromkeys(lost))
     return Replayed(release(kernel), variant, held, claim in run.broken, tuple(reals), reasons, log)
+
+
+def _forced(kernel: BootKernel, probe: bytes, plan: Plan, runs: int, over: Callable[[], None]) -> Forced:
+    """One boot, of so many runs: the last round of each tells that it is over, and the boot's end that all are."""
+    told = 0
+    each = (len(plan.rounds) - 1) // runs
+
+    def come_to(i: int) -> None:
+        nonlocal told
+        while told < i // each:
+            told += 1
+            over()
+
+    forced = force(kernel, probe, plan, come_to)
+    for _left in range(told, runs):
+        over()
+    return forced
 
 
 def _does_not_count(forced: Forced, records: Sequence[Record], *, ends: bool) -> str:

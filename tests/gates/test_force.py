@@ -79,14 +79,17 @@ def boots(monkeypatch: pytest.MonkeyPatch) -> list[Machine]:
     return started
 
 
-def played(plan: Plan) -> Forced:
-    """On a kernel of no file."""
-    return force(BootKernel("7.3", Path("vmlinuz")), b"", plan)
+def played(plan: Plan, rounds: list[int] | None = None) -> Forced:
+    """On a kernel of no file; ``rounds``: those that were come to."""
+    come_to = [] if rounds is None else rounds
+    return force(BootKernel("7.3", Path("vmlinuz")), b"", plan, come_to.append)
 
 
 def test_a_plan_is_played(boots: list[Machine]) -> None:
     """Act by act, to the console's end; the kernel's symbols were asked for."""
-    forced = played(PLAN)
+    rounds: list[int] = []
+    forced = played(PLAN, rounds)
+    assert rounds == [0, 1]
     assert forced.acts == (
         "close exit_files() on CPU 1",
         "reached exit_files() on CPU 1",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -36,8 +38,10 @@ def machine(
     """Kernels that break the promise where a victim is held at exit_files() and they are 7.3, or never."""
     plans = []
 
-    def force(kernel: BootKernel, _probe: bytes, plan: Plan) -> Forced:
+    def force(kernel: BootKernel, _probe: bytes, plan: Plan, come_to: Callable[[int], None]) -> Forced:
         plans.append(plan)
+        for i in range(len(plan.rounds) // (1 + hangs)):
+            come_to(i)
         breaks = honest and kernel.name == "7.3" and "exit_files" in functions(plan)
         names = [line.removeprefix("case ") for line in script(plan).splitlines() if line.startswith("case ")]
         said = tuple(r for name in names[: len(names) - hangs] for r in records(name, breaks=breaks))
@@ -72,6 +76,20 @@ def test_forced(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[s
     assert "6.12.117, held: p1 at exit_files(): 6.12 keeps the promise, and it was kept in 4 of 4" in said
     assert "p1: block_bio_queue x7" in said
     assert len(plans) == 3
+
+
+def test_how_far_it_is(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """A line for each tenth of all runs, those that did not come to their end among them; none if it is to be quiet."""
+    machine(monkeypatch, BOTH, hangs=True)
+    main(["kernels", "replay", str(QUIET), "k/6.12", "k/7.3", "--runs", "10"])
+    lines = re.findall(r"^(\d+)/30 jobs, .*: ([\d.]+), held: (.*)$", capsys.readouterr().out, re.MULTILINE)
+    first, opposite, other = "p1 at exit_files()", "p1 at exit_oom_victim()", "p1 at exit_files()"
+    told = [("7.3.4", first)] * 3 + [("7.3.4", opposite)] * 3 + [("6.12.117", other)] * 4
+    assert [(int(n), version, held) for n, version, held in lines] == [
+        (3 * i, *where) for i, where in enumerate(told, 1)
+    ]
+    main(["kernels", "replay", str(QUIET), "k/7.3", "--quiet"])
+    assert "jobs" not in capsys.readouterr().out
 
 
 def test_otherwise_than_the_model(

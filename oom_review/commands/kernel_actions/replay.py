@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
+
+from rich.console import Console
 
 from kernel_model.variant import Variant
 from oom_review import ledger
@@ -21,6 +24,7 @@ from oom_review.play.trace import record
 from oom_review.scenario import file as scenario_file
 from oom_review.scenario.items import Scenario
 from oom_review.show.columns import beside
+from oom_review.situations.progress import Progress, shown
 from oom_review.variants.loading import load, title_of
 
 RUNS, MOST_RUNS = 3, 100
@@ -57,7 +61,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         default=RUNS,
         help=f"of each kernel and gate ({RUNS})",
     )
-    add_quiet(parser, "print the verdicts alone")
+    add_quiet(parser, "print no progress, and the verdicts alone")
 
 
 def _hold(text: str) -> Hold:
@@ -86,12 +90,22 @@ def run(options: argparse.Namespace) -> int:
     print(f"{claim}: {sentence}", *_said(found), sep="\n", flush=True)
     assert found.gated is not None
     results = []
-    for one, model, held, gates in _tries(kernels, kernel, variant, found.gated, claim):
-        results.append(replayed(one, program, gates, model.name, claim, held, options.runs))
+    tries = list(_tries(kernels, kernel, variant, found.gated, claim))
+    console = Console(quiet=options.quiet)
+    progress = Progress(len(tries) * options.runs, "runs", ahead=len(tries) * options.runs)
+    for one, model, held, gates in tries:
+        with shown(console, progress) as tell:
+            over = partial(_over, progress, tell, f"{release(one)}, held: {held}")
+            results.append(replayed(one, program, gates, model.name, claim, held, options.runs, over))
         if not options.quiet and len(results) == 1:
             print(f"\n{beside(record(gates.played, model), results[0].log, results[0].kernel)}", flush=True)
         print(_verdict(results[-1]), flush=True)
     return int(not all(result.agrees for result in results))
+
+
+def _over(progress: Progress, tell: Callable[[bool], None], what: str) -> None:
+    progress.finished(what, 0, 1)
+    tell(True)
 
 
 def _kernel(place: str, model: str | None) -> tuple[BootKernel, Variant]:
