@@ -13,6 +13,7 @@ from oom_review.boot.console import DONE, HUNG, Outcome
 from oom_review.boot.kernel import BootKernel
 from oom_review.commands.cli import main
 from oom_review.commands.kernel_actions import finding as action
+from oom_review.commands.kernel_actions import options as choice
 from oom_review.gates import finding
 from oom_review.variants.loading import known
 
@@ -61,8 +62,9 @@ def test_it_compiles() -> None:
 def ask(monkeypatch: pytest.MonkeyPatch, outcomes: dict[str, Outcome]) -> int:
     """The command on a kernel that ends so for each killer."""
     kernel = BootKernel("7.3", Path("vmlinuz"))
-    monkeypatch.setattr(action, "unpacked", lambda _place, _name: kernel)
-    monkeypatch.setattr(action, "release", lambda _kernel: "7.3.4")
+    monkeypatch.setattr(choice, "unpacked", lambda _place, _name: kernel)
+    for module in (action, choice):
+        monkeypatch.setattr(module, "release", lambda _kernel: "7.3.4")
     monkeypatch.setattr(action, "found_qemu", lambda: "qemu")
     monkeypatch.setattr(finding, "run", lambda _kernel, killer, _suspend: finding.read(outcomes[killer]))
     return main(["kernels", "finding", "kernels/7.3"])

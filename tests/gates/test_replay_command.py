@@ -12,6 +12,7 @@ from kept import ROOT
 from oom_review.boot.console import DONE, HUNG, Outcome, Record
 from oom_review.boot.kernel import BootKernel
 from oom_review.commands.cli import main
+from oom_review.commands.kernel_actions import options as choice
 from oom_review.commands.kernel_actions import replay as action
 from oom_review.gates import replay
 from oom_review.gates.force import Forced
@@ -51,8 +52,8 @@ def machine(
         )
 
     monkeypatch.setattr(replay, "force", force)
-    monkeypatch.setattr(action, "unpacked", lambda _place, name: BootKernel(name, Path("vmlinuz")))
-    for module in (replay, action):
+    monkeypatch.setattr(choice, "unpacked", lambda _place, name: BootKernel(name, Path("vmlinuz")))
+    for module in (replay, action, choice):
         monkeypatch.setattr(module, "release", lambda kernel: versions[kernel.name])
     monkeypatch.setattr(action, "found_qemu", lambda: "qemu")
     monkeypatch.setattr(action, "probe", lambda: b"")

@@ -79,6 +79,24 @@ def test_a_verdict(
     assert (row["runs"], row["kernel_version"], row["situation"]) == (3, version, {"name": NAME})
 
 
+def test_each_kernel_has_its_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By their versions, or those that are named: one for all, or one for each, in order."""
+    images = [kernel(tmp_path, "7.3.4").rename(tmp_path / "one"), kernel(tmp_path, "6.12.117")]
+    prints(monkeypatch, "reaped", [])
+    words = ["kernels", "run", *(word for image in images for word in ("--kernel", str(image)))]
+    words += ["--situation", NAME, "--quiet", "--results", str(tmp_path / "rows.jsonl"), "--runs", "1"]
+    for more, models in (
+        ([], ["7.3", "6.12"]),
+        (["--model", "7.3"], ["7.3", "7.3"]),
+        (["--model", "6.12", "--model", "7.3"], ["6.12", "7.3"]),
+    ):
+        main([*words, *more])
+        said = re.findall(r"^(\S+) is held against (.*)$", capsys.readouterr().out, re.MULTILINE)
+        assert said == list(zip(["7.3.4", "6.12.117"], models, strict=True))
+
+
 def test_it_goes_on_from_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -108,8 +126,11 @@ def test_a_limit_is_no_mismatch(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["run"], "needs DIR/VERSION"),
-        (["run", "x", "--kernel", "y"], "and not both"),
+        (["run"], "no kernel is named: DIR/VERSION (oom-review kernels fetch) or --kernel VMLINUZ"),
+        (["finding"], "no kernel is named"),
+        (["run", "/nowhere", "--kernel", "VMLINUZ"], "/nowhere: there is no kernel image in it"),
+        (["run", "x", "--modules", "y"], "--modules: there is no --kernel"),
+        (["run", "--kernel", "VMLINUZ", "--model", "7.3", "--model", "6.12"], "2 models for 1 kernels"),
         (["run", "--kernel", "/nowhere/vmlinuz"], "/nowhere/vmlinuz: No such file or directory"),
         (["run", "/nowhere"], "/nowhere: there is no kernel image in it"),
         (

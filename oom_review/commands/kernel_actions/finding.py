@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from kernel_model.variant import Variant
-from oom_review.boot.kernel import BootKernel, release, unpacked
+from oom_review.boot.kernel import BootKernel, release
 from oom_review.boot.qemu import found_qemu
+from oom_review.commands.kernel_actions.options import add_kernels, chosen
 from oom_review.errors import one_line
 from oom_review.gates import finding
 from oom_review.gates.finding import KILLERS, modelled
-from oom_review.observed.models import model_of
 from oom_review.show.columns import beside
-from oom_review.variants.loading import load
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,27 +21,21 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "control by SIGKILL; then everybody is frozen as for a suspend.  Its output stands beside the model's run.  Status 1 if one ends "
         "otherwise than the model."
     )
-    parser.add_argument(
-        "kernels", metavar="DIR/VERSION", nargs="+", help="kernels that fetch unpacked, or a built tree"
-    )
+    add_kernels(parser)
     parser.add_argument(
         "--real",
         action="store_true",
         help="suspend to RAM in earnest, and have the clock wake the machine; it may hang, which is told apart",
     )
-    parser.add_argument(
-        "--model", metavar="NAME", help="the model of all these kernels (default: by the kernel's version)"
-    )
 
 
 def run(options: argparse.Namespace) -> int:
     """Status 0 if each came out as in the model, else 1.  Raises BadInput."""
-    kernels = [unpacked(Path(place), Path(place).name) for place in options.kernels]
-    models = [load(options.model or model_of(release(kernel))) for kernel in kernels]
+    kernels = chosen(options)
     found_qemu()
     agree = [
         _one(k, m, killer, finding.REAL if options.real else finding.TEST)
-        for k, m in zip(kernels, models, strict=True)
+        for k, m in kernels
         for killer in KILLERS
     ]
     return int(not all(agree))

@@ -5,27 +5,26 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from pathlib import Path
 
 from rich.console import Console
 
 from kernel_model.variant import Variant
 from oom_review import ledger
 from oom_review.boot.compile import probe
-from oom_review.boot.kernel import BootKernel, release, unpacked
+from oom_review.boot.kernel import BootKernel, release
 from oom_review.boot.qemu import found_qemu
+from oom_review.commands.kernel_actions.options import add_kernels, chosen
 from oom_review.commands.options import add_quiet, number
 from oom_review.errors import BadInput
 from oom_review.gates.evidence import SHOWN
 from oom_review.gates.holds import Found, Gated, Hold, as_asked, find, gated, opposite
 from oom_review.gates.replay import Replayed, replayed
-from oom_review.observed.models import model_of
 from oom_review.play.trace import record
 from oom_review.scenario import file as scenario_file
 from oom_review.scenario.items import Scenario
 from oom_review.show.columns import beside
 from oom_review.situations.progress import Progress, shown
-from oom_review.variants.loading import load, title_of
+from oom_review.variants.loading import title_of
 
 RUNS, MOST_RUNS = 3, 100
 ORDER = "nobody: the order of the operations is enough"
@@ -39,13 +38,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "Status 1 if a run ends otherwise than its model."
     )
     parser.add_argument("file", metavar="FILE", help="a scenario file (docs/scenario-format.md)")
-    parser.add_argument(
-        "kernels", metavar="DIR/VERSION", nargs="+", help="kernels that fetch unpacked, or a built tree"
-    )
+    add_kernels(parser)
     parser.add_argument("--claim", metavar="ID", help="the promise to break (default: the file's)")
-    parser.add_argument(
-        "--model", metavar="NAME", help="the model of all these kernels (default: by the kernel's version)"
-    )
     parser.add_argument(
         "--hold",
         type=_hold,
@@ -82,8 +76,7 @@ def run(options: argparse.Namespace) -> int:
         raise BadInput(
             f"{claim}: nobody has said what a stock kernel shows of it; of these: {', '.join(SHOWN)}"
         )
-    kernels = [_kernel(place, options.model) for place in options.kernels]
-    kernels.sort(key=lambda pair: pair[1].name != file.settings.variant)
+    kernels = sorted(chosen(options), key=lambda pair: pair[1].name != file.settings.variant)
     kernel, variant, found = _breaking(kernels, file.scenario, claim, options)
     found_qemu()
     program = probe()
@@ -106,11 +99,6 @@ def run(options: argparse.Namespace) -> int:
 def _over(progress: Progress, tell: Callable[[bool], None], what: str) -> None:
     progress.finished(what, 0, 1)
     tell(True)
-
-
-def _kernel(place: str, model: str | None) -> tuple[BootKernel, Variant]:
-    kernel = unpacked(Path(place), Path(place).name)
-    return kernel, load(model or model_of(release(kernel)))
 
 
 def _breaking(

@@ -15,20 +15,20 @@ from rich.table import Table
 from kernel_model.variant import Variant
 from oom_review.boot.compile import probe
 from oom_review.boot.console import DONE
-from oom_review.boot.kernel import BootKernel, release, unpacked
+from oom_review.boot.kernel import release
 from oom_review.boot.qemu import found_qemu
 from oom_review.commands import INTERRUPTED
+from oom_review.commands.kernel_actions.options import add_kernels, chosen
 from oom_review.commands.options import MOST_STATES, add_quiet, number
 from oom_review.errors import BadInput
 from oom_review.explore.limits import Limits
 from oom_review.observed.campaign import Campaign
-from oom_review.observed.models import model_of
 from oom_review.observed.predictions import Predictions
 from oom_review.observed.translation import Played, translated
 from oom_review.observed.verdict import MISMATCH, Verdict, both_sides, failed, never_shown
 from oom_review.situations.families import EVERY, select
 from oom_review.situations.script import lacking
-from oom_review.variants.loading import load, title_of
+from oom_review.variants.loading import title_of
 
 STATES = 200_000
 RUNS, MOST_RUNS = 3, 10_000
@@ -43,16 +43,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "Play situations on kernels under QEMU.  Every outcome has to be one that the explorer reaches on that kernel's model; what the "
         "model reaches and no run showed is listed.  Status 1 if a kernel did what its model can't, or a situation never came to an end."
     )
-    parser.add_argument(
-        "kernels", metavar="DIR/VERSION", nargs="*", help="kernels that fetch unpacked, or a built tree"
-    )
-    parser.add_argument("--kernel", metavar="VMLINUZ", help="any kernel's image, in place of DIR/VERSION")
-    parser.add_argument(
-        "--modules", metavar="DIR", help="the modules of --kernel, if it has virtio_blk as one"
-    )
-    parser.add_argument(
-        "--model", metavar="NAME", help="hold them against this model (default: by the kernel's version)"
-    )
+    add_kernels(parser)
     parser.add_argument(
         "--situation",
         metavar="GLOB",
@@ -80,7 +71,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Status 0 if every outcome lies within the predictions, 1 if not, 130 if interrupted.  Raises BadInput."""
-    kernels = _kernels(options)
+    kernels = chosen(options)
     scripts = _scripts(options)
     found_qemu()
     probe()
@@ -89,8 +80,7 @@ def run(options: argparse.Namespace) -> int:
     boots: list[str] = []
     with closing(Predictions(rows.with_name(f"{rows.name}.predicted"))) as predictions:
         try:
-            for kernel in kernels:
-                variant = load(options.model or model_of(release(kernel)))
+            for kernel, variant in kernels:
                 print(f"{release(kernel)} is held against {title_of(variant.name)}", flush=True)
                 campaign = Campaign(kernel, variant, rows, predictions, Limits(options.states), boots)
                 verdicts += campaign.run(_on(variant, scripts), options.runs, console)
@@ -105,21 +95,6 @@ def run(options: argparse.Namespace) -> int:
         f"boots: {len(boots)}, of them to their end: {ended}; {time.monotonic() - began:.0f} s; rows: {rows}"
     )
     return int(failed(verdicts))
-
-
-def _kernels(options: argparse.Namespace) -> list[BootKernel]:
-    if bool(options.kernel) == bool(options.kernels):
-        raise BadInput(
-            "kernels run needs DIR/VERSION (oom-review kernels fetch) or --kernel VMLINUZ, and not both"
-        )
-    if options.kernel:
-        modules = Path(options.modules) if options.modules else None
-        found = [BootKernel(options.kernel, Path(options.kernel), modules)]
-    else:
-        found = [unpacked(Path(place), Path(place).name) for place in options.kernels]
-    for kernel in found:
-        release(kernel)
-    return found
 
 
 def _scripts(options: argparse.Namespace) -> list[Played]:
