@@ -6,6 +6,7 @@ import pytest
 from boot import Box
 from todays import V7_2, each, ran, victim
 
+from kernel_model.events import Killed
 from kernel_model.sched import (
     CGROUP_FREEZING_SELF,
     JOBCTL_STOP_CONSUME,
@@ -52,6 +53,7 @@ def test_whom_a_dump_kills(variant: Variant) -> None:
     assert not core_state.startup
     assert v.flags & PF_DUMPCORE
     assert v.held == []
+    assert [e.group for e in box.events(Killed)] == [v.signal.number]
     assert (v.signal.flags, v.signal.group_exit_code) == (SIGNAL_GROUP_EXIT, SIGABRT)
     assert v.signal.group_stop_count == 0
     assert [t.jobctl for t in v.signal.threads] == [0] * 4
@@ -82,6 +84,7 @@ def test_the_last_to_exit_ends_a_stop(variant: Variant) -> None:
     assert (v.signal.group_stop_count, v.signal.quick_threads) == (0, 0)
     assert v.flags & PF_POSTCOREDUMP
     assert v.held == []
+    assert [e.group for e in box.events(Killed)] == [v.signal.number]
 
 
 @pytest.mark.parametrize("why", ["dying", "freezing"])

@@ -178,8 +178,8 @@ def test_a_thaw_of_a_whole_process(variant: Variant) -> None:
 @pytest.mark.parametrize(
     ("state", "below", "task", "after"),
     [
-        (0, 0, "awake", 0),
-        (0, 0, "none", 0),
+        (0, CGROUP_FROZEN, "awake", 0),
+        (0, CGROUP_FROZEN, "none", 0),
         (CGROUP_FREEZING_SELF, CGROUP_FROZEN, "none", CGROUP_FREEZING_SELF | CGROUP_FROZEN),
         (CGROUP_FREEZING_SELF, CGROUP_FROZEN, "awake", CGROUP_FREEZING_SELF),
         (CGROUP_FREEZING_SELF, CGROUP_FROZEN, "frozen", CGROUP_FREEZING_SELF | CGROUP_FROZEN),

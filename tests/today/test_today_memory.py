@@ -108,6 +108,16 @@ def test_the_worst_and_of_equals_the_last(variant: Variant, points: int, other: 
     assert (oc.chosen, oc.aborted) == (box[chosen], False)
 
 
+@pytest.mark.parametrize("points", [-999, -1])
+@each
+def test_no_badness_that_there_is_means_never(variant: Variant, points: int) -> None:
+    """Nothing, and less than nothing, is chosen where nobody else is there."""
+    box = victim(variant)
+    box["v"].signal.oom_score_adj, oc = points, OomControl()
+    ran(box, "oom_evaluate_task", box.k, box["v"], oc)
+    assert (oc.chosen, oc.chosen_points) == (box["v"], points + 1)
+
+
 @pytest.mark.parametrize("order", [0, -1])
 @pytest.mark.parametrize("reaped", [False, True])
 @each
