@@ -40,6 +40,17 @@ UNIT_TESTS = {
     }.items()
     for stem in stems
 }
+TODAY_TESTS = {
+    stem: f"tests/today/test_today_{tests}.py"
+    for tests, stems in {
+        "signal": ("signal", "get_signal", "ptrace", "ptrace_stop"),
+        "coredump": ("coredump",),
+        "memory": ("memcontrol", "oom_kill", "oom_reaper"),
+        "fridge": ("cgroup_freezer", "freezer", "pid_namespace", "power", "sched", "sleepers", "wait"),
+        "tasks": ("exit", "file", "fork"),
+    }.items()
+    for stem in stems
+}
 STAGES: dict[str, Stages] = {
     "oom_kernels/hunks/": (EXITS, ("tests/test_mixtures.py",), ("tests/ablate/test_ablation.py",)),
     "oom_kernels/today/": (TODAY, MODEL, WALKS),
@@ -64,5 +75,6 @@ def files(root: Path) -> dict[str, list[str]]:
 def stages_of(path: str) -> Stages:
     """Those for a file; where its own unit tests exist they come first, alone: most mutants die there, in a second."""
     stages = next(stages for beginning, stages in STAGES.items() if path.startswith(beginning))
-    own = UNIT_TESTS.get(Path(path).stem) if MODEL in stages[:1] else None
+    units = {MODEL: UNIT_TESTS, TODAY: TODAY_TESTS}.get(stages[0], {})
+    own = units.get(Path(path).stem)
     return stages if own is None else ((own,), *stages)
