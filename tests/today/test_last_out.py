@@ -7,7 +7,8 @@ from boot import Box
 
 from kernel_model.events import OomVictims
 from kernel_model.sched import TASK_DEAD
-from oom_kernels import last_out
+from kernel_model.variant import Variant
+from oom_kernels import last_out, v7_3_last_out
 from oom_review.claims import HOLDS
 from oom_review.explore import explore
 from oom_review.situations.families import FAMILIES, QUICK, SITUATIONS
@@ -22,23 +23,28 @@ REFUTED = {
 }
 
 
-def victim(*threads: str) -> Box:
+each = pytest.mark.parametrize("variant", [last_out.VARIANT, v7_3_last_out.VARIANT], ids=lambda v: v.name)
+
+
+def victim(variant: Variant, *threads: str) -> Box:
     """A process ``v`` that a global OOM will choose."""
-    box = Box(last_out.VARIANT)
+    box = Box(variant)
     box.fork("v")
     box.clone("v", *threads)
     box.do("oom_score_adj", "init", "v", 1000)
     return box
 
 
-def test_a_thread_raises_it_and_a_process_has_its_own() -> None:
-    box = victim("t1")
+@each
+def test_a_thread_raises_it_and_a_process_has_its_own(variant: Variant) -> None:
+    box = victim(variant, "t1")
     box.fork("w", by="v")
     assert (box["v"].signal.io_live, box["w"].signal.io_live) == (2, 1)
 
 
-def test_it_falls_after_the_last_task_work_and_before_exit_notify() -> None:
-    box = victim()
+@each
+def test_it_falls_after_the_last_task_work_and_before_exit_notify(variant: Variant) -> None:
+    box = victim(variant)
     box.ask("kill", "init", "v", "KILL")
     box.alone("init")
     box.until("v", "exit_task_work")
@@ -48,12 +54,13 @@ def test_it_falls_after_the_last_task_work_and_before_exit_notify() -> None:
 
 
 @pytest.mark.parametrize("first", ["v", "t1"])
-def test_whoever_is_last_drops_the_count(first: str) -> None:
+@each
+def test_whoever_is_last_drops_the_count(variant: Variant, first: str) -> None:
     """Not who enters do_exit() last."""
     last = {"v": "t1", "t1": "v"}[first]
-    box = victim("t1")
+    box = victim(variant, "t1")
     box.ask("alloc", "kworker")
-    box.until("kworker", "schedule_timeout_killable")
+    box.until("kworker", "schedule_timeout")
     assert box.k.oom_victims == 1
     box.until(last, "exit_task_work")
     box.until(first, "TASK_DEAD")
@@ -62,15 +69,17 @@ def test_whoever_is_last_drops_the_count(first: str) -> None:
     assert box.k.oom_victims == 0
 
 
-def test_a_group_that_nobody_marked_drops_nothing() -> None:
-    box = victim("t1")
+@each
+def test_a_group_that_nobody_marked_drops_nothing(variant: Variant) -> None:
+    box = victim(variant, "t1")
     box.do("kill", "init", "v", "KILL")
     assert (box["v"].signal.io_live, box.k.oom_victims, box.events(OomVictims)) == (0, 0, [])
 
 
-def test_a_zombie_leader_and_a_tracer_hold_nothing() -> None:
+@each
+def test_a_zombie_leader_and_a_tracer_hold_nothing(variant: Variant) -> None:
     """What the RFC leaks over: the leader is long gone, and its thread is traced."""
-    box = victim("t1")
+    box = victim(variant, "t1")
     box.fork("tracer")
     box.do("ptrace_seize", "tracer", "t1")
     box.do("exit", "v")
@@ -82,9 +91,10 @@ def test_a_zombie_leader_and_a_tracer_hold_nothing() -> None:
     )
 
 
-def test_who_execs_is_the_last_one() -> None:
+@each
+def test_who_execs_is_the_last_one(variant: Variant) -> None:
     """The old threads are out before the exec is done; the count of the group is the new leader's."""
-    box = victim("t1")
+    box = victim(variant, "t1")
     box.do("execve", "t1")
     assert box["t1"].signal.io_live == 1
     box.do("oom_score_adj", "init", "t1", 1000)
