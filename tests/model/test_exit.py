@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from boot import Box
 
@@ -17,6 +19,8 @@ from kernel_model.sched import (
     SIGTERM,
     SIGUSR1,
     TASK_DEAD,
+    TASK_RUNNING,
+    TASK_UNINTERRUPTIBLE,
 )
 from kernel_model.variant import Variant
 from oom_kernels import (
@@ -41,6 +45,9 @@ HUNKS = tuple(
 )
 # It says nothing of a leader that is alone: the count stays.
 EIGHT_ALONE = HUNKS[1]
+SEVEN_AND_EIGHT = (patched.VARIANT, v7_3_rfc.VARIANT)
+SAYS_OF_A_LEADER = (*SEVEN_AND_EIGHT, HUNKS[0])
+SAYS_OF_A_THREAD = (*SEVEN_AND_EIGHT, HUNKS[1])
 OF_2016 = (legacy_tifmemdie.VARIANT, patched.VARIANT, *ROADS, *HUNKS)
 VARIANTS = (*OF_2016, v7_3.VARIANT, v7_3_rfc.VARIANT, v7_3_last_out.VARIANT)
 of_2016 = pytest.mark.parametrize("variant", OF_2016, ids=lambda v: v.name)
@@ -427,3 +434,97 @@ def test_a_child_has_no_file_of_its_parent_s(variant: Variant) -> None:
     box.fork("c", by="v")
     box.do("exit_group", "c")
     assert not box.events(events.Marked)
+
+
+def ended(steps: Any) -> Any:
+    """What they return; a prototype's replacement may return nothing."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
+
+
+@pytest.mark.parametrize(
+    ("who", "company", "tracer", "told", "state"),
+    [
+        ("v", (), "", SIGUSR1, EXIT_ZOMBIE),
+        ("v", ("t1",), "", 0, EXIT_ZOMBIE),
+        ("t1", ("t1",), "", 0, EXIT_DEAD),
+        ("v", (), "parent", SIGUSR1, EXIT_ZOMBIE),
+        ("v", ("t1",), "parent", SIGCHLD, EXIT_ZOMBIE),
+        ("v", (), "stranger", SIGCHLD, EXIT_ZOMBIE),
+        ("t1", ("t1",), "parent", SIGCHLD, EXIT_ZOMBIE),
+    ],
+)
+def test_who_is_told_of_an_end(
+    variant: Variant, who: str, company: tuple[str, ...], tracer: str, told: int, state: int
+) -> None:
+    """A parent that is no tracer of a leader that is alone, with its own signal; a tracer of any end, but then with SIGCHLD."""
+    box = Box(variant)
+    box.fork("parent", "stranger")
+    box.fork("v", by="parent")
+    box.clone("v", *company)
+    p = box[who]
+    for name in ("parent", "stranger"):
+        box[name].sighand.sigchld = "handled"  # type: ignore[union-attr]
+        box[name].signal.shared_pending.clear()
+    box["v"].exit_signal = SIGUSR1
+    if tracer:
+        p.ptrace, p.parent = 1, box[tracer]
+        box[tracer].ptraced.append(p)
+    last = ended(box.call("exit_notify", p, not company))
+    heard = {n: box[n].signal.shared_pending for n in ("parent", "stranger")}
+    assert heard == {n: {told} if told and n == (tracer or "parent") else set() for n in heard}
+    assert (p.exit_state, p.hashed) == (state, state == EXIT_ZOMBIE)
+    assert p.held == []
+    alone = who == "v" and not company and not tracer
+    assert bool(last) == (alone and variant in SAYS_OF_A_LEADER)
+
+
+@pytest.mark.parametrize("wanted", [False, True])
+def test_the_last_thread_and_its_zombie_leader(variant: Variant, wanted: bool) -> None:
+    """It takes the leader along where the parent does not want that."""
+    box = Box(variant)
+    box.fork("parent")
+    box.fork("v", by="parent")
+    box.clone("v", "t1", "t2")
+    if not wanted:
+        box.do("ignore_sigchld", "parent")
+    v, t1, t2 = (box[n] for n in ("v", "t1", "t2"))
+    v.exit_state = EXIT_ZOMBIE
+    usage = v.usage
+    assert not ended(box.call("exit_notify", t2, False))
+    assert (v.hashed, t1.hashed, t2.hashed) == (True, True, False)
+    last = ended(box.call("exit_notify", t1, True))
+    assert (v.hashed, v.usage) == ((True, usage) if wanted else (False, usage - 1))
+    assert v.exit_state == (EXIT_ZOMBIE if wanted else EXIT_DEAD)
+    assert bool(last) == (not wanted and variant in SAYS_OF_A_THREAD)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_the_last_victim_wakes_who_waits_for_all(variant: Variant, count: int) -> None:
+    """And nobody before it; the mark of the thread goes with its count."""
+    box = Box(variant)
+    box.fork("v", "w")
+    box.k.oom_victims, box.k.oom_victims_wait = count, [box["w"]]
+    box["w"].state = TASK_UNINTERRUPTIBLE
+    ended(box.call("exit_oom_victim", box["v"]))
+    assert box.k.oom_victims == count - 1
+    assert (box["w"].state == TASK_RUNNING) == (count == 1)
+
+
+def test_how_an_address_space_is_left(variant: Variant) -> None:
+    """Once, with no lock kept; who has none leaves nothing."""
+    box = Box(variant)
+    box.fork("v")
+    box.clone("v", "t1")
+    v, t1 = box["v"], box["t1"]
+    mm = v.mm
+    assert mm is not None
+    for _twice in range(2):
+        ended(box.call("exit_mm", t1))
+        assert (t1.mm, mm.mm_users, t1.held) == (None, 1, [])
+    ended(box.call("exit_mm", v))
+    assert (v.mm, mm.mm_users, v.held) == (None, 0, [])
+    assert not mm.mmap_sem.readers
