@@ -177,7 +177,12 @@ def oom_kill_process(k: Kernel, cur: TaskStruct, oc: OomControl) -> Steps[None]:
         return
     release(cur, p.alloc_lock)
     sacrificed = yield from _sacrifice_child(k, cur, p, oc)
-    victim = yield from find_lock_task_mm(cur, sacrificed)
+    yield from _oom_kill_victim(k, cur, sacrificed)
+
+
+def _oom_kill_victim(k: Kernel, cur: TaskStruct, p: TaskStruct) -> Steps[None]:
+    """Kill and mark, unless all threads have left their mm (the rest of oom_kill_process; __oom_kill_process since 4.19)."""
+    victim = yield from find_lock_task_mm(cur, p)
     if victim is None:
         return
     mm = victim.mm

@@ -234,7 +234,7 @@ class FreezerCgroup:
 class MemCgroup:
     """A memory cgroup with a limit that is reached, or below one; ``freed`` counts the pages that were uncharged from it.
 
-    Only kernels of oom_kernels use ``kill_seq``, how often cgroup.kill was written.
+    Only kernels of oom_kernels use ``kill_seq``, how often cgroup.kill was written, and ``oom_group``, memory.oom.group.
     """
 
     name: Beside[str]
@@ -245,6 +245,7 @@ class MemCgroup:
     oom_locked_by: TaskStruct | None = None
     oom_waitq: list[TaskStruct] = attrs.Factory(list)
     kill_seq: int = 0
+    oom_group: bool = False
 
 
 @structure("io_wq", "task.pid")

@@ -152,7 +152,7 @@ TODAY: tuple[Replacement, ...] = (
     replaces(base_oom_kill.oom_badness, oom_kill.oom_badness),
     replaces(base_oom_kill.oom_evaluate_task, oom_kill.oom_evaluate_task),
     replaces(base_oom_kill.mem_cgroup_scan_tasks, oom_kill.mem_cgroup_scan_tasks),
-    replaces(base_oom_kill._sacrifice_child, oom_kill._sacrifice_child),
+    replaces(base_oom_kill.oom_kill_process, oom_kill.oom_kill_process),
     replaces(base_oom_kill._nap_with_oom_lock, oom_kill._nap_with_oom_lock),
     replaces(prototypes.mark_oom_victim, oom_kill.mark_oom_victim),
     replaces(prototypes.exit_oom_victim, exit_oom_victim),
@@ -194,6 +194,9 @@ ADDED = (
     memcontrol.mem_cgroup_sees,
     memcontrol.mem_cgroup_out_of_memory,
     memcontrol.task_is_dying,
+    memcontrol.mem_cgroup_get_oom_group,
+    memcontrol.mem_cgroup_oom_group_write,
+    oom_kill.oom_kill_memcg_members,
     cgroup_freezer.css_task_iter_hides,
     cgroup.css_task_iter_next,
     cgroup.cgroup_kill_write,
@@ -225,6 +228,14 @@ OPERATIONS: tuple[Any, ...] = (
     ),
     Operation(
         "cgroup_kill", "user", {"memcg": Arg.MEMCG}, cgroup.cgroup_kill_write, "write 1 to cgroup.kill", 0
+    ),
+    Operation(
+        "oom_group",
+        "user",
+        {"memcg": Arg.MEMCG},
+        memcontrol.mem_cgroup_oom_group_write,
+        "write 1 to memory.oom.group",
+        0,
     ),
     Operation("s2idle", "user", {}, power.s2idle, "write freeze to /sys/power/state", 2),
 )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from kernel_model.locking import acquire, release
-from kernel_model.mm import mem_cgroup_tree
+from kernel_model.mm import mem_cgroup_is_descendant, mem_cgroup_tree
 from kernel_model.oom import OomControl, tsk_is_oom_victim
 from kernel_model.oom_kill import out_of_memory
 from kernel_model.page_alloc import CHARGE, FAULT_AGAIN, RETRY, alloc_pages_slowpath, nap
-from kernel_model.preempt import Steps, lock_killable
+from kernel_model.preempt import Steps, lock_killable, point
 from kernel_model.sched import (
     MMF_OOM_SKIP,
     PF_EXITING,
@@ -22,6 +22,7 @@ from kernel_model.sched import (
 
 from .switches import dying_charge_bypasses_oom, listed_until_dead
 
+OOM_GROUP = point("mem_cgroup_oom_group_write", "memory.oom.group")
 OOM_LOCK = lock_killable("mem_cgroup_out_of_memory", "mutex_lock_killable(oom_lock)")
 
 
@@ -52,6 +53,26 @@ def mem_cgroup_sees(leader: TaskStruct) -> bool:
     if leader.signal.live:
         return True
     return leader.on_cgroup_list and not (listed_until_dead() and leader.flags & PF_EXITING)
+
+
+def mem_cgroup_get_oom_group(victim: TaskStruct, oom_domain: MemCgroup | None) -> MemCgroup | None:
+    """The highest one with memory.oom.group from the victim's up to the one that is out of memory, or to the root (mm/memcontrol.c)."""
+    memcg = victim.memcg
+    if oom_domain is not None and not mem_cgroup_is_descendant(memcg, oom_domain):
+        return None
+    group = None
+    while memcg is not None:
+        group = memcg if memcg.oom_group else group
+        memcg = None if memcg is oom_domain else memcg.parent
+    return group
+
+
+def mem_cgroup_oom_group_write(k: Kernel, cur: TaskStruct, memcg: MemCgroup) -> Steps[str]:
+    """A write of 1 to memory.oom.group (mm/memcontrol.c)."""
+    del k, cur
+    yield OOM_GROUP
+    memcg.oom_group = True
+    return ""
 
 
 def task_is_dying(cur: TaskStruct) -> bool:

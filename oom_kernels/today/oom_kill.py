@@ -9,11 +9,11 @@ from kernel_model.core import (
     test_and_set_tsk_thread_flag,
     warn_on,
 )
+from kernel_model.locking import acquire, release
+from kernel_model.mm import mem_cgroup_tree
 from kernel_model.oom import OomControl, tsk_is_oom_victim
-from kernel_model.oom_kill import (
-    EVALUATE,
-)
-from kernel_model.preempt import Steps
+from kernel_model.oom_kill import CHOSEN_LOCK, EVALUATE, _oom_kill_victim, task_will_free_mem
+from kernel_model.preempt import Steps, lock
 from kernel_model.sched import (
     MMF_OOM_SKIP,
     OOM_SCORE_ADJ_MIN,
@@ -29,9 +29,12 @@ from kernel_model.sched import (
 )
 from legacy_tifmemdie.oom_kill import INC, SET_MEMDIE, SET_OOM_MM, WARN
 
+from .cgroup import Met, css_task_iter_next
 from .freezer import thaw_process
-from .memcontrol import mem_cgroup_processes, mem_cgroup_sees
+from .memcontrol import mem_cgroup_get_oom_group, mem_cgroup_processes, mem_cgroup_sees
+from .oom_reaper import queue_oom_reaper
 
+MEMBER = lock("oom_kill_memcg_member", "css_set_lock: the next process; may it die?")
 LONG_MIN = -(1 << 63)
 """The badness of what must not be killed; any other number may be the worst."""
 
@@ -92,11 +95,40 @@ def mem_cgroup_scan_tasks(k: Kernel, memcg: MemCgroup, oc: OomControl) -> Steps[
             return
 
 
-def _sacrifice_child(k: Kernel, cur: TaskStruct, p: TaskStruct, oc: OomControl) -> Steps[TaskStruct]:
-    """No child dies for the chosen one (mm/oom_kill.c, oom_kill_process)."""
-    del k, cur, oc
-    yield from ()
-    return p
+def oom_kill_process(k: Kernel, cur: TaskStruct, oc: OomControl) -> Steps[None]:
+    """Kill the chosen one, and with memory.oom.group everybody in its group; no child dies instead (mm/oom_kill.c).
+
+    The look at memory.oom.group is part of the section before it: whoever writes there could as well have written earlier.
+    """
+    p = oc.chosen
+    assert p is not None
+    yield CHOSEN_LOCK, p.alloc_lock
+    acquire(cur, p.alloc_lock)
+    if task_will_free_mem(k, p):
+        yield from mark_oom_victim(k, cur, p)
+        yield from queue_oom_reaper(k, cur, p)
+        release(cur, p.alloc_lock)
+        return
+    release(cur, p.alloc_lock)
+    group = mem_cgroup_get_oom_group(p, oc.memcg)
+    yield from _oom_kill_victim(k, cur, p)
+    if group is not None:
+        yield from oom_kill_memcg_members(k, cur, group)
+
+
+def oom_kill_memcg_members(k: Kernel, cur: TaskStruct, group: MemCgroup) -> Steps[None]:
+    """Each process there and below, the first victim among them (mem_cgroup_scan_tasks with oom_kill_memcg_member)."""
+    tree = mem_cgroup_tree(group)
+    for _i, memcg in enumerate(tree):
+        met: Met = ()
+        while True:
+            yield MEMBER, k.css_set_lock
+            p = css_task_iter_next(k, memcg, met, procs=True)
+            if p is None:
+                break
+            met += ((p.pid, p.on_cgroup_list),)
+            if p.signal.oom_score_adj != OOM_SCORE_ADJ_MIN and p.signal is not k.init.signal:
+                yield from _oom_kill_victim(k, cur, p)
 
 
 def _nap_with_oom_lock(k: Kernel, cur: TaskStruct) -> Steps[None]:

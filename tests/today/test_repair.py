@@ -6,14 +6,12 @@ Inits of pid namespaces, sharers of the mm, hibernation, io_uring's workers: all
 from __future__ import annotations
 
 import pytest
-from builders import in_peace, op
-from todays import AFTER, BEFORE, short
+from todays import AFTER, BEFORE, broken, short
 
 from kernel_model.variant import Variant
 from oom_kernels import last_out, v7_3_last_out, v7_3_rfc
 from oom_review.claims import CLAIMS, REFUTED
-from oom_review.explore import explore
-from oom_review.scenario.items import Op, Run, Scenario
+from oom_review.scenario.items import Op
 from oom_review.search.claim_machine import claim_machine
 from oom_review.search.one_claim import run_machine
 
@@ -53,13 +51,6 @@ SCRIPTS: dict[str, tuple[tuple[str, ...], tuple[str, ...], set[str]]] = {
 """One by one in peace; all at once; what breaks."""
 SMALL = ("hibernation", "sharer")
 """On the kernel of 2016 the others have 40 000 to some millions of states."""
-
-
-def broken(kernel: Variant, before: tuple[str, ...], meanwhile: tuple[str, ...]) -> set[str]:
-    """The promises that some interleaving breaks."""
-    result = explore(Scenario((*in_peace(*before), *map(op, meanwhile), Run())), kernel)
-    assert not result.bounded
-    return {claim for claim, v in result.verdicts.items() if v.verdict == REFUTED}
 
 
 @pytest.mark.parametrize("name", SCRIPTS)

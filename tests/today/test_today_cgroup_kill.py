@@ -4,26 +4,12 @@ from __future__ import annotations
 
 import pytest
 from boot import Box
-from builders import in_peace, op
-from todays import AFTER, BEFORE, V6_18, V7_2, each, in_fridge, short
+from todays import AFTER, BEFORE, V6_18, V7_2, each, ends, in_fridge, short
 
 from kernel_model.entry import USER_MODE
 from kernel_model.events import Marked
 from kernel_model.sched import TASK_DEAD
 from kernel_model.variant import Variant
-from oom_review.explore import explore
-from oom_review.play.observation import DEAD
-from oom_review.scenario.items import Run, Scenario
-
-
-def ends(variant: Variant, before: tuple[str, ...], meanwhile: tuple[str, ...]) -> set[frozenset[str]]:
-    """Who lives in the end, but for init and the kernel's threads, in every interleaving."""
-    result = explore(Scenario((*in_peace(*before), *map(op, meanwhile), Run())), variant)
-    assert not result.bounded
-    return {
-        frozenset(name for name, state, *_rest in final.tasks if state not in DEAD and name != "init")
-        for final in result.finals
-    }
 
 
 @each

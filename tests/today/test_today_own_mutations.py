@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import test_today_cgroup_kill as of_cgroup_kill
 import test_today_io_wq as of_io_wq
+import test_today_oom_group as of_oom_group
 from test_today_mutations import Mutation, instead, rewritten, run
 
 from kernel_model.errors import ModelBug
@@ -14,6 +15,8 @@ from oom_kernels.today import (
     exit,  # noqa: A004 - the kernel's file name
     get_signal,
     io_wq,
+    memcontrol,
+    oom_kill,
     signal,
 )
 
@@ -152,6 +155,56 @@ MUTATIONS = {
         "yield MEMCG_ATTACH, k.cgroup_mutex\n    acquire(cur, k.cgroup_mutex)",
         "yield MEMCG_ATTACH, k.css_set_lock",
         of_cgroup_kill.test_a_move_out_of_the_cgroup_waits_for_the_kill,
+    ),
+    "memory.oom.group is not asked": Mutation(
+        oom_kill,
+        "oom_kill_process",
+        "if group is not None:",
+        "if False:",
+        of_oom_group.test_the_whole_group_dies,
+        {"how": "charge"},
+    ),
+    "who is dying takes the group along": Mutation(
+        oom_kill,
+        "oom_kill_process",
+        "release(cur, p.alloc_lock)\n        return",
+        "release(cur, p.alloc_lock)\n        yield from oom_kill_memcg_members(k, cur, p.memcg)\n        return",
+        of_oom_group.test_who_is_dying_anyway_takes_nobody_along,
+    ),
+    "a member of -1000 dies": Mutation(
+        oom_kill,
+        "oom_kill_memcg_members",
+        "p.signal.oom_score_adj != OOM_SCORE_ADJ_MIN and",
+        "",
+        of_oom_group.test_a_member_that_can_not_be_killed_is_spared,
+    ),
+    "the walk does not see who is new": Mutation(
+        oom_kill,
+        "oom_kill_memcg_members",
+        "met: Met = ()",
+        "met: Met = tuple((pid, True) for pid in range(max(k.tasks) + 1, 99))",
+        of_oom_group.test_who_is_born_during_the_walk_dies_too,
+    ),
+    "the lowest group counts": Mutation(
+        memcontrol,
+        "mem_cgroup_get_oom_group",
+        "memcg if memcg.oom_group else group",
+        "memcg if memcg.oom_group and group is None else group",
+        of_oom_group.test_it_is_the_highest_group_from_the_victims_up,
+    ),
+    "a group above the one without memory counts": Mutation(
+        memcontrol,
+        "mem_cgroup_get_oom_group",
+        "None if memcg is oom_domain else memcg.parent",
+        "memcg.parent",
+        of_oom_group.test_it_is_the_highest_group_from_the_victims_up,
+    ),
+    "a victim elsewhere counts": Mutation(
+        memcontrol,
+        "mem_cgroup_get_oom_group",
+        "if oom_domain is not None and not mem_cgroup_is_descendant(memcg, oom_domain):",
+        "if False:",
+        of_oom_group.test_it_is_the_highest_group_from_the_victims_up,
     ),
 }
 

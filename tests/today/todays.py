@@ -1,4 +1,4 @@
-"""The kernels of oom_kernels by short names, and a victim in a box."""
+"""The kernels of oom_kernels by short names, a victim in a box, and what every interleaving of a script comes to."""
 
 from __future__ import annotations
 
@@ -7,12 +7,17 @@ from typing import Any
 
 import pytest
 from boot import Box
+from builders import in_peace, op
 
 from kernel_model.core import frozen
 from kernel_model.events import Io
 from kernel_model.variant import Variant
 from oom_kernels import v6_12, v6_18, v7_2_12, v7_3
 from oom_kernels.today.sched import TASK_FROZEN
+from oom_review.claims import REFUTED
+from oom_review.explore import explore
+from oom_review.play.observation import DEAD
+from oom_review.scenario.items import Run, Scenario
 
 BEFORE, AFTER = v6_12.VARIANT, v7_3.VARIANT
 V6_18, V7_2 = v6_18.VARIANT, v7_2_12.VARIANT
@@ -66,3 +71,20 @@ def io_in(box: Box, phase: str) -> list[str]:
     """What was accessed by whom in a phase of power management."""
     names = {p.pid: p.name for p in box.k.tasks.values()}
     return [f"{names[e.task]} {e.what}" for e in box.events(Io) if e.phase == phase]
+
+
+def broken(kernel: Variant, before: tuple[str, ...], meanwhile: tuple[str, ...]) -> set[str]:
+    """The promises that some interleaving breaks."""
+    result = explore(Scenario((*in_peace(*before), *map(op, meanwhile), Run())), kernel)
+    assert not result.bounded
+    return {claim for claim, v in result.verdicts.items() if v.verdict == REFUTED}
+
+
+def ends(variant: Variant, before: tuple[str, ...], meanwhile: tuple[str, ...]) -> set[frozenset[str]]:
+    """Who lives in the end, but for init and the kernel's threads, in every interleaving."""
+    result = explore(Scenario((*in_peace(*before), *map(op, meanwhile), Run())), variant)
+    assert not result.bounded
+    return {
+        frozenset(name for name, state, *_rest in final.tasks if state not in DEAD and name != "init")
+        for final in result.finals
+    }
