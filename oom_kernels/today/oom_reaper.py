@@ -1,14 +1,15 @@
 """The OOM reaper (mm/oom_kill.c): two seconds after the mark, without oom_lock or a use of the mm; freeze_kernel_threads() freezes it.
 
-The timers of the victims are one: the reaper's own.  Who is queued while another waits has its two seconds from when the reaper comes back.
+process_mrelease() does its work for who dies anyway.  The timers of the victims are one: the reaper's own.  Who is queued while another waits has its two seconds from when the reaper comes back.
 """
 
 from __future__ import annotations
 
-from kernel_model.locking import acquire, release, release_read, trylock_read
+from kernel_model.locking import acquire, acquire_read, release, release_read, trylock_read
 from kernel_model.mm import free_pages, put_task_struct
+from kernel_model.oom_kill import find_lock_task_mm, task_will_free_mem
 from kernel_model.oom_reaper import IDLE, MAX_OOM_REAP_RETRIES, POP, RETRY, RETRY_TIME, SKIP
-from kernel_model.preempt import Steps, point
+from kernel_model.preempt import Steps, point, read_lock
 from kernel_model.sched import (
     MMF_OOM_SKIP,
     MMF_UNSTABLE,
@@ -25,6 +26,8 @@ from .sched import MMF_OOM_REAP_QUEUED, TASK_FREEZABLE, TASK_IDLE, state_before_
 OOM_REAPER_DELAY = 2000
 QUEUE = point("queue_oom_reaper", "test_and_set_bit(MMF_OOM_REAP_QUEUED); a timer of 2 s")
 TRYLOCK = point("oom_reap_task_mm", "mmap_read_trylock()")
+PIDFD = point("process_mrelease", "pidfd_get_task(): is it there?")
+MMAP_READ = read_lock("process_mrelease", "mmap_read_lock_killable()")
 UNMAP = point("__oom_reap_task_mm", "unmap")
 
 
@@ -84,8 +87,35 @@ def oom_reap_task_mm(k: Kernel, cur: TaskStruct, mm: MmStruct) -> Steps[bool]:
     if mm.flags & MMF_OOM_SKIP:
         release_read(cur, mm.mmap_sem)
         return True
+    yield from _reap(k, mm)
+    release_read(cur, mm.mmap_sem)
+    return True
+
+
+def _reap(k: Kernel, mm: MmStruct) -> Steps[None]:
+    """Mmap_sem held for reading.  Whoever reads there from now on finds nothing (__oom_reap_task_mm)."""
     mm.flags |= MMF_UNSTABLE
     yield UNMAP
     free_pages(k, mm)
-    release_read(cur, mm.mmap_sem)
-    return True
+
+
+def process_mrelease(k: Kernel, cur: TaskStruct, target: TaskStruct) -> Steps[str]:
+    """Reap who dies anyway, at once and by the caller: nobody is marked, thawed or counted, and the OOM killer is told nothing."""
+    yield PIDFD
+    p = (yield from find_lock_task_mm(cur, target)) if target.hashed else None
+    if p is None:
+        return "ESRCH"
+    mm = p.mm
+    assert mm is not None
+    mm.mm_count += 1
+    reap = task_will_free_mem(k, p)
+    skipped = bool(mm.flags & MMF_OOM_SKIP)
+    release(cur, p.alloc_lock)
+    if reap:
+        yield MMAP_READ, mm.mmap_sem
+        acquire_read(cur, mm.mmap_sem)
+        if not mm.flags & MMF_OOM_SKIP:
+            yield from _reap(k, mm)
+        release_read(cur, mm.mmap_sem)
+    mm.mm_count -= 1
+    return "" if reap or skipped else "EINVAL"

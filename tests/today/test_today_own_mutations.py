@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import test_today_cgroup_kill as of_cgroup_kill
 import test_today_io_wq as of_io_wq
+import test_today_mrelease as of_mrelease
 import test_today_oom_group as of_oom_group
 from test_today_mutations import Mutation, instead, rewritten, run
 
@@ -17,6 +18,7 @@ from oom_kernels.today import (
     io_wq,
     memcontrol,
     oom_kill,
+    oom_reaper,
     signal,
 )
 
@@ -205,6 +207,41 @@ MUTATIONS = {
         "if oom_domain is not None and not mem_cgroup_is_descendant(memcg, oom_domain):",
         "if False:",
         of_oom_group.test_it_is_the_highest_group_from_the_victims_up,
+    ),
+    "process_mrelease() reaps the living": Mutation(
+        oom_reaper,
+        "process_mrelease",
+        "task_will_free_mem(k, p)",
+        "True",
+        of_mrelease.test_who_does_not_die_is_not_reaped,
+    ),
+    "process_mrelease() hides who was reaped": Mutation(
+        oom_reaper,
+        "process_mrelease",
+        "yield from _reap(k, mm)",
+        "yield from _reap(k, mm); mm.flags |= MMF_OOM_SKIP",
+        of_mrelease.test_who_was_killed_in_the_fridge_is_reaped_there,
+    ),
+    "process_mrelease() keeps the mm": Mutation(
+        oom_reaper,
+        "process_mrelease",
+        "mm.mm_count -= 1",
+        "pass",
+        of_mrelease.test_who_was_killed_in_the_fridge_is_reaped_there,
+    ),
+    "process_mrelease() does not look again": Mutation(
+        oom_reaper,
+        "process_mrelease",
+        "if not mm.flags & MMF_OOM_SKIP:",
+        "if True:",
+        of_mrelease.test_exit_mmap_may_be_faster,
+    ),
+    "process_mrelease() looks at the leader alone": Mutation(
+        oom_reaper,
+        "process_mrelease",
+        "if target.hashed else None",
+        "if target.mm is not None else None",
+        of_mrelease.test_a_thread_that_has_its_mm_still_will_do,
     ),
 }
 
