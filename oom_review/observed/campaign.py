@@ -22,7 +22,7 @@ from oom_review.observed.outcome import Seen, of_records
 from oom_review.observed.prediction import Prediction, predict
 from oom_review.observed.predictions import Predictions
 from oom_review.observed.rows import Observed, append, read
-from oom_review.observed.translation import Played
+from oom_review.observed.translation import SERVE, Played
 from oom_review.observed.verdict import Verdict
 from oom_review.situations.progress import Progress, shown
 
@@ -105,7 +105,8 @@ class Campaign:
 
 def _kept(kernel: BootKernel, boots: list[str], log: Path, text: str) -> Outcome:
     """A boot that is counted, and whose console is kept."""
-    outcome = boot_once(kernel, probe(), Machine(situation=text))
+    modules = (SERVE,) if SERVE in text.splitlines() else ()
+    outcome = boot_once(kernel, probe(), Machine(situation=text, modules=modules))
     boots.append(outcome.status)
     try:
         with log.open("a", encoding="utf-8") as stream:

@@ -17,13 +17,14 @@ NOT_TO_BE_HAD = {
     "io_submit": "I/O in flight at a process's exit needs a device that holds it back",
     "writeback": "a task that waits for a device for as long as one likes needs a device of one's own",
     "core_pipe": "the reader of a core dump's pipe is a program that the kernel starts, in the probe's place",
-    "open_fuse": "a FUSE server that answers when it is told to needs a server of one's own",
-    "open_ttys": "what a terminal's close takes is not to be seen from outside",
     "memory_pressure": "a machine that is out of memory everywhere does not come to rest",
 }
 KERNEL_THREADS = frozenset({"kworker", "kswapd"})
 WAKES_BY_ITSELF = "wakeup"
+SERVE = "fuse"
+"""The probe's line for a FUSE server, and the module that a kernel may have for it."""
 LEFT_OUT = {
+    "fuse/answer-asleep": "a machine that is frozen has frozen its FUSE server, too; the model's is elsewhere",
     "trace/exec": "the models leave out cred_guard_mutex (docs/model.md), on which a real tracer waits for whoever execs, too",
 }
 SNAPSHOT = "whoever froze everybody through /dev/snapshot may not get to thaw them: the probe would stay frozen with all others"
@@ -52,7 +53,8 @@ def translated(situation: AnySituation) -> Played | str:
         return why
     ours = Scenario(tuple(_global_oom(i) if isinstance(i, Op) else i for i in whole.items))
     filling = _filling(before)
-    lines = [line for op in map(_global_oom, before) for line in _lines(op, filling)]
+    lines = [SERVE] if any(op.name == "open_fuse" for op in before) else []
+    lines += [line for op in map(_global_oom, before) for line in _lines(op, filling)]
     lines += ["race", *(line for op in map(_global_oom, meanwhile) for line in _lines(op, {}))]
     return Played(situation.name, ours, (*lines, "rest"), any(op.name == "read_state" for op in meanwhile))
 

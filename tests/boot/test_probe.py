@@ -13,7 +13,7 @@ from oom_review.boot import compile as compiling
 from oom_review.boot.compile import built, probe
 from oom_review.errors import BadInput
 from oom_review.observed.translation import Played, text, translated
-from oom_review.situations.families import SITUATIONS
+from oom_review.situations.families import EVERY
 
 needs_compiler = pytest.mark.skipif(shutil.which("gcc") is None, reason="no C compiler here")
 
@@ -38,7 +38,7 @@ def said(program: Path, script: str) -> tuple[int, list[dict[str, object]]]:
 @needs_compiler
 def test_it_knows_every_line_of_every_situation(program: Path) -> None:
     """Compiled with all warnings as errors."""
-    scripts = [s for s in map(translated, SITUATIONS.values()) if isinstance(s, Played)]
+    scripts = [s for s in map(translated, EVERY.values()) if isinstance(s, Played)]
     assert len(scripts) > 100
     assert said(program, "".join(text(s, 1) for s in scripts)) == (0, [{"end": True}])
 

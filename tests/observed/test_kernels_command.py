@@ -113,6 +113,27 @@ def test_it_goes_on_from_there(
     assert re.search(r"1 +1 +5 +within", capsys.readouterr().out)
 
 
+def test_todays_situations(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A kernel of 2016 has no operation for them, and says so; a server of FUSE may need a module."""
+    machines: list[Machine] = []
+
+    def boot(_kernel: object, _probe: bytes, machine: Machine) -> Outcome:
+        machines.append(machine)
+        return Outcome(DONE, "", (), "")
+
+    prints(monkeypatch, "reaped", [])
+    monkeypatch.setattr(campaign, "boot_once", boot)
+    for version in ("5.10.0", "7.3.4"):
+        kernel(tmp_path, version)
+        asked = ask(tmp_path, "--situation", "fuse/wait")
+        said = capsys.readouterr().out
+        left = "left out: fuse/wait on legacy: this kernel's model has no open_fuse"
+        assert (asked, left in said) == (1, version == "5.10.0")
+    assert [machine.modules for machine in machines] == [(), ("fuse",)]
+
+
 def test_a_limit_is_no_mismatch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

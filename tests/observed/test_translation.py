@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from oom_review.observed.translation import KERNEL_THREADS, NOT_TO_BE_HAD, Played, text, translated
+from oom_review.observed.translation import KERNEL_THREADS, NOT_TO_BE_HAD, SERVE, Played, text, translated
 from oom_review.scenario.items import Op
-from oom_review.situations.families import SITUATIONS
+from oom_review.situations.families import EVERY
 from oom_review.situations.script import scenario
 
-SCRIPTS = {name: translated(s) for name, s in SITUATIONS.items()}
+SCRIPTS = {name: translated(s) for name, s in EVERY.items()}
 PLAYED = {name: s for name, s in SCRIPTS.items() if isinstance(s, Played)}
 
 
 def test_how_many() -> None:
     """Each has a script or a reason, and most have a script."""
-    assert len(PLAYED) == 121
+    assert len(PLAYED) == 130
     reasons = {s for s in SCRIPTS.values() if isinstance(s, str)}
     assert all(len(reason) > 30 for reason in reasons)
 
@@ -23,10 +23,12 @@ def test_how_many() -> None:
 @pytest.mark.parametrize("name", PLAYED)
 def test_the_operations_are_the_situations(name: str) -> None:
     """Word for word and in order, but for what stands for a kernel thread's OOM, memory that is filled, and who wakes the machine."""
-    ours = [line for line in PLAYED[name].lines if line not in {"race", "rest"} and ": touch " not in line]
+    ours = [
+        line for line in PLAYED[name].lines if line not in {"race", "rest", SERVE} and ": touch " not in line
+    ]
     theirs = [
         "sysrq_f" if op.task in KERNEL_THREADS else str(op)
-        for op in scenario(SITUATIONS[name]).operations
+        for op in scenario(EVERY[name]).operations
         if op.name != "wakeup"
     ]
     assert ours == theirs
@@ -59,6 +61,7 @@ def test_memory_fits_before_anybody_charges() -> None:
         ("snapshot/thread-killed", "/dev/snapshot"),
         ("snapshot/own-cgroup", "/dev/snapshot"),
         ("trace/exec", "cred_guard_mutex"),
+        ("fuse/answer-asleep", "frozen its FUSE server"),
         ("global-oom/threads=1/racing=second-oom", "SysRq-f"),
     ],
 )
@@ -72,6 +75,16 @@ def test_one_global_oom_is_sysrq_f() -> None:
     script = PLAYED["global-oom/threads=2"]
     assert script.lines[-2:] == ("sysrq_f", "rest")
     assert script.scenario.operations[-1] == Op("sysrq_f")
+
+
+def test_a_server_is_there_before_anybody_opens_its_file() -> None:
+    """And nowhere else; it answers before all that happens at once begins, as an event does."""
+    served = {name for name, script in PLAYED.items() if SERVE in script.lines}
+    assert served == {name for name, script in PLAYED.items() if any("open_fuse" in x for x in script.lines)}
+    assert all(PLAYED[name].lines[0] == SERVE for name in served)
+    answered = [script.lines for script in PLAYED.values() if "fuse_answer" in script.lines]
+    assert answered
+    assert all(lines[lines.index("race") + 1] == "fuse_answer" for lines in answered)
 
 
 def test_a_case() -> None:

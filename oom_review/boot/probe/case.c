@@ -6,6 +6,7 @@
  *   rest [MS]         wait until all is at rest, for so long, and print the state of everybody
  *   say TEXT          print it;  hear: wait for a line from the console
  *   sysrq_f           as on the keyboard;  set FILE VALUE;  seed N
+ *   fuse              serve /fuse/slow;  fuse_answer: let the closes go on that wait for the server
  *   wait WHO STATE    until that task is in that state;  pause MS
  *   trace on          log the kernel's own events;  trace: print those since
  *   end               print once more, and tear everything down */
@@ -90,6 +91,7 @@ static void tear_down(void)
 	long tries = 400;
 	char text[64];
 
+	fuse_end();
 	put("/freezer/case/A/B/freezer.state", "THAWED");
 	put("/freezer/case/A/freezer.state", "THAWED");
 	put("/memory/case/M/cgroup.freeze", "0");
@@ -226,6 +228,12 @@ static void hear(void)
 		printf("{\"heard\": \"%.*s\"}\n", (int)strcspn(line, "\r\n"), line);
 }
 
+static void failed(const char *what, int error)
+{
+	if (error)
+		printf("{\"case\": \"%s\", \"failed\": \"%s: %s\"}\n", name, what, strerror(-error));
+}
+
 static void directive(const char *line)
 {
 	words_of(line);
@@ -255,6 +263,12 @@ static void directive(const char *line)
 		printf("{\"set\": \"%s\", \"to\": \"%s\", \"result\": %d}\n", parts[1], parts[2], put(parts[1], parts[2]));
 	} else if (!strcmp(parts[0], "sysrq_f")) {
 		wake_in_time(&keyboard);
+		if (!at_once)
+			settle(PEACE_MS, MOST_MS);
+	} else if (!strcmp(parts[0], "fuse")) {
+		failed("/dev/fuse", fuse_begin());
+	} else if (!strcmp(parts[0], "fuse_answer")) {
+		failed("fuse_answer", fuse_answer());
 		if (!at_once)
 			settle(PEACE_MS, MOST_MS);
 	} else if (!strcmp(parts[0], "trace")) {
@@ -287,7 +301,7 @@ void play(const char *path)
 /* Is each line one that play() knows?  Does nothing of it, so that anybody may ask. */
 int check(const char *path)
 {
-	static const char *const own[] = { "case", "meanwhile", "race", "peace", "rest", "seed", "say", "hear", "wait", "pause", "set", "sysrq_f", "end" };
+	static const char *const own[] = { "case", "meanwhile", "race", "peace", "rest", "seed", "say", "hear", "wait", "pause", "set", "sysrq_f", "fuse", "fuse_answer", "end" };
 	char line[LONG_LINE], *colon;
 	FILE *f = fopen(path, "r");
 	int wrong = !f;

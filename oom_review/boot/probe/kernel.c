@@ -66,6 +66,7 @@ void mount_all(void)
 	mounted("proc", "/proc", NULL);
 	mounted("sysfs", "/sys", NULL);
 	mounted("devtmpfs", "/dev", NULL);
+	mounted("devpts", "/dev/pts", NULL);
 	mounted("cgroup2", "/memory", NULL);
 	mounted("cgroup", "/freezer", "freezer");
 	put("/memory/cgroup.subtree_control", "+memory");

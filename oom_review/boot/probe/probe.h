@@ -51,6 +51,11 @@ int somebody_is_stuck(void);
 void settle(int quiet_ms, int most_ms);
 void print_rest(const char *name, const char *when);
 
+/* fuse.c */
+int fuse_begin(void);
+int fuse_answer(void);
+void fuse_end(void);
+
 /* trace.c */
 void trace_on(void);
 void print_trace(const char *name);

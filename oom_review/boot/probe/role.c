@@ -383,6 +383,25 @@ static long do_open_disk(struct role *me)
 	return r < 0 ? r : 0;
 }
 
+/* Its server will have to answer when it is closed. */
+static long do_open_fuse(struct role *me)
+{
+	long fd = sys(SYS_open, "/fuse/slow", (long)O_RDONLY, 0L);
+
+	(void)me;
+	return fd < 0 ? fd : 0;
+}
+
+static long do_open_ttys(struct role *me)
+{
+	long fd = 0;
+
+	(void)me;
+	for (int i = 0; i < 2 && fd >= 0; i++)
+		fd = sys(SYS_open, "/dev/ptmx", (long)(O_RDWR | O_NOCTTY), 0L);
+	return fd < 0 ? fd : 0;
+}
+
 static const struct { const char *name; long (*does)(struct role *); } operations[] = {
 	{ "clone", do_clone }, { "fork", do_fork }, { "vfork", do_vfork }, { "clone_vm", do_clone_vm },
 	{ "clone_newpid", do_clone_newpid }, { "execve", do_execve }, { "exit", do_exit }, { "exit_group", do_exit_group },
@@ -396,7 +415,8 @@ static const struct { const char *name; long (*does)(struct role *); } operation
 	{ "freeze", do_freeze }, { "thaw", do_thaw }, { "read_state", do_read_state }, { "v2_freeze", do_v2_freeze },
 	{ "v2_thaw", do_v2_thaw }, { "cgroup_kill", do_cgroup_kill }, { "suspend", do_suspend }, { "s2idle", do_suspend },
 	{ "hibernate", do_hibernate }, { "snapshot_freeze", do_snapshot_freeze },
-	{ "pin", do_pin }, { "open_disk", do_open_disk },
+	{ "pin", do_pin }, { "open_disk", do_open_disk }, { "open_fuse", do_open_fuse },
+	{ "open_ttys", do_open_ttys },
 };
 
 int known_operation(const char *name)
