@@ -27,6 +27,7 @@ TEST, REAL = "freezer", "mem"
 DISK, BYTES_A_SECOND = 64 << 20, 4 << 20
 MODULE = "virtio_blk"
 END = re.compile(r"^END rc=(\d+)", re.MULTILINE)
+FAILED = re.compile(r"^set-up failed: .*", re.MULTILINE)
 ESCAPES = re.compile(r"\x1b(\[[0-9;?]*[A-Za-z]|c)")
 """Of the firmware, in front of the first line."""
 LINE = re.compile(r"^ ?\d+ .*", re.MULTILINE)
@@ -36,11 +37,12 @@ PATIENCE = 300
 
 @attrs.define(frozen=True)
 class Shown:
-    """``lines``: the program's; ``broken``: whether a victim did I/O in a frozen system, None if it did not come to say so."""
+    """``lines``: the program's; ``broken``: whether a victim did I/O in a frozen system, None if it did not come to say so; ``why`` not."""
 
     outcome: Outcome
     lines: tuple[str, ...]
     broken: bool | None
+    why: str = ""
 
 
 def run(kernel: BootKernel, killer: str, suspend: str = TEST) -> Shown:
@@ -65,7 +67,9 @@ def read(outcome: Outcome) -> Shown:
     log = ESCAPES.sub("", outcome.log.replace("\r", ""))
     end = END.search(log)
     broken = {IO_SEEN: True, NO_IO: False}.get(int(end[1])) if end else None
-    return Shown(outcome, tuple(line.strip() for line in LINE.findall(log)), broken)
+    failed = FAILED.search(log)
+    why = failed[0].strip() if failed else outcome.why
+    return Shown(outcome, tuple(line.strip() for line in LINE.findall(log)), broken, why)
 
 
 def modelled(variant: Variant, killer: str) -> Trace:

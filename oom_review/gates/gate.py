@@ -61,7 +61,8 @@ class Gates:
                 first = self._stub.read(at, 8)
                 if _length(first) is None:
                     raise BadInput(
-                        f"{gate.function}() begins with {first.hex()}, which other callers can't be put behind"
+                        f"{gate.function}() begins with {first.hex()} in {self._kernel}, which other callers can't be put behind: "
+                        "it takes a kernel with FUNCTION_TRACER or X86_KERNEL_IBT"
                     )
                 self._before[gate.function] = first
                 self._stub.write(at, HERE)
@@ -104,10 +105,12 @@ class Gates:
                     self._stub.jump(cpu.number, cpu.rip + (_length(self._before[function]) or 0))
         return frozenset(held)
 
-    def number(self, variable: str) -> int | None:
-        """What a variable of the kernel is; None if this kernel has none of that name."""
+    def number(self, variable: str) -> int:
+        """What a variable of the kernel is.  Raises BadInput if it has none of that name."""
         if variable not in self._known:
-            return None
+            raise BadInput(
+                f"{variable} has no address in {self._kernel}: it is gone, or KALLSYMS_ALL is lacking"
+            )
         with self._stub.halted():
             return int.from_bytes(self._stub.read(self._known[variable], symbols.SIZES[variable]), "little")
 

@@ -8,6 +8,7 @@ import attrs
 
 from oom_review.boot.console import DONE, Record
 from oom_review.boot.kernel import BootKernel, release
+from oom_review.boot.lacks import lacks
 from oom_review.gates.evidence import SHOWN, Real, Run, cases
 from oom_review.gates.force import Forced, force
 from oom_review.gates.holds import Gated
@@ -98,7 +99,7 @@ def _does_not_count(forced: Forced, records: Sequence[Record], *, ends: bool) ->
     failed = next((f"{r['failed']}" for r in records if "failed" in r), "")
     restless = "it never came to rest" if any("restless" in r for r in records) else ""
     ended = (not ends and not forced.missed) or any(r.get("at") == "end" for r in records)
-    return failed or restless or ("" if ended else "it did not come to its end")
+    return failed or lacks(records) or restless or ("" if ended else "it did not come to its end")
 
 
 def _ended_early(forced: Forced, *, ends: bool) -> str:

@@ -48,7 +48,8 @@ def ran(cases: Sequence[Case], boot: Boot) -> Iterator[Ran]:
             continue
         if outcome.status == DONE:
             # The probe refused to go on: what is left was not begun.
-            yield from (Ran(case, (), "the probe came to its end without it") for case in left)
+            lacking = "".join(f": the kernel lacks {r['lacks']}" for r in outcome.records if "lacks" in r)
+            yield from (Ran(case, (), f"the probe came to its end without it{lacking}") for case in left)
             continue
         tries[left[0]] += 1
         if tries[left[0]] == TRIES:

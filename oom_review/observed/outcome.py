@@ -11,11 +11,12 @@ from typing import Any
 import attrs
 
 from oom_review.boot.console import Record
+from oom_review.boot.lacks import lacks
 from oom_review.explore.final import Final
 from oom_review.play.observation import DEAD
 from oom_review.scenario.items import Scenario
 
-BUSY, NOT_THERE = -16, -38
+BUSY = -16
 UNKNOWN = -1000
 """What the probe says of an oom_victims that it can't read."""
 FREEZES = frozenset({"suspend", "s2idle", "hibernate", "snapshot_freeze"})
@@ -55,6 +56,9 @@ def of_final(end: Final, *, reads: bool) -> Seen:
 
 def of_records(records: Iterable[Record], names: Mapping[str, str]) -> Seen | str:
     """What the probe's records of one case say; ``names`` as from common_names().  A case that can't count: why, in words."""
+    records = list(records)
+    if lacking := lacks(records):
+        return lacking
     begun = rest = end = None
     did: dict[str, Record] = {}
     for record in records:
@@ -69,9 +73,6 @@ def of_records(records: Iterable[Record], names: Mapping[str, str]) -> Seen | st
         return "the machine ended before the case did"
     if UNKNOWN in (begun["oom_victims"], rest["oom_victims"]):
         return "oom_victims can't be read: the kernel lacks PROC_KCORE or KALLSYMS_ALL"
-    lacking = [r["did"] for r in did.values() if r["result"] == NOT_THERE]
-    if lacking:
-        return f"the kernel can't do {lacking[0]}: it lacks PM_DEBUG or HIBERNATION"
     states = ((who, state) for who, state in rest["tasks"].items() if state != "unborn")
     tasks = tuple(sorted(f"{names.get(who, who)}: {state}" for who, state in states))
     pm = tuple(sorted(f"{who}: {_result(r['result'])}" for who, r in did.items() if r["did"] in FREEZES))

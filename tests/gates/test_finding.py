@@ -84,6 +84,16 @@ def test_as_in_the_model(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     assert re.search(r"# v: open_fuse +4 echo freeze: success", said)
 
 
+def test_it_can_not_set_itself_up(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What it needed and did not find stands there."""
+    why = "set-up failed: /sys/power/pm_test: No such file or directory"
+    ends = dict.fromkeys(("oom", "sigkill"), Outcome(DONE, "", (), console(f"{why}\r\nEND rc=2")))
+    assert ask(monkeypatch, ends) == 1
+    assert f"7.3.4, oom: done, which says nothing: {why}\n" in capsys.readouterr().out
+
+
 def test_otherwise(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """Status 1; so it is for a machine that hung, of which that is said and nothing else."""
     ends = {

@@ -26,7 +26,7 @@ def kernel(place: Path, version: str) -> Path:
     return path
 
 
-def prints(monkeypatch: pytest.MonkeyPatch, sibling: str, calls: list[int]) -> None:
+def prints(monkeypatch: pytest.MonkeyPatch, sibling: str, calls: list[int], *more: Record) -> None:
     """A machine on which the victim's sibling ends in that state, in each of the cases that it is given."""
 
     def boot(_kernel: object, _probe: bytes, machine: Machine) -> Outcome:
@@ -34,6 +34,7 @@ def prints(monkeypatch: pytest.MonkeyPatch, sibling: str, calls: list[int]) -> N
         tasks = {"init": "user mode", "v": "zombie", "t1": sibling, "charger": "user mode"}
         records: list[Record] = [
             {"case": NAME, "at": "begin", "oom_victims": 0},
+            *more,
             {"case": NAME, "at": "rest", "oom_victims": 0, "tasks": tasks},
             {"case": NAME, "at": "end", "oom_victims": 0, "clean": True},
         ]
@@ -132,6 +133,22 @@ def test_todays_situations(
         left = "left out: fuse/wait on legacy: this kernel's model has no open_fuse"
         assert (asked, left in said) == (1, version == "5.10.0")
     assert [machine.modules for machine in machines] == [(), ("fuse",)]
+
+
+def test_what_a_kernel_lacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Costs the runs that need it, in one line for all of them, and is no mismatch."""
+    kernel(tmp_path, "7.3.4")
+    prints(monkeypatch, "reaped", [], {"case": NAME, "who": "init", "did": "freeze A", "result": -38})
+    assert ask(tmp_path) == 1
+    said = capsys.readouterr().out
+    why = "the kernel can't do freeze: it lacks CGROUP_FREEZER"
+    assert f"{NAME} on 7.3.4: runs that do not count: 3: {why}\n" in said
+    assert "0 mismatches" in said
+    assert ask(tmp_path, "--situation", "memcg-oom/threads=2") == 1
+    assert f" and 1 more on 7.3.4: runs that do not count: 6: {why}\n" in capsys.readouterr().out
+    assert not (tmp_path / "rows.jsonl").exists()
 
 
 def test_a_limit_is_no_mismatch(

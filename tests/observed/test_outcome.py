@@ -54,7 +54,12 @@ def test_of_the_probe() -> None:
         ([BEGIN, rest(v="zombie")], "the machine ended before"),
         ([BEGIN, END], "the machine ended before"),
         ([BEGIN, {"case": "x", "failed": "nobody does: x: y"}, rest(), END], "nobody does: x: y"),
-        ([BEGIN, did("init", "suspend", -38), rest(), END], "the kernel can't do suspend"),
+        ([BEGIN, did("init", "suspend", -38), rest(), END], "the kernel can't do suspend: it lacks PM_DEBUG"),
+        # Also if the same task does more behind it.
+        (
+            [BEGIN, did("init", "freeze A", -38), did("init", "wait", -10), rest(), END],
+            "the kernel can't do freeze: it lacks CGROUP_FREEZER",
+        ),
         ([BEGIN | {"oom_victims": -1000}, rest(), END], "oom_victims can't be read"),
         ([BEGIN, {"restless": "1R"}, rest(), END], "never at rest: 1R"),
     ],

@@ -146,3 +146,11 @@ def test_a_boot_that_never_began() -> None:
     """Costs its first case, at the second try."""
     found = list(ran([case("a")], lambda _text: Outcome(CUT, "no kernel", (), "")))
     assert [(r.case.played.name, r.lost) for r in found] == [("a", "cut short: no kernel")]
+
+
+def test_a_kernel_on_which_the_probe_can_not_begin() -> None:
+    """Costs all cases, and what it lacks is said."""
+    outcome = Outcome(DONE, "", ({"kernel": "x"}, {"lacks": "MEMFD_CREATE"}, {"end": True}), "")
+    found = list(ran([case("a"), case("b")], lambda _text: outcome))
+    why = "the probe came to its end without it: the kernel lacks MEMFD_CREATE"
+    assert [(r.case.played.name, r.lost) for r in found] == [("a", why), ("b", why)]

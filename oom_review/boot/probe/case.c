@@ -60,7 +60,7 @@ static void make_groups(void)
 			printf("{\"case\": \"%s\", \"failed\": \"%s: %s\"}\n", name, all[i], strerror(errno));
 	put("/memory/case/cgroup.subtree_control", "+memory");
 	if (put("/memory/case/M/memory.max", "16M"))
-		printf("{\"case\": \"%s\", \"failed\": \"no memory cgroup of version 2\"}\n", name);
+		printf("{\"case\": \"%s\", \"failed\": \"no memory cgroup of version 2: the kernel lacks MEMCG\"}\n", name);
 	put("/memory/case/M/memory.swap.max", "0");
 }
 
@@ -121,9 +121,10 @@ static void print_results(void)
 
 static void wake(struct role *r)
 {
-	if (r == &keyboard)
-		put("/proc/sysrq-trigger", "f");
-	else if (write(r->mouth, "", 1) != 1)
+	if (r == &keyboard) {
+		if (put("/proc/sysrq-trigger", "f"))
+			printf("{\"case\": \"%s\", \"failed\": \"no /proc/sysrq-trigger: the kernel lacks MAGIC_SYSRQ\"}\n", name);
+	} else if (write(r->mouth, "", 1) != 1)
 		printf("{\"case\": \"%s\", \"failed\": \"nobody hears %s\"}\n", name, r->name);
 }
 
@@ -203,7 +204,7 @@ static void perform(const char *who, const char *text)
 		return;
 	for (int i = 0; i < PEACE_MS && r->told != r->done; i++)
 		ms(1);
-	for (int i = 0; child && !child->tid && i < MOST_MS; i++)
+	for (int i = 0; child && !child->tid && !(r->told == r->done && r->result < 0) && i < MOST_MS; i++)
 		ms(1);
 	/* What came back at once leaves nobody on his way, but for births and deaths; what did not waits for something. */
 	settle(r->told == r->done ? 2 : PEACE_MS, MOST_MS);
@@ -272,7 +273,7 @@ static void directive(const char *line)
 		if (!at_once)
 			settle(PEACE_MS, MOST_MS);
 	} else if (!strcmp(parts[0], "trace")) {
-		strcmp(parts[1], "on") ? print_trace(name) : trace_on();
+		strcmp(parts[1], "on") ? print_trace(name) : trace_on(name);
 	} else if (!strcmp(parts[0], "end")) {
 		tear_down();
 	} else if (parts[0][0]) {

@@ -10,6 +10,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "probe.h"
@@ -54,21 +55,28 @@ int get(const char *path, char *into, int size)
 	return n;
 }
 
-static void mounted(const char *type, const char *where, const char *options)
+static int mounted(const char *type, const char *where, const char *options)
 {
 	mkdir(where, 0755);
-	if (mount(type, where, type, 0, options) && errno != EBUSY)
-		printf("{\"missing\": \"%s\", \"why\": \"%s\"}\n", where, strerror(errno));
+	return !mount(type, where, type, 0, options) || errno == EBUSY;
+}
+
+/* Without devtmpfs there is a console all the same, to say what else is missing. */
+void open_console(void)
+{
+	if (!mounted("devtmpfs", "/dev", NULL))
+		mknod("/dev/console", S_IFCHR | 0600, makedev(5, 1));
+	for (int i = 0; i < 3; i++)
+		dup2(open("/dev/console", O_RDWR), i);
 }
 
 void mount_all(void)
 {
 	mounted("proc", "/proc", NULL);
 	mounted("sysfs", "/sys", NULL);
-	mounted("devtmpfs", "/dev", NULL);
 	mounted("devpts", "/dev/pts", NULL);
 	mounted("cgroup2", "/memory", NULL);
-	mounted("cgroup", "/freezer", "freezer");
+	can_freeze = mounted("cgroup", "/freezer", "freezer");
 	put("/memory/cgroup.subtree_control", "+memory");
 }
 

@@ -1,6 +1,5 @@
 /* /init (started as anything else it only checks a script): mounts, says which kernel this is, plays /situation, prints the end record, and leaves through the exit device. */
 #define _GNU_SOURCE
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/io.h>
@@ -48,16 +47,17 @@ int main(int argc, char **argv)
 		printf("{\"end\": true}\n");
 		return wrong;
 	}
+	open_console();
 	mount_all();
-	for (int i = 0; i < 3; i++)
-		dup2(open("/dev/console", O_RDWR), i);
 	load_modules();
 	prepare();
 	find_symbols();
-	make_roles();
 	machine();
 	print_symbols();
-	play("/situation");
+	if (make_roles())
+		play("/situation");
+	else
+		printf("{\"lacks\": \"MEMFD_CREATE\"}\n");
 	printf("{\"end\": true}\n");
 	fflush(stdout);
 	usleep(50000);

@@ -23,9 +23,10 @@ struct role {
 
 extern struct role *roles;
 extern int shared_fd;
-extern int can_suspend;
+/* What the kernel lacks makes an operation end with ENOSYS, so that its run does not count. */
+extern int can_suspend, can_freeze;
 
-void make_roles(void);
+int make_roles(void);
 void forget_roles(void);
 struct role *role_of(const char *name);
 struct role *new_role(const char *name);
@@ -34,6 +35,7 @@ struct role *new_role(const char *name);
 long sys(long number, ...);
 int put(const char *path, const char *text);
 int get(const char *path, char *into, int size);
+void open_console(void);
 void mount_all(void);
 void load_modules(void);
 int count_of_victims(void);
@@ -57,7 +59,7 @@ int fuse_answer(void);
 void fuse_end(void);
 
 /* trace.c */
-void trace_on(void);
+void trace_on(const char *name);
 void print_trace(const char *name);
 
 /* case.c */

@@ -30,14 +30,14 @@
 
 struct role *roles;
 int shared_fd;
-int can_suspend;
+int can_suspend, can_freeze;
 
 /* Pipes for all that there will ever be: whoever is forked has them, also after an execve(). */
-void make_roles(void)
+int make_roles(void)
 {
 	shared_fd = memfd_create("roles", 0);
 	if (ftruncate(shared_fd, sizeof(*roles) * MOST_ROLES))
-		return;
+		return 0;
 	roles = mmap(NULL, sizeof(*roles) * MOST_ROLES, PROT_READ | PROT_WRITE, MAP_SHARED, shared_fd, 0);
 	for (int i = 0; i < MOST_ROLES; i++) {
 		int ends[2];
@@ -47,6 +47,7 @@ void make_roles(void)
 			roles[i].mouth = ends[1];
 		}
 	}
+	return 1;
 }
 
 void forget_roles(void)
@@ -132,7 +133,13 @@ static long do_clone(struct role *me) { return clone_role(me, THREAD); }
 static long do_fork(struct role *me) { return clone_role(me, SIGCHLD); }
 static long do_vfork(struct role *me) { return clone_role(me, CLONE_VM | CLONE_VFORK | SIGCHLD); }
 static long do_clone_vm(struct role *me) { return clone_role(me, CLONE_VM | SIGCHLD); }
-static long do_clone_newpid(struct role *me) { return clone_role(me, CLONE_NEWPID | SIGCHLD); }
+
+static long do_clone_newpid(struct role *me)
+{
+	long r = clone_role(me, CLONE_NEWPID | SIGCHLD);
+
+	return r == -EINVAL ? -ENOSYS : r;
+}
 
 /* The new program says whose it is in its command line, which can be read also if it never runs. */
 static long do_execve(struct role *me)
@@ -238,7 +245,7 @@ static long kills(void)
 static long do_charge(struct role *me)
 {
 	static char chunk[64 * KB];
-	long before = kills(), fd = sys(SYS_memfd_create, "charge", 1L), left = PAST / (64 * KB), r = 0;
+	long before = kills(), fd = sys(SYS_memfd_create, "charge", 1L), left = PAST / (64 * KB), r = fd;
 
 	(void)me;
 	while (left-- && r >= 0 && kills() == before)
@@ -297,7 +304,7 @@ static long move(struct role *me, const char *root)
 	return 0;
 }
 
-static long do_attach(struct role *me) { return move(me, "/freezer/case"); }
+static long do_attach(struct role *me) { return can_freeze ? move(me, "/freezer/case") : -ENOSYS; }
 static long do_memcg_attach(struct role *me) { return move(me, "/memory/case"); }
 
 static long freezer(struct role *me, const char *state)
@@ -305,7 +312,7 @@ static long freezer(struct role *me, const char *state)
 	char path[96];
 
 	snprintf(path, sizeof(path), "/freezer/case/%s/freezer.state", me->words[1]);
-	return put(path, state);
+	return can_freeze ? put(path, state) : -ENOSYS;
 }
 
 static long do_freeze(struct role *me) { return freezer(me, "FROZEN"); }
@@ -317,6 +324,8 @@ static long do_read_state(struct role *me)
 	char path[96], text[32];
 
 	snprintf(path, sizeof(path), "/freezer/case/%s/freezer.state", me->words[1]);
+	if (!can_freeze)
+		return -ENOSYS;
 	get(path, text, sizeof(text));
 	return text[0] == 'F' && text[3] == 'E' ? 'f' : text[0];
 }
@@ -342,8 +351,16 @@ static long do_cgroup_kill(struct role *me)
 
 /* Power management */
 
-static long do_suspend(struct role *me) { (void)me; return can_suspend ? put("/sys/power/state", "freeze") : -ENOSYS; }
-static long do_hibernate(struct role *me) { (void)me; return can_suspend ? put("/sys/power/state", "disk") : -ENOSYS; }
+/* It does not know the word of what it lacks. */
+static long suspend_to(const char *state)
+{
+	long r = can_suspend ? put("/sys/power/state", state) : -ENOSYS;
+
+	return r == -EINVAL ? -ENOSYS : r;
+}
+
+static long do_suspend(struct role *me) { (void)me; return suspend_to("freeze"); }
+static long do_hibernate(struct role *me) { (void)me; return suspend_to("disk"); }
 
 /* The probe is frozen with all others, so that whoever froze them thaws them by itself; its death closes the file, which does the same. */
 static long do_snapshot_freeze(struct role *me)
@@ -376,7 +393,7 @@ static long do_pin(struct role *me)
 static long do_open_disk(struct role *me)
 {
 	static char chunk[64 * KB];
-	long fd = sys(SYS_open, me->words[1], (long)O_RDWR, 0L), left = number(me->words[2]) * MB / (64 * KB), r = fd;
+	long fd = sys(SYS_open, me->words[1], (long)O_RDWR, 0L), left = number(me->words[2]) * MB / (64 * KB), r = fd == -ENOENT ? -ENOSYS : fd;
 
 	while (left-- > 0 && r >= 0)
 		r = sys(SYS_write, fd, chunk, sizeof(chunk));

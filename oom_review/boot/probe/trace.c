@@ -26,18 +26,18 @@ static void forget(void)
 		close(fd);
 }
 
-void trace_on(void)
+void trace_on(const char *name)
 {
 	char path[96];
 
 	if (mount("tracefs", TRACING, "tracefs", 0, NULL) && errno != EBUSY)
-		printf("{\"missing\": \"%s\", \"why\": \"%s\"}\n", TRACING, strerror(errno));
+		printf("{\"case\": \"%s\", \"failed\": \"no tracefs: the kernel lacks FTRACE\"}\n", name);
 	put(TRACING "/buffer_size_kb", "4096");
 	put(EVENTS "sched/sched_switch/filter", "prev_state == 16 || prev_state == 32");
 	for (unsigned i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
 		snprintf(path, sizeof(path), EVENTS "%s/enable", events[i]);
 		if (put(path, "1"))
-			printf("{\"missing\": \"%s\", \"why\": \"no such event\"}\n", events[i]);
+			printf("{\"case\": \"%s\", \"failed\": \"no event %s: the kernel lacks FTRACE or BLK_DEV_IO_TRACE\"}\n", name, events[i]);
 	}
 	forget();
 }

@@ -46,13 +46,10 @@ def _one(kernel: BootKernel, model: Variant, killer: str, suspend: str) -> bool:
     breaks = any(v.claim == finding.CLAIM for v in trace.violations)
     print(beside(trace, shown.lines, f"{release(kernel)}, killed by {killer}"))
     if shown.broken is None:
-        why = shown.outcome.why or "the program could not set itself up"
-        print(
-            f"{release(kernel)}, {killer}: {shown.outcome.status}, which says nothing: {one_line(why)}\n",
-            flush=True,
-        )
+        said = f"{shown.outcome.status}, which says nothing: {one_line(shown.why)}"
+        print(f"{release(kernel)}, {killer}: {said}\n", flush=True)
         return False
-    said = {True: "I/O in a frozen system", False: "no I/O in a frozen system"}
-    agree = "as the model" if shown.broken == breaks else f"BUT THE MODEL: {said[breaks]}"
-    print(f"{release(kernel)}, {killer}: {said[shown.broken]}, {agree}\n", flush=True)
+    found = {True: "I/O in a frozen system", False: "no I/O in a frozen system"}
+    agree = "as the model" if shown.broken == breaks else f"BUT THE MODEL: {found[breaks]}"
+    print(f"{release(kernel)}, {killer}: {found[shown.broken]}, {agree}\n", flush=True)
     return shown.broken == breaks

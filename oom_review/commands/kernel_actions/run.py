@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -125,8 +125,7 @@ def _report(verdicts: Sequence[Verdict], *, quiet: bool) -> None:
     for v in verdicts:
         if v.outside:
             print(both_sides(v))
-        for why in v.lost:
-            print(f"{v.observed.situation} on {v.observed.version}: a run does not count: {why}")
+    print(*_lost(verdicts), sep="", end="")
     unreached = never_shown(verdicts)
     if unreached and not quiet:
         print("what models reach and no run showed:", *(f"  {line}" for line in unreached), sep="\n")
@@ -134,6 +133,18 @@ def _report(verdicts: Sequence[Verdict], *, quiet: bool) -> None:
     more = sum(bool(v.prediction.bounded) for v in verdicts)
     said = f"; {more} predictions hit a limit (+), and can't make a mismatch" if more else ""
     print(f"{len(verdicts)} situations on kernels, {wrong} mismatches{said}")
+
+
+def _lost(verdicts: Iterable[Verdict]) -> Iterator[str]:
+    """A line for each reason: what a kernel lacks may cost it many situations."""
+    whose: dict[tuple[str, str], list[str]] = {}
+    for v in verdicts:
+        for why in v.lost:
+            whose.setdefault((v.observed.version, why), []).append(v.observed.situation)
+    for (version, why), names in whose.items():
+        others = len(dict.fromkeys(names)) - 1
+        more = f" and {others} more" if others else ""
+        yield f"{names[0]}{more} on {version}: runs that do not count: {len(names)}: {why}\n"
 
 
 def _table(version: str, verdicts: Sequence[Verdict]) -> Table:
