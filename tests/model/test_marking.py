@@ -81,3 +81,12 @@ def test_the_warning(variant: Variant) -> None:
     box.k.oom_killer_disabled = True
     mark(box, "v")
     assert box.events(events.Warned) == [events.Warned(box["init"].pid, "oom_killer_disabled")]
+
+
+def test_who_was_marked_alone_leaves_the_others_to_be_marked() -> None:
+    """Where every thread is: one of them, by itself, at an earlier time."""
+    box = frozen_group(mark_every_thread.VARIANT)
+    box["v"].thread_flags |= TIF_MEMDIE
+    mark(box, "v")
+    assert box["t"].thread_flags & TIF_MEMDIE
+    assert box.k.oom_victims == 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from todays import AFTER, BEFORE, V7_2, each, ended, ran, victim
+from todays import AFTER, BEFORE, V7_2, each, ended, ran, reach, victim
 
 from kernel_model.events import OomVictims
 from kernel_model.locking import acquire
@@ -242,8 +242,7 @@ def test_a_memory_cgroup_without_a_victim(variant: Variant) -> None:
     assert ran(box, "mem_cgroup_oom", box.k, hog, memcg) is False
     assert not hog.polling
     steps = box.call("mem_cgroup_oom_synchronize", hog, memcg)
-    while next(steps) is not FAULT_AGAIN:
-        pass
+    reach(steps, FAULT_AGAIN)
     assert (hog.state, hog.polling) == (TASK_INTERRUPTIBLE, True)
     next(steps)
     assert hog.state == TASK_RUNNING
@@ -294,8 +293,7 @@ def test_the_reapers_loop(variant: Variant) -> None:
     assert k.oom_reaper_list == [box["w"]]
     assert cur.held == []
     usage = v.usage
-    while next(steps) is not IDLE:
-        pass
+    reach(steps, IDLE)
     assert (v.mm.flags & MMF_OOM_SKIP, v.usage) == (MMF_OOM_SKIP, usage - 1)  # type: ignore[union-attr]
     assert cur.timer == k.clock + OOM_REAPER_DELAY
 
@@ -316,8 +314,7 @@ def test_a_try_of_the_reaper(variant: Variant) -> None:
     assert ran(box, "oom_reap_task_mm", k, cur, mm) is False
     box["v"].signal.oom_mm, k.clock = mm, Jiffies(7)
     steps = box.call("oom_reap_task", cur, box["v"])
-    while next(steps) is not REAPER_RETRY:
-        pass
+    reach(steps, REAPER_RETRY)
     assert (cur.state, cur.timer) == (TASK_IDLE, 7 + RETRY_TIME)
     next(steps)
     assert cur.state == TASK_RUNNING

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from boot import Box
-from todays import AFTER, BEFORE, V6_18, V7_2, each, ended, ran, victim
+from todays import AFTER, BEFORE, V6_18, V7_2, each, ended, ran, reach, victim
 
 import patched
 from kernel_model.events import Killed
@@ -282,8 +282,7 @@ def test_a_marked_thread_takes_its_sigkill_and_nothing_else(variant: Variant) ->
         v.signal.flags, v.signal.group_exit_code = SIGNAL_GROUP_EXIT, SIGABRT
         v.pending, v.thread_flags = {SIGKILL} | pending, TIF_SIGPENDING
         steps = box.call("get_signal", v)
-        while next(steps) != (GROUP_EXIT, v.sighand.siglock):  # type: ignore[union-attr]
-            pass
+        reach(steps, (GROUP_EXIT, v.sighand.siglock))  # type: ignore[union-attr]
         assert (v.pending, v.thread_flags) == (pending, TIF_SIGPENDING if pending else 0)
         assert v.flags & PF_SIGNALED
         assert v.held == []

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from boot import Box
+from boot import LIMIT, Box
 from builders import in_peace, op
 
 from kernel_model.core import frozen
@@ -53,11 +54,17 @@ def ran(box: Box, function: str, *args: Any, **named: Any) -> Any:
 
 def ended(steps: Iterator[Any]) -> Any:
     """What these steps return in the end."""
-    while True:
+    for _ in range(LIMIT):
         try:
             next(steps)
         except StopIteration as end:
             return end.value
+    raise AssertionError("no end")
+
+
+def reach(steps: Iterator[Any], point: Any) -> None:
+    """Up to this point, whatever lies before it."""
+    assert point in itertools.islice(steps, LIMIT)
 
 
 def in_fridge(box: Box, *names: str) -> bool:
