@@ -234,7 +234,8 @@ class FreezerCgroup:
 class MemCgroup:
     """A memory cgroup with a limit that is reached, or below one; ``freed`` counts the pages that were uncharged from it.
 
-    Only kernels of oom_kernels use ``kill_seq``, how often cgroup.kill was written, and ``oom_group``, memory.oom.group.
+    Only kernels of oom_kernels use ``kill_seq``, how often cgroup.kill was written, and ``oom_group``, memory.oom.group,
+    ``freeze``, cgroup.freeze, and ``e_freeze``, whether it or one above freezes (CGRP_FREEZE).
     """
 
     name: Beside[str]
@@ -246,6 +247,8 @@ class MemCgroup:
     oom_waitq: list[TaskStruct] = attrs.Factory(list)
     kill_seq: int = 0
     oom_group: bool = False
+    freeze: bool = False
+    e_freeze: bool = False
 
 
 @structure("io_wq", "task.pid")
@@ -266,7 +269,8 @@ class TaskStruct:
 
     ``saved_state`` and ``on_cpu`` are for the kernels of oom_kernels; on_cpu is kept only where a state is set before the sleep.
     ``oom_reaper_list``, the next one in the reaper's list, is for a kernel that links it; ``task_works``: it has a file whose last close allocates.
-    ``io_wq``: a kernel with io_uring has it, for who asks and for who works; ``kill_seq``: its cgroup's, when its fork began.
+    ``io_wq``: a kernel with io_uring has it, for who asks and for who works; ``kill_seq``: its cgroup's, when its fork began;
+    ``frozen``: in the v2 freezer's trap, or counted as such until it is back there.
     """
 
     pid: Beside[int]
@@ -302,6 +306,7 @@ class TaskStruct:
     task_works: int = 0
     io_wq: IoWq | None = None
     kill_seq: int = 0
+    frozen: bool = False
     usage: Count = 2
     oom_reaper_listed: bool = False
     oom_reaper_list: TaskStruct | None = None

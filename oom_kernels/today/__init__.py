@@ -9,6 +9,7 @@ OOM killer chooses otherwise); a copy of kernel_model (nobody would see what cha
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from kernel_model import (
@@ -83,7 +84,9 @@ from patched.freezer import freezing_slow_path
 from . import (
     cgroup,
     cgroup_freezer,
+    cgroup_freezer_v2,
     coredump,
+    css_task_iter,
     exec,  # noqa: A004 - the kernel's file name
     exit,  # noqa: A004 - the kernel's file name
     file,
@@ -199,7 +202,14 @@ ADDED = (
     memcontrol.mem_cgroup_oom_group_write,
     oom_kill.oom_kill_memcg_members,
     cgroup_freezer.css_task_iter_hides,
-    cgroup.css_task_iter_next,
+    css_task_iter.css_task_iter_next,
+    cgroup_freezer_v2.freezes,
+    cgroup_freezer_v2.cgroup_freeze_write,
+    cgroup_freezer_v2.cgroup_do_freeze,
+    cgroup_freezer_v2.cgroup_freeze_task,
+    cgroup_freezer_v2.cgroup_freezer_migrate_task,
+    cgroup_freezer_v2.do_freezer_trap,
+    cgroup_freezer_v2.cgroup_leave_frozen,
     cgroup.cgroup_kill_write,
     cgroup.cgroup_kill,
     cgroup.cgroup_can_fork,
@@ -245,6 +255,17 @@ OPERATIONS: tuple[Any, ...] = (
         oom_reaper.process_mrelease,
         "process_mrelease() of a process",
         0,
+    ),
+    *(
+        Operation(
+            f"v2_{what}",
+            "user",
+            {"memcg": Arg.MEMCG},
+            partial(cgroup_freezer_v2.cgroup_freeze_write, freeze=what == "freeze"),
+            f"write {number} to cgroup.freeze",
+            0,
+        )
+        for what, number in (("freeze", 1), ("thaw", 0))
     ),
     Operation("s2idle", "user", {}, power.s2idle, "write freeze to /sys/power/state", 2),
 )

@@ -1,4 +1,4 @@
-"""Walks over a cgroup's tasks, cgroup.kill, and births in a cgroup that is being killed (kernel/cgroup/cgroup.c).
+"""cgroup.kill, and births in a cgroup that is being killed or frozen (kernel/cgroup/cgroup.c).
 
 The memory cgroups are the groups of the v2 hierarchy.  Who moves a process waits for cgroup_mutex, as whoever kills holds it.
 """
@@ -14,29 +14,13 @@ from kernel_model.preempt import Steps, lock
 from kernel_model.sched import CGROUP_FREEZING, SIGKILL, Kernel, MemCgroup, TaskStruct
 from kernel_model.signal import do_send_sig_info
 
-from .cgroup_freezer import css_task_iter_hides
-from .memcontrol import dying_leaders, mem_cgroup_sees
+from .cgroup_freezer_v2 import cgroup_freeze_task, cgroup_freezer_migrate_task, freezes
+from .css_task_iter import Met, css_task_iter_next
 from .switches import cgroup_kill_walks_threads
-
-Met = tuple[tuple[int, bool], ...]
-"""Whom a walk has met, by pid, and whether he was listed then, or on the list of the dying."""
 
 KILL_WRITE = lock("cgroup_kill_write", "cgroup_mutex")
 KILL_SEQ = lock("cgroup_kill", "css_set_lock: kill_seq")
 KILL_NEXT = lock("cgroup_kill", "css_set_lock: the next task; has it a SIGKILL of its own?")
-
-
-def css_task_iter_next(k: Kernel, memcg: MemCgroup, met: Met, *, procs: bool) -> TaskStruct | None:
-    """css_set_lock held.  The next thread, or process by its leader; the dead leaders of living threads come last."""
-    tasks = [p for p in memcg.tasks if not css_task_iter_hides(p)]
-    if not procs:
-        return next((p for p in tasks if (p.pid, True) not in met), None)
-    leaders = [p for p in tasks if p.group_leader is p and (p.pid, True) not in met]
-    # It does not come back from the list of the dying.
-    if leaders and all(listed for _pid, listed in met):
-        return leaders[0]
-    dying = (p for p in dying_leaders(k) if p.memcg is memcg and (p.pid, False) not in met)
-    return next((p for p in dying if mem_cgroup_sees(p)), None)
 
 
 def cgroup_kill_write(k: Kernel, cur: TaskStruct, memcg: MemCgroup) -> Steps[str]:
@@ -74,7 +58,7 @@ def cgroup_can_fork(cur: TaskStruct) -> None:
 
 
 def cgroup_post_fork(k: Kernel, cur: TaskStruct, child: TaskStruct) -> Steps[None]:
-    """As in 2016; and a child of a cgroup that was killed meanwhile is killed."""
+    """As in 2016; and a child of a cgroup that was killed meanwhile is killed, one of a frozen cgroup is to trap."""
     yield POST_FORK, k.css_set_lock
     acquire(cur, k.css_set_lock)
     child.cgroup = cur.cgroup
@@ -85,6 +69,8 @@ def cgroup_post_fork(k: Kernel, cur: TaskStruct, child: TaskStruct) -> Steps[Non
         child.memcg.tasks.append(child)
         mem_cgroup_commit_charge(k, child.signal, child.memcg)
         kill = cur.kill_seq != child.memcg.kill_seq
+        if freezes(child.memcg):
+            cgroup_freeze_task(cur, child, freeze=True)
     release(cur, k.css_set_lock)
     if child.cgroup is not k.root_cgroup:
         yield FORK, k.freezer_mutex
@@ -100,9 +86,12 @@ def _memcg_attach(k: Kernel, cur: TaskStruct, target: TaskStruct, memcg: MemCgro
     """As in 2016, but not while a cgroup is killed; a fork under way begins anew, as it were, in the other cgroup."""
     yield MEMCG_ATTACH, k.cgroup_mutex
     acquire(cur, k.cgroup_mutex)
-    for p in target.signal.threads:
-        if p.memcg is not memcg:
-            p.kill_seq = memcg.kill_seq
+    before = [(p, p.memcg) for p in target.signal.threads if p.memcg is not memcg]
     memcg_migrate(k, cur, target, memcg)
+    for p, source in before:
+        if p.memcg is not memcg:
+            continue
+        p.kill_seq = memcg.kill_seq
+        cgroup_freezer_migrate_task(k, cur, p, source)
     release(cur, k.cgroup_mutex)
     return ""

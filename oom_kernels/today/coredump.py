@@ -28,7 +28,7 @@ from kernel_model.sched import (
 )
 from kernel_model.signal import JOBCTL_PENDING, signal_wake_up
 
-from .sched import PF_POSTCOREDUMP, TASK_FREEZABLE, TASK_IDLE
+from .sched import JOBCTL_TRAP_FREEZE, PF_POSTCOREDUMP, TASK_FREEZABLE, TASK_IDLE
 from .switches import dump_is_refused_while_freezing
 
 ZAP_THREADS = lock("zap_threads", "siglock: core_state, SIGKILL to the others")
@@ -63,7 +63,7 @@ def zap_threads(k: Kernel, cur: TaskStruct, mm: MmStruct) -> Steps[int]:
     yield ZAP_THREADS, sighand.siglock
     acquire(cur, sighand.siglock)
     waited_for = -1
-    refused = dump_is_refused_while_freezing() and freezing(k, cur)
+    refused = dump_is_refused_while_freezing() and (freezing(k, cur) or cur.jobctl & JOBCTL_TRAP_FREEZE)
     if not signal_group_exit(signal) and not refused:
         signal.core_state = CoreState(cur, 0)
         waited_for = zap_process(signal, cur)

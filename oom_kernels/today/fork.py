@@ -34,6 +34,7 @@ from kernel_model.sched import (
 )
 
 from .cgroup import cgroup_can_fork
+from .cgroup_freezer_v2 import cgroup_leave_frozen, freezes
 from .sched import TASK_FREEZABLE
 
 CLONE_IO_THREAD = 1 << 40
@@ -110,7 +111,6 @@ def hash_task(k: Kernel, cur: TaskStruct, p: TaskStruct, args: CloneArgs) -> Non
 
 def wait_for_vfork_done(k: Kernel, cur: TaskStruct, child: TaskStruct) -> Steps[None]:
     """The parent sleeps until the child has left the address space, or it is killed (kernel/fork.c)."""
-    del k
     while True:
         cur.state = TASK_KILLABLE | TASK_FREEZABLE
         if child.vfork_done is not cur:
@@ -119,6 +119,8 @@ def wait_for_vfork_done(k: Kernel, cur: TaskStruct, child: TaskStruct) -> Steps[
             break
         yield VFORK_SLEEP
     cur.state = TASK_RUNNING
+    if freezes(cur.memcg):
+        yield from cgroup_leave_frozen(k, cur)
     if child.vfork_done is cur:
         yield VFORK_KILLED, child.alloc_lock
         acquire(cur, child.alloc_lock)

@@ -38,6 +38,8 @@ from kernel_model.signal import (
     zap_other_threads,
 )
 
+from .cgroup_freezer_v2 import cgroup_leave_frozen, do_freezer_trap, freezes
+from .sched import JOBCTL_TRAP_FREEZE
 from .signal import unblocked
 
 STOPPING = point("do_signal_stop", "in TASK_STOPPED, and on a CPU")
@@ -45,8 +47,8 @@ STOPPING = point("do_signal_stop", "in TASK_STOPPED, and on a CPU")
 
 def recalc_sigpending_tsk(t: TaskStruct) -> bool:
     """Siglock held.  Set TIF_SIGPENDING if there is anything to handle; what is blocked does not count (kernel/signal.c)."""
-    stops = t.jobctl & (JOBCTL_STOP_PENDING | JOBCTL_TRAP_STOP)
-    if stops or unblocked(t, t.pending) or unblocked(t, t.signal.shared_pending):
+    stops = t.jobctl & (JOBCTL_STOP_PENDING | JOBCTL_TRAP_STOP | JOBCTL_TRAP_FREEZE)
+    if stops or t.frozen or unblocked(t, t.pending) or unblocked(t, t.signal.shared_pending):
         t.thread_flags |= TIF_SIGPENDING
         return True
     return False
@@ -77,11 +79,15 @@ def get_signal(k: Kernel, cur: TaskStruct) -> Steps[None]:
             sig = SIGKILL
             cur.pending.discard(SIGKILL)
             recalc_sigpending(k, cur)
+            cur.frozen = False
             break
         if cur.jobctl & JOBCTL_STOP_PENDING and (yield from do_signal_stop(k, cur)):
             continue
         if cur.jobctl & JOBCTL_TRAP_STOP:
             yield from ptrace_stop(k, cur, SIGSTOP, with_group=True)
+            continue
+        if cur.jobctl & JOBCTL_TRAP_FREEZE or cur.frozen:
+            yield from _freezer_trap(k, cur)
             continue
         sig = dequeue_signal(k, cur)
         if not sig:
@@ -106,6 +112,19 @@ def get_signal(k: Kernel, cur: TaskStruct) -> Steps[None]:
         yield from do_group_exit(k, cur, sig)
 
 
+def _freezer_trap(k: Kernel, cur: TaskStruct) -> Steps[None]:
+    """Siglock held on entry and return.  Into the v2 freezer's trap, or out of its count (get_signal)."""
+    sighand = cur.sighand
+    assert sighand is not None
+    if cur.jobctl & JOBCTL_TRAP_FREEZE:
+        yield from do_freezer_trap(cur)
+    else:
+        release(cur, sighand.siglock)
+        yield from cgroup_leave_frozen(k, cur)
+    yield DEQUEUE, sighand.siglock
+    acquire(cur, sighand.siglock)
+
+
 def _sleep_stopped(k: Kernel, cur: TaskStruct, *, told: bool) -> Steps[None]:
     """Until SIGCONT or SIGKILL, without a freeze point: who is killed meanwhile goes on to die (kernel/signal.c, do_signal_stop)."""
     del k
@@ -115,6 +134,9 @@ def _sleep_stopped(k: Kernel, cur: TaskStruct, *, told: bool) -> Steps[None]:
     yield STOP_SLEEP
     cur.on_cpu = True
     cur.state = TASK_RUNNING
+    # Who leaves a stop counts as frozen until it has looked: that makes a difference in a cgroup that freezes.
+    if freezes(cur.memcg):
+        cur.frozen = True
 
 
 def do_group_exit(k: Kernel, cur: TaskStruct, code: int) -> Steps[None]:

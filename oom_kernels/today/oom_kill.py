@@ -29,7 +29,7 @@ from kernel_model.sched import (
 )
 from legacy_tifmemdie.oom_kill import INC, SET_MEMDIE, SET_OOM_MM, WARN
 
-from .cgroup import Met, css_task_iter_next
+from .css_task_iter import Met, css_task_iter_next
 from .freezer import thaw_process
 from .memcontrol import mem_cgroup_get_oom_group, mem_cgroup_processes, mem_cgroup_sees
 from .oom_reaper import queue_oom_reaper

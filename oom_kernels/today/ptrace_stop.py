@@ -44,6 +44,8 @@ def ptrace_stop(k: Kernel, cur: TaskStruct, code: int, *, with_group: bool = Fal
     yield STOP_SLEEP
     cur.on_cpu = True
     cur.state = TASK_RUNNING
+    # cgroup_leave_frozen(true): it was trapped before, or not.
+    cur.frozen = False
     yield STOP_LOCK, sighand.siglock
     acquire(cur, sighand.siglock)
     code, cur.exit_code = cur.exit_code, 0

@@ -29,6 +29,9 @@ TASK_IDLE = TASK_UNINTERRUPTIBLE | TASK_NOLOAD
 # task_struct.flags
 PF_POSTCOREDUMP = 0x8
 
+# task_struct.jobctl
+JOBCTL_TRAP_FREEZE = 0x800000
+
 # mm_struct.flags
 MMF_OOM_REAP_QUEUED = 0x4
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import test_today_cgroup_kill as of_cgroup_kill
+import test_today_freezer_v2 as of_freezer_v2
 import test_today_io_wq as of_io_wq
 import test_today_mrelease as of_mrelease
 import test_today_oom_group as of_oom_group
@@ -12,13 +13,17 @@ from test_today_mutations import Mutation, instead, rewritten, run
 from kernel_model.errors import ModelBug
 from oom_kernels.today import (
     cgroup,
+    cgroup_freezer_v2,
+    coredump,
     exec,  # noqa: A004 - the kernel's file name
     exit,  # noqa: A004 - the kernel's file name
+    fork,
     get_signal,
     io_wq,
     memcontrol,
     oom_kill,
     oom_reaper,
+    ptrace_stop,
     signal,
 )
 
@@ -242,6 +247,125 @@ MUTATIONS = {
         "if target.hashed else None",
         "if target.mm is not None else None",
         of_mrelease.test_a_thread_that_has_its_mm_still_will_do,
+    ),
+    "a thaw wakes nobody": Mutation(
+        cgroup_freezer_v2,
+        "cgroup_freeze_task",
+        "wake_up_process(p)",
+        "pass",
+        of_freezer_v2.test_every_thread_traps_until_the_thaw,
+    ),
+    "nobody is woken for the trap": Mutation(
+        cgroup_freezer_v2,
+        "cgroup_freeze_task",
+        "signal_wake_up(p, fatal=False)",
+        "pass",
+        of_freezer_v2.test_a_system_call_begins_again,
+    ),
+    "one below goes its own way": Mutation(
+        cgroup_freezer_v2,
+        "cgroup_freeze_write",
+        "(each.freeze or freezes(each.parent))",
+        "each.freeze",
+        of_freezer_v2.test_the_one_above_freezes_those_below,
+    ),
+    "the trap does not freeze in place": Mutation(
+        cgroup_freezer_v2,
+        "do_freezer_trap",
+        " | TASK_FREEZABLE",
+        "",
+        of_freezer_v2.test_suspend_on_top,
+    ),
+    "the trap remembers the signal": Mutation(
+        cgroup_freezer_v2,
+        "do_freezer_trap",
+        "cur.thread_flags &= ~TIF_SIGPENDING",
+        "pass",
+        of_freezer_v2.test_a_v1_request_that_comes_before_the_trap_is_lost,
+    ),
+    "who leaves does not ask for the trap": Mutation(
+        cgroup_freezer_v2,
+        "cgroup_leave_frozen",
+        "cur.jobctl |= JOBCTL_TRAP_FREEZE",
+        "pass",
+        of_freezer_v2.test_who_leaves_while_the_cgroup_freezes_again_stays,
+        {"sleep": "trap"},
+    ),
+    "who leaves does not look": Mutation(
+        cgroup_freezer_v2,
+        "cgroup_leave_frozen",
+        "cur.frozen = freezes(cur.memcg)",
+        "cur.frozen = False",
+        of_freezer_v2.test_who_leaves_while_the_cgroup_freezes_again_stays,
+        {"sleep": "trap"},
+    ),
+    "who is moved stays as it is": Mutation(
+        cgroup_freezer_v2,
+        "cgroup_freezer_migrate_task",
+        "if p.frozen or freezes(source) or freezes(p.memcg):",
+        "if False:",
+        of_freezer_v2.test_who_is_moved_does_as_the_others_there,
+    ),
+    "a child is born free": Mutation(
+        cgroup,
+        "cgroup_post_fork",
+        "if freezes(child.memcg):",
+        "if False:",
+        of_freezer_v2.test_who_is_born_into_it_traps_first_of_all,
+        {"how": "fork"},
+    ),
+    "a stop is no trap": Mutation(
+        get_signal,
+        "_sleep_stopped",
+        "if freezes(cur.memcg):",
+        "if False:",
+        of_freezer_v2.test_who_leaves_while_the_cgroup_freezes_again_stays,
+        {"sleep": "stop"},
+    ),
+    "a vfork is no trap": Mutation(
+        fork,
+        "wait_for_vfork_done",
+        "if freezes(cur.memcg):",
+        "if False:",
+        of_freezer_v2.test_who_leaves_while_the_cgroup_freezes_again_stays,
+        {"sleep": "vfork"},
+    ),
+    "a tracee counts as frozen": Mutation(
+        ptrace_stop,
+        "ptrace_stop",
+        "cur.frozen = False",
+        "pass",
+        of_freezer_v2.test_a_stop_that_begins_in_the_trap_is_none_any_more,
+    ),
+    "the trap comes before death": Mutation(
+        get_signal,
+        "get_signal",
+        "        if signal_group_exit(cur.signal):",
+        "        if signal_group_exit(cur.signal) and not cur.frozen:",
+        of_freezer_v2.test_whoever_is_killed_leaves_the_trap_and_dies,
+        {"how": "kill"},
+    ),
+    "who dies counts as frozen": Mutation(
+        get_signal,
+        "get_signal",
+        "cur.frozen = False",
+        "pass",
+        of_freezer_v2.test_whoever_is_killed_leaves_the_trap_and_dies,
+        {"how": "kill"},
+    ),
+    "a signal comes before the trap": Mutation(
+        get_signal,
+        "get_signal",
+        "if cur.jobctl & JOBCTL_TRAP_FREEZE or cur.frozen:",
+        "if not cur.signal.shared_pending and (cur.jobctl & JOBCTL_TRAP_FREEZE or cur.frozen):",
+        of_freezer_v2.test_a_signal_that_does_not_kill_waits_in_the_trap,
+    ),
+    "a dump begins in a frozen cgroup": Mutation(
+        coredump,
+        "zap_threads",
+        " or cur.jobctl & JOBCTL_TRAP_FREEZE",
+        "",
+        of_freezer_v2.test_a_dump_does_not_begin,
     ),
 }
 
