@@ -189,6 +189,7 @@ ADDED = (
     file.close_files,
     io_wq.io_uring_worker,
     io_wq.io_uring_request,
+    io_wq._without_worker,
     io_wq.io_wq_worker,
     io_wq.io_uring_cancel,
     signal.unblocked,

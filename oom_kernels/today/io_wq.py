@@ -28,6 +28,7 @@ from kernel_model.sched import (
     IoWq,
     Kernel,
     TaskStruct,
+    fatal_signal_pending,
     list_del_rcu,
     signal_pending,
 )
@@ -54,16 +55,24 @@ def io_uring_worker(k: Kernel, cur: TaskStruct, name: str) -> Steps[str]:
         k, cur, CloneArgs(name, CLONE_VM | CLONE_SIGHAND | CLONE_THREAD | CLONE_IO_THREAD)
     )
     if p is None:
-        # Without a worker nobody will do it: io_acct_cancel_pending_work().
-        if not wq.workers:
-            wq.requests = 0
-        return "ENOMEM"
+        return _without_worker(cur, wq)
     yield WAKE_NEW, p
     wq.workers = [*wq.workers, p]
     p.context = io_wq_worker(k, p)
     p.at = next(p.context)
     p.state = TASK_RUNNING
     return ""
+
+
+def _without_worker(cur: TaskStruct, wq: IoWq) -> str:
+    """Once more when the signal is handled (io_should_retry_thread), but for who dies: his request is cancelled if nobody can do it."""
+    if fatal_signal_pending(cur) or cur.pid_ns.disabled:
+        wq.requests = wq.requests if wq.workers else 0
+        return "ENOMEM"
+    if not wq.requests:
+        return ""
+    wq.requests -= 1
+    return "ERESTARTNOINTR"
 
 
 def io_uring_request(k: Kernel, cur: TaskStruct) -> Steps[str]:

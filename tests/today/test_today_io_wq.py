@@ -156,6 +156,29 @@ def test_an_exec_leaves_io_uring_before_its_threads(variant: Variant, first: str
 
 
 @each
+def test_a_freezer_delays_a_worker(variant: Variant) -> None:
+    """It is made after the thaw; a request that another one has done meanwhile needs none."""
+    made = Box(variant)
+    made.fork("v")
+    made.do("attach", "init", "v", "A")
+    made.ask("io_uring_worker", "v", "w")
+    made.step("v", 2)
+    made.do("freeze", "init", "A")
+    assert "w" not in made.m.names_now()
+    made.do("thaw", "init", "A")
+    assert (done(made), made["v"].result) == (1, "")
+    made.ask("io_uring_worker", "v", "w2")
+    made.step("v", 2)
+    made.ask("freeze", "init", "A")
+    made.alone("init")
+    wq = made["v"].io_wq
+    assert wq is not None
+    wq.requests = 0
+    made.rest()
+    assert (made["v"].result, "w2" in made.m.names_now()) == ("", False)
+
+
+@each
 def test_a_killed_process_gets_no_worker(variant: Variant) -> None:
     """And what it asked for is cancelled."""
     made = Box(variant)

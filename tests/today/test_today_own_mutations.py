@@ -101,10 +101,24 @@ MUTATIONS = {
     ),
     "requests without a worker stay": Mutation(
         io_wq,
-        "io_uring_worker",
-        "wq.requests = 0",
-        "pass",
+        "_without_worker",
+        "wq.requests if wq.workers else 0",
+        "wq.requests",
         of_io_wq.test_a_killed_process_gets_no_worker,
+    ),
+    "a freezer is the end of a worker": Mutation(
+        io_wq,
+        "_without_worker",
+        "fatal_signal_pending(cur) or",
+        "True or",
+        of_io_wq.test_a_freezer_delays_a_worker,
+    ),
+    "a request is done twice": Mutation(
+        io_wq,
+        "_without_worker",
+        "if not wq.requests:",
+        "if False:",
+        of_io_wq.test_a_freezer_delays_a_worker,
     ),
     "a request wakes nobody": Mutation(
         io_wq,
