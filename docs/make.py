@@ -18,7 +18,7 @@ from oom_review.scenario.items import Run, Scenario
 from oom_review.show.columns import columns
 from oom_review.situations.families import FAMILIES, QUICK, SITUATIONS
 from oom_review.situations.family import Family
-from oom_review.situations.of_today import OF_TODAY
+from oom_review.situations.of_today import OF_TODAY, REFUTED_IN, expected
 from oom_review.situations.situation import DIMENSIONS, MAX_THREADS
 from oom_review.situations.without_oom import SCRIPTS
 from oom_review.variants.loading import DEFAULT_VARIANTS, TITLES, load, title_of
@@ -73,6 +73,11 @@ def refuted(family: Family) -> str:
     return "; ".join(said) or "none"
 
 
+def refuted_in(situation: str, variant: str) -> str:
+    """The claims that exploring refutes in that situation of today's kernels."""
+    return ", ".join(c for c in REFUTED_IN.get(situation, {}) if expected(c, situation, variant) == REFUTED)
+
+
 def render(template: Path) -> str:
     """The page that a template makes today."""
     # Markdown, made of our own words: nothing to escape.
@@ -106,6 +111,7 @@ def render(template: Path) -> str:
         interleaving=interleaving,
         kept=kept,
         refuted=refuted,
+        refuted_in=refuted_in,
         script=script,
         story=story,
         title_of=title_of,

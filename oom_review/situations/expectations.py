@@ -17,7 +17,9 @@ import attrs
 from oom_review.claims import CLAIMS, HOLDS, REFUTED, Claim
 from oom_review.errors import BadInput
 from oom_review.files import write_over_ours
+from oom_review.situations import of_today
 from oom_review.situations.families import FAMILIES
+from oom_review.situations.of_today import OF_TODAY
 from oom_review.variants.loading import VariantError, known
 from oom_review.verdicts import Cell
 
@@ -51,9 +53,11 @@ class Expectations:
         """The verdict in one situation, or EITHER: a file, and the ledger outside of a claim's family, do not say where it is refuted."""
         verdict = self.verdict(claim, variant)
         family = FAMILIES.get(claim.id)
-        said = claim.id in self.given.get(variant, {})
-        if not said and family is not None and situation in family.names:
-            return family.expected(situation, self._decides(claim, variant))
+        if claim.id not in self.given.get(variant, {}):
+            if situation in OF_TODAY:
+                return of_today.expected(claim.id, situation, self._decides(claim, variant))
+            if family is not None and situation in family.names:
+                return family.expected(situation, self._decides(claim, variant))
         return EITHER if verdict == REFUTED else HOLDS
 
     def _decides(self, claim: Claim, variant: str) -> str:

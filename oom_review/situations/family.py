@@ -61,13 +61,14 @@ class Family:
 
 def at(refuted: str = "", *, quick: bool = False, large: bool = False, **values: Any) -> Row:
     """A row, by what its situation has beyond the plain values."""
-    return Row(Situation(**values), _named(refuted), quick, large)
+    return Row(Situation(**values), named(refuted), quick, large)
 
 
 def script(name: str, refuted: str = "", *, quick: bool = False) -> Row:
     """A row without an OOM, by its script's name."""
-    return Row(SCRIPTS[name], _named(refuted), quick, large=False)
+    return Row(SCRIPTS[name], named(refuted), quick, large=False)
 
 
-def _named(letters: str) -> frozenset[str]:
+def named(letters: str) -> frozenset[str]:
+    """The kernels that these letters stand for."""
     return frozenset(kernel for letter in letters for kernel in LETTERS[letter])

@@ -1,16 +1,19 @@
 """Situations with operations that the kernel of 2016 has not: files whose last close takes its time.
 
 They belong to no claim's family, whose rows all kernels share: each claim is looked at in each of them, on the kernels that have the
-operations, and a pattern has to name them.
+operations, and a pattern has to name them.  REFUTED_IN says of each what exploring refutes there.
 """
 
 from __future__ import annotations
 
+from oom_review.claims import HOLDS, REFUTED
+from oom_review.situations.family import named
 from oom_review.situations.without_oom import Script
 
 _VICTIM = "init: fork v; init: memcg_attach v M"
 _CHARGER = "init: fork charger; init: memcg_attach charger M; init: oom_score_adj charger -1000"
 _OPEN = f"{_VICTIM}; {_CHARGER}; v: open_fuse"
+_FROZEN_WORKER = f"{_VICTIM}; v: io_uring_worker w; {_CHARGER}; init: attach v A; init: freeze A"
 _WAITS = f"{_OPEN}; charger: charge"
 
 OF_TODAY: dict[str, Script] = {
@@ -88,6 +91,140 @@ OF_TODAY: dict[str, Script] = {
             "charger: charge; init: suspend",
             1400,
         ),
+        # An io_uring worker, which dies before its owner does.
+        Script(
+            "io_uring/frozen",
+            "memory runs out beside a frozen cgroup in which the victim has an io_uring worker",
+            _FROZEN_WORKER,
+            "charger: charge",
+            2000,
+        ),
+        Script(
+            "io_uring/frozen-suspend",
+            "the system suspends beside a frozen cgroup whose victim has an io_uring worker",
+            f"{_FROZEN_WORKER}; charger: charge",
+            "init: suspend",
+            25,
+        ),
+        Script(
+            "io_uring/thaw",
+            "a frozen cgroup is thawed whose victim has an io_uring worker",
+            f"{_FROZEN_WORKER}; charger: charge",
+            "init: thaw A",
+            720,
+        ),
+        Script(
+            "io_uring/suspend",
+            "the system suspends while a victim dies that has an io_uring worker",
+            f"{_VICTIM}; v: io_uring_worker w; {_CHARGER}",
+            "charger: charge; init: suspend",
+            34_000,
+        ),
+        Script(
+            "io_uring/killed",
+            "the system suspends while somebody kills a process that has an io_uring worker",
+            "init: fork p; init: fork q; p: io_uring_worker w",
+            "q: kill p KILL; init: suspend",
+            2500,
+        ),
+        Script(
+            "io_uring/request",
+            "somebody kills a process that has a request for its io_uring worker",
+            "init: fork p; init: fork q; p: io_uring_worker w",
+            "p: io_uring_request; q: kill p KILL",
+            1900,
+        ),
+        Script(
+            "io_uring/exec",
+            "the system suspends while a process calls execve() that has an io_uring worker",
+            "init: fork p; p: io_uring_worker w",
+            "p: execve; init: suspend",
+            580,
+        ),
+        Script(
+            "io_uring/thread",
+            "the system suspends while one of two threads exits that has an io_uring worker",
+            "init: fork p; p: clone t; t: io_uring_worker w",
+            "t: exit; init: suspend",
+            620,
+        ),
+        Script(
+            "io_uring/read",
+            "a cgroup is frozen, and its state read, while its process exits, which has an io_uring worker",
+            "init: fork p; init: fork admin; p: io_uring_worker w; init: attach p A",
+            "init: freeze A; admin: read_state A; p: exit_group",
+            11_500,
+        ),
+        # cgroup.kill.
+        Script(
+            "cgroup_kill/frozen",
+            "cgroup.kill is written beside a frozen freezer cgroup with two threads of one process",
+            "init: fork p; p: clone t; init: memcg_attach p M; init: attach p A; init: freeze A",
+            "init: cgroup_kill M",
+            10,
+        ),
+        Script(
+            "cgroup_kill/suspend",
+            "the system suspends while cgroup.kill is written",
+            "init: fork p; init: memcg_attach p M; init: fork q",
+            "q: cgroup_kill M; init: suspend",
+            550,
+        ),
+        Script(
+            "cgroup_kill/fork",
+            "cgroup.kill is written while a process of the cgroup forks",
+            "init: fork p; init: memcg_attach p M",
+            "p: fork c; init: cgroup_kill M",
+            3500,
+        ),
+        Script(
+            "cgroup_kill/exec",
+            "cgroup.kill is written while one of two threads calls execve()",
+            "init: fork p; p: clone t; init: memcg_attach p M",
+            "t: execve; init: cgroup_kill M",
+            8000,
+        ),
+        Script(
+            "cgroup_kill/oom",
+            "cgroup.kill is written while memory runs out in the cgroup",
+            f"{_VICTIM}; {_CHARGER}; init: fork admin",
+            "charger: charge; admin: cgroup_kill M",
+            7500,
+        ),
+        Script(
+            "cgroup_kill/fuse",
+            "the system suspends while cgroup.kill is written, and the last close of whoever dies waits for a FUSE server",
+            "init: fork p; init: memcg_attach p M; p: open_fuse; init: fork q",
+            "q: cgroup_kill M; init: suspend",
+            380,
+        ),
     )
 }
 """Each by its name."""
+
+_NOT_QUIET = {"disabled-means-quiet": "BT", "suspended-means-quiet": "T", "no-tail-when-suspended": "T"}
+_TAIL = {"disabled-means-quiet": "T", "suspended-means-quiet": "T", "no-tail-when-suspended": "T"}
+_STUCK = {"fridge-empties": "B", "victim-dies": "B", "marked-reaches-exit-mm": "B"}
+
+REFUTED_IN: dict[str, dict[str, str]] = {
+    "fuse/suspend": _NOT_QUIET,
+    "fuse/suspend-threads": _NOT_QUIET | {"fridge-empties": "B", "victim-dies": "B"},
+    "fuse/resume": {"no-tail-when-suspended": "T"},
+    "fuse/answer": _TAIL,
+    "fuse/answer-asleep": _TAIL,
+    "fuse/frozen": _NOT_QUIET,
+    "fuse/read": {"frozen-does-not-run": "NPO"},
+    "ttys/suspend": _NOT_QUIET,
+    "io_uring/frozen": _STUCK | {"count-returns": "P"},
+    "io_uring/frozen-suspend": _STUCK,
+    "io_uring/thaw": _STUCK,
+    "io_uring/suspend": _NOT_QUIET | {"count-returns": "P", "no-spurious-ebusy": "P"},
+    "io_uring/read": {"frozen-does-not-run": "NPO"},
+}
+"""By situation and claim: the kernels, by the letters of the families; nothing else is refuted there."""
+
+
+def expected(claim: str, situation: str, variant: str) -> str:
+    """The verdict on that claim there; variants that nobody knows are to keep every claim."""
+    letters = REFUTED_IN.get(situation, {}).get(claim, "")
+    return REFUTED if variant in named(letters) else HOLDS

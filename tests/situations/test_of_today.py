@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import attrs
 import pytest
 
-from oom_review.claims import BY_ID
+from oom_review.claims import BY_ID, HOLDS, REFUTED
 from oom_review.commands.cli import main
 from oom_review.play.session import play
 from oom_review.scenario.items import Run, Scenario
 from oom_review.situations.families import SITUATIONS, bearing, select
 from oom_review.situations.job import Job, run
-from oom_review.situations.of_today import OF_TODAY
+from oom_review.situations.of_today import OF_TODAY, REFUTED_IN, expected
 from oom_review.situations.script import lacking
 from oom_review.situations.verdicts import unexpected
 from oom_review.situations.without_oom import Script
@@ -29,14 +30,14 @@ def test_it_can_be_played_on_todays_kernels_alone(script: Script) -> None:
         assert not lacking(script, known(name))
         play(script.scenario, known(name))
         broken = set(play(Scenario(script.scenario.items[: first + 1]), known(name)).violations)
-        assert all(BY_ID[claim].expected[name] == "refuted" for claim in broken)
+        assert all(expected(claim, script.name, name) == REFUTED for claim in broken)
     assert lacking(script, known("legacy_tifmemdie")).startswith(f"{script.name} on legacy: this kernel's")
 
 
 @pytest.mark.parametrize("variant", TODAYS)
 @pytest.mark.parametrize("name", [name for name, s in OF_TODAY.items() if s.size < SMALL])
-def test_exploring_gives_what_the_ledger_says(name: str, variant: str) -> None:
-    """A claim is refuted there only if the ledger says so of that kernel."""
+def test_exploring_gives_what_is_expected(name: str, variant: str) -> None:
+    """A claim is refuted where REFUTED_IN says so, and nowhere else."""
     outcome = run(Job(name, variant))
     assert not outcome.bounded
     assert [(claim.id, expected) for claim, _outcome, expected in unexpected([outcome])] == []
@@ -48,6 +49,20 @@ def test_the_slow_close_breaks_what_it_breaks() -> None:
     assert asleep <= set(run(Job("fuse/suspend", TODAYS[1])).refuted)
     assert not asleep & set(run(Job("fuse/suspend", TODAYS[0])).refuted)
     assert not run(Job("fuse/answer", TODAYS[0])).refuted
+
+
+def test_what_is_expected_is_of_situations_and_claims_that_there_are() -> None:
+    """And a verdict that is not expected is news, in both directions."""
+    assert set(REFUTED_IN) <= set(OF_TODAY)
+    assert {claim for row in REFUTED_IN.values() for claim in row} <= set(BY_ID)
+    outcome = run(Job("fuse/resume", TODAYS[1]))
+    one, other = (attrs.evolve(outcome, job=Job(n, TODAYS[1])) for n in ("fuse/wait", "io_uring/frozen"))
+    assert [(c.id, e) for c, _o, e in unexpected([one])] == [("no-tail-when-suspended", HOLDS)]
+    assert not unexpected([outcome])
+    missed = attrs.evolve(other, refuted={}, job=Job("io_uring/frozen", TODAYS[0]))
+    assert {c.id: e for c, _o, e in unexpected([missed])} == dict.fromkeys(
+        ("fridge-empties", "victim-dies", "marked-reaches-exit-mm"), REFUTED
+    )
 
 
 def test_nobody_explores_them_unasked() -> None:

@@ -185,7 +185,7 @@ static int order(struct role *r, const char *text)
 
 static int births(const char *operation)
 {
-	return !strcmp(operation, "fork") || !strcmp(operation, "vfork") || !strncmp(operation, "clone", 5);
+	return !strcmp(operation, "fork") || !strcmp(operation, "vfork") || !strncmp(operation, "clone", 5) || !strcmp(operation, "io_uring_worker");
 }
 
 static void perform(const char *who, const char *text)

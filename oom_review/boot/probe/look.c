@@ -85,7 +85,8 @@ const char *state_of(const struct role *r)
 		return "traced";
 	if (flags & PF_EXITING)
 		return "exiting";
-	return r->told == r->done ? "user mode" : "in the kernel";
+	/* Whoever waits for his own workers on his way out does so before he is said to exit. */
+	return r->told == r->done && letter != 'D' && !r->never_in_user_mode ? "user mode" : "in the kernel";
 }
 
 int somebody_is_stuck(void)

@@ -19,6 +19,7 @@ struct role {
 	int delay;			/* busy loops before it begins */
 	long result;
 	int in_namespace;
+	int never_in_user_mode;		/* a worker of io_uring's */
 };
 
 extern struct role *roles;
@@ -57,6 +58,10 @@ void print_rest(const char *name, const char *when);
 int fuse_begin(void);
 int fuse_answer(void);
 void fuse_end(void);
+
+/* uring.c */
+long uring_request(void);
+int uring_worker(void);
 
 /* trace.c */
 void trace_on(const char *name);

@@ -419,6 +419,18 @@ static long do_open_ttys(struct role *me)
 	return fd < 0 ? fd : 0;
 }
 
+static long do_io_uring_request(struct role *me) { (void)me; return uring_request(); }
+
+static long do_io_uring_worker(struct role *me)
+{
+	struct role *worker = role_of(me->words[1]);
+	long r = uring_request();
+
+	worker->never_in_user_mode = 1;
+	worker->tid = uring_worker();
+	return r;
+}
+
 static const struct { const char *name; long (*does)(struct role *); } operations[] = {
 	{ "clone", do_clone }, { "fork", do_fork }, { "vfork", do_vfork }, { "clone_vm", do_clone_vm },
 	{ "clone_newpid", do_clone_newpid }, { "execve", do_execve }, { "exit", do_exit }, { "exit_group", do_exit_group },
@@ -433,7 +445,7 @@ static const struct { const char *name; long (*does)(struct role *); } operation
 	{ "v2_thaw", do_v2_thaw }, { "cgroup_kill", do_cgroup_kill }, { "suspend", do_suspend }, { "s2idle", do_suspend },
 	{ "hibernate", do_hibernate }, { "snapshot_freeze", do_snapshot_freeze },
 	{ "pin", do_pin }, { "open_disk", do_open_disk }, { "open_fuse", do_open_fuse },
-	{ "open_ttys", do_open_ttys },
+	{ "open_ttys", do_open_ttys }, { "io_uring_worker", do_io_uring_worker }, { "io_uring_request", do_io_uring_request },
 };
 
 int known_operation(const char *name)
