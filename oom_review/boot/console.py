@@ -48,7 +48,8 @@ def read(log: str, status: int | None) -> Outcome:
         return Outcome(PANIC, next(filter(None, panic.groups())).strip(), records, log)
     if status is None:
         return Outcome(HUNG, f"no end; the last line is: {_last(filled)}", records, log)
-    return Outcome(CUT, f"QEMU ended with {status} after: {_last(filled)}", records, log)
+    lacking = "".join(f"; the kernel lacks {record['lacks']}" for record in records if "lacks" in record)
+    return Outcome(CUT, f"QEMU ended with {status} after: {_last(filled)}{lacking}", records, log)
 
 
 def _record(line: str) -> Record | None:

@@ -6,6 +6,7 @@ import argparse
 from importlib import import_module
 
 ACTIONS = {
+    "config": "print what a kernel of your own has to be built with",
     "fetch": "fetch Debian's kernels into a directory",
     "finding": "run a program that shows the finding of docs/findings.md on kernels, beside the model's columns",
     "list": "say which situations a real kernel can be brought into",

@@ -54,3 +54,9 @@ def test_a_machine_that_began_again() -> None:
 def test_nothing_was_printed() -> None:
     """That is said."""
     assert read("", None).why == "no end; the last line is: nothing was printed"
+
+
+def test_it_can_not_leave() -> None:
+    """A power-off is no end, and what would have made it one is said."""
+    said = '{"kernel": "7.3.4"}\n{"lacks": "X86_IOPL_IOPERM"}\n{"end": true}\n'
+    assert read(said, 0).why == 'QEMU ended with 0 after: {"end": true}; the kernel lacks X86_IOPL_IOPERM'

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from oom_review.boot.compile import SOURCES
 from oom_review.boot.console import DONE, Outcome, Record
+from oom_review.boot.lacks import OPTIONS
 from oom_review.boot.qemu import Machine
 from oom_review.commands.cli import main
 from oom_review.observed import campaign
@@ -197,6 +199,19 @@ def test_bad_input_is_one_line(
     error = capsys.readouterr().err
     assert said in error
     assert error.count("\n") == 1
+
+
+def test_the_configuration(capsys: pytest.CaptureFixture[str]) -> None:
+    """What is said to be lacking, here or by the probe, is asked for; each option once."""
+    assert main(["kernels", "config"]) == 0
+    options = re.findall(r"^CONFIG_(\w+)=y$", said := capsys.readouterr().out, re.MULTILINE)
+    assert len(options) == len(set(options)) == len(re.findall("^[^#\n]", said, re.MULTILINE))
+    said_to_lack = [*OPTIONS.values()]
+    for source in SOURCES.glob("*.c"):
+        said_to_lack += re.findall(r'lacks[ \\":]+([A-Z0-9_ or]+)', source.read_text())
+    lacking = {word for words in said_to_lack for word in re.findall(r"[A-Z]\w*[A-Z]", words)}
+    assert {"CGROUP_FREEZER", "X86_IOPL_IOPERM", "VIRTIO_PCI", "MEMCG", "FTRACE"} < lacking
+    assert lacking <= set(options)
 
 
 def test_the_list(capsys: pytest.CaptureFixture[str]) -> None:
