@@ -1,6 +1,11 @@
-"""The situations of today's kernels alone: possible there, refused elsewhere in one line, and explored only if somebody names them."""
+"""The situations of today's kernels alone: possible there, refused elsewhere in one line, and explored only if somebody names them.
+
+Each run explores the small ones; the thorough profile explores all.
+"""
 
 from __future__ import annotations
+
+import os
 
 import attrs
 import pytest
@@ -18,7 +23,8 @@ from oom_review.situations.without_oom import Script
 from oom_review.variants.loading import known
 
 TODAYS = ("oom_kernels.v6_12", "oom_kernels.v7_3")
-SMALL = 1000
+THOROUGH = os.environ.get("OOM_REVIEW_PROFILE") == "thorough"
+SMALL = 1_000_000 if THOROUGH else 250
 EACH = pytest.mark.parametrize("script", OF_TODAY.values(), ids=lambda s: s.name)
 
 

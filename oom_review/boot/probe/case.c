@@ -53,7 +53,7 @@ static void words_of(const char *text)
 static void make_groups(void)
 {
 	static const char *const all[] = { "/freezer/case", "/freezer/case/A", "/freezer/case/A/B", "/memory/case",
-		"/memory/case/all", "/memory/case/M" };
+		"/memory/case/all", "/memory/case/M", "/memory/case/M/N" };
 
 	for (unsigned i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		if (mkdir(all[i], 0755) && errno != EEXIST)
@@ -95,6 +95,7 @@ static void tear_down(void)
 	put("/freezer/case/A/B/freezer.state", "THAWED");
 	put("/freezer/case/A/freezer.state", "THAWED");
 	put("/memory/case/M/cgroup.freeze", "0");
+	put("/memory/case/M/N/cgroup.freeze", "0");
 	put("/memory/case/cgroup.kill", "1");
 	do {
 		while (waitpid(-1, NULL, WNOHANG | __WALL) > 0)
@@ -102,6 +103,7 @@ static void tear_down(void)
 		ms(5);
 		get("/memory/case/cgroup.events", text, sizeof(text));
 	} while (strstr(text, "populated 1") && --tries);
+	rmdir("/memory/case/M/N");
 	rmdir("/memory/case/M");
 	rmdir("/memory/case/all");
 	rmdir("/memory/case");
@@ -267,7 +269,7 @@ static void directive(const char *line)
 		if (!at_once)
 			settle(PEACE_MS, MOST_MS);
 	} else if (!strcmp(parts[0], "fuse")) {
-		failed("/dev/fuse", fuse_begin());
+		failed("no FUSE server: the kernel lacks FUSE_FS", fuse_begin());
 	} else if (!strcmp(parts[0], "fuse_answer")) {
 		failed("fuse_answer", fuse_answer());
 		if (!at_once)

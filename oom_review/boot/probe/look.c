@@ -14,6 +14,7 @@
 /* Freezable sleeps: since 6.1 who sleeps so is frozen where it is, and /proc says D of it. */
 static const char *const freezable[] = {
 	"__refrigerator", "do_wait", "nanosleep", "ptrace_stop", "do_signal_stop",
+	"do_freezer_trap", "get_signal",
 };
 
 static int frozen_there(int tid)
@@ -85,8 +86,8 @@ const char *state_of(const struct role *r)
 		return "traced";
 	if (flags & PF_EXITING)
 		return "exiting";
-	/* Whoever waits for his own workers on his way out does so before he is said to exit. */
-	return r->told == r->done && letter != 'D' && !r->never_in_user_mode ? "user mode" : "in the kernel";
+	/* Whoever waits for orders does so in a pipe; anywhere else he is one of those that never get any, in the freezer of cgroup v2, or on his way out. */
+	return r->told == r->done && (letter == 'R' || strstr(where, "pipe")) ? "user mode" : "in the kernel";
 }
 
 int somebody_is_stuck(void)
@@ -109,7 +110,7 @@ static int snapshot(char *into, int size)
 		unsigned flags;
 		char where[64], letter = letter_of(roles[i].tid, &flags, where);
 
-		if (letter == 'R' || (letter == 'S' && roles[i].told != roles[i].begun))
+		if (letter == 'R' || (letter == 'S' && strstr(where, "pipe") && roles[i].told != roles[i].begun))
 			resting = 0;
 		n += snprintf(into + n, size - n, "%d%c%x%s%d;", roles[i].tid, letter ? letter : '-', flags, where, roles[i].done);
 	}

@@ -19,7 +19,6 @@ struct role {
 	int delay;			/* busy loops before it begins */
 	long result;
 	int in_namespace;
-	int never_in_user_mode;		/* a worker of io_uring's */
 };
 
 extern struct role *roles;

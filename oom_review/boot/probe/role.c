@@ -349,6 +349,26 @@ static long do_cgroup_kill(struct role *me)
 	return put(path, "1");
 }
 
+/* From now on all of that group die with whom the OOM killer chooses. */
+static long do_oom_group(struct role *me)
+{
+	char path[96];
+
+	snprintf(path, sizeof(path), "/memory/case/%s/memory.oom.group", me->words[1]);
+	return put(path, "1");
+}
+
+static long do_process_mrelease(struct role *me)
+{
+	long fd = sys(SYS_pidfd_open, (long)role_of(me->words[1])->tid, 0L), r;
+
+	if (fd < 0)
+		return fd;
+	r = sys(SYS_process_mrelease, fd, 0L);
+	sys(SYS_close, fd);
+	return r;
+}
+
 /* Power management */
 
 /* It does not know the word of what it lacks. */
@@ -416,7 +436,7 @@ static long do_open_ttys(struct role *me)
 	(void)me;
 	for (int i = 0; i < 2 && fd >= 0; i++)
 		fd = sys(SYS_open, "/dev/ptmx", (long)(O_RDWR | O_NOCTTY), 0L);
-	return fd < 0 ? fd : 0;
+	return fd == -ENOENT ? -ENOSYS : fd < 0 ? fd : 0;
 }
 
 static long do_io_uring_request(struct role *me) { (void)me; return uring_request(); }
@@ -426,7 +446,6 @@ static long do_io_uring_worker(struct role *me)
 	struct role *worker = role_of(me->words[1]);
 	long r = uring_request();
 
-	worker->never_in_user_mode = 1;
 	worker->tid = uring_worker();
 	return r;
 }
@@ -442,7 +461,8 @@ static const struct { const char *name; long (*does)(struct role *); } operation
 	{ "charge", do_charge }, { "charge_fault", do_charge_fault }, { "charge_pipes", do_charge_pipes },
 	{ "oom_score_adj", do_oom_score_adj }, { "attach", do_attach }, { "memcg_attach", do_memcg_attach },
 	{ "freeze", do_freeze }, { "thaw", do_thaw }, { "read_state", do_read_state }, { "v2_freeze", do_v2_freeze },
-	{ "v2_thaw", do_v2_thaw }, { "cgroup_kill", do_cgroup_kill }, { "suspend", do_suspend }, { "s2idle", do_suspend },
+	{ "v2_thaw", do_v2_thaw }, { "cgroup_kill", do_cgroup_kill }, { "oom_group", do_oom_group },
+	{ "process_mrelease", do_process_mrelease }, { "suspend", do_suspend }, { "s2idle", do_suspend },
 	{ "hibernate", do_hibernate }, { "snapshot_freeze", do_snapshot_freeze },
 	{ "pin", do_pin }, { "open_disk", do_open_disk }, { "open_fuse", do_open_fuse },
 	{ "open_ttys", do_open_ttys }, { "io_uring_worker", do_io_uring_worker }, { "io_uring_request", do_io_uring_request },
