@@ -4,12 +4,9 @@
  * Each has a ring of its own, since it is the task that has the workers, and not the ring. */
 #define _GNU_SOURCE
 #include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <linux/io_uring.h>
-#include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -37,6 +34,7 @@ long uring_request(void)
 	request = (struct io_uring_sqe *)mapped(fd, sizeof(*request), IORING_OFF_SQES);
 	request->opcode = IORING_OP_NOP;
 	request->flags = IOSQE_ASYNC;
+	/* The ring of indices is zero: the first request. */
 	tail = (unsigned *)(ring + p.sq_off.tail);
 	__atomic_store_n(tail, 1, __ATOMIC_RELEASE);
 	done = sys(SYS_io_uring_enter, fd, 1L, 1L, (long)IORING_ENTER_GETEVENTS, 0L, 0L);
