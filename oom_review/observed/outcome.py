@@ -75,7 +75,10 @@ def of_records(records: Iterable[Record], names: Mapping[str, str]) -> Seen | st
         return "oom_victims can't be read: the kernel lacks PROC_KCORE or KALLSYMS_ALL"
     states = ((who, state) for who, state in rest["tasks"].items() if state != "unborn")
     tasks = tuple(sorted(f"{names.get(who, who)}: {state}" for who, state in states))
-    pm = tuple(sorted(f"{who}: {_result(r['result'])}" for who, r in did.items() if r["did"] in FREEZES))
+    # As in the model: what a call gave to whoever then died is nobody's to tell.
+    living = {who for who, state in rest["tasks"].items() if state not in DEAD}
+    told = ((who, r) for who, r in did.items() if r["did"] in FREEZES and who in living)
+    pm = tuple(sorted(f"{who}: {_result(r['result'])}" for who, r in told))
     reads = [READ.get(r["result"], "") for r in did.values() if r["did"] == "read_state"]
     return Seen(tasks, rest["oom_victims"] - begun["oom_victims"], pm, reads[-1] if reads else "")
 

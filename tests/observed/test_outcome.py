@@ -69,6 +69,12 @@ def test_what_does_not_count(records: list[dict[str, Any]], why: str) -> None:
     assert str(of_records(records, {})).startswith(why)
 
 
+def test_who_is_dead_does_not_tell() -> None:
+    """Also if it froze everybody, and had thawed them, before it died: in the model nobody is left to say so."""
+    records = [BEGIN, did("p", "snapshot_freeze", 0), rest(init="user mode", p="zombie"), END]
+    assert of_records(records, {}) == Seen(("init: user mode", "p: zombie"), 1, (), "")
+
+
 def test_an_error_of_a_suspend_that_no_model_has() -> None:
     """Is not taken for one that they have."""
     seen = of_records([BEGIN, did("init", "suspend", -22), rest(init="user mode"), END], {})
