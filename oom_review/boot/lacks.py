@@ -20,7 +20,7 @@ OPTIONS = {
     "suspend": "PM_DEBUG or SUSPEND",
     "s2idle": "PM_DEBUG or SUSPEND",
     "hibernate": "PM_DEBUG or HIBERNATION",
-    "snapshot_freeze": "PM_DEBUG or HIBERNATION_SNAPSHOT_DEV",
+    "snapshot_freeze": "HIBERNATION_SNAPSHOT_DEV",
     "open_ttys": "UNIX98_PTYS",
     "io_uring_worker": "IO_URING",
     "open_disk": "VIRTIO_BLK and VIRTIO_PCI, or the modules are not given",

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from kernel_model.variant import Variant
 from oom_review.boot.compile import probe
-from oom_review.boot.console import Outcome
+from oom_review.boot.console import DONE, Outcome
 from oom_review.boot.kernel import BootKernel, release
 from oom_review.boot.qemu import Machine, boot_once
 from oom_review.errors import BadInput
@@ -31,7 +31,7 @@ Predict = Callable[[Played, Variant, Limits], Prediction]
 
 @attrs.define
 class Campaign:
-    """``rows``: the file that grows; ``predictions``: the other one; ``boots`` and ``ended``: how many there were, and that came to an end."""
+    """``rows``: the file that grows; ``predictions``: the other one; ``boots``: how each ended: DONE, or why not."""
 
     kernel: BootKernel
     variant: Variant
@@ -107,7 +107,7 @@ def _kept(kernel: BootKernel, boots: list[str], log: Path, text: str) -> Outcome
     """A boot that is counted, and whose console is kept."""
     modules = (SERVE,) if SERVE in text.splitlines() else ()
     outcome = boot_once(kernel, probe(), Machine(situation=text, modules=modules))
-    boots.append(outcome.status)
+    boots.append(DONE if outcome.status == DONE else f"{outcome.status}: {outcome.why}")
     try:
         with log.open("a", encoding="utf-8") as stream:
             stream.write(outcome.log)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from oom_review.boot.compile import SOURCES
-from oom_review.boot.console import DONE, Outcome, Record
+from oom_review.boot.console import CUT, DONE, Outcome, Record
 from oom_review.boot.lacks import OPTIONS
 from oom_review.boot.qemu import Machine
 from oom_review.commands.cli import main
@@ -28,7 +28,14 @@ def kernel(place: Path, version: str) -> Path:
     return path
 
 
-def prints(monkeypatch: pytest.MonkeyPatch, sibling: str, calls: list[int], *more: Record) -> None:
+def prints(
+    monkeypatch: pytest.MonkeyPatch,
+    sibling: str,
+    calls: list[int],
+    *more: Record,
+    ended: str = DONE,
+    why: str = "",
+) -> None:
     """A machine on which the victim's sibling ends in that state, in each of the cases that it is given."""
 
     def boot(_kernel: object, _probe: bytes, machine: Machine) -> Outcome:
@@ -40,7 +47,7 @@ def prints(monkeypatch: pytest.MonkeyPatch, sibling: str, calls: list[int], *mor
             {"case": NAME, "at": "rest", "oom_victims": 0, "tasks": tasks},
             {"case": NAME, "at": "end", "oom_victims": 0, "clean": True},
         ]
-        return Outcome(DONE, "", tuple(records * calls[-1]), "")
+        return Outcome(ended, why, tuple(records * calls[-1]), "")
 
     monkeypatch.setattr(campaign, "boot_once", boot)
     monkeypatch.setattr("oom_review.commands.kernel_actions.run.found_qemu", lambda: "qemu")
@@ -135,6 +142,18 @@ def test_todays_situations(
         left = "left out: fuse/wait on legacy: this kernel's model has no open_fuse"
         assert (asked, left in said) == (1, version == "5.10.0")
     assert [machine.modules for machine in machines] == [(), ("fuse",)]
+
+
+def test_a_boot_that_came_to_no_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Is counted, and why it did not is said, once for all; its cases that did count."""
+    kernel(tmp_path, "7.3.4")
+    prints(monkeypatch, "reaped", [], ended=CUT, why="QEMU ended with 0")
+    assert ask(tmp_path, "--situation", "memcg-oom/threads=2/freezer=frozen", "--runs", "50") == 0
+    said = capsys.readouterr().out
+    assert said.count("a boot came to no end: cut short: QEMU ended with 0\n") == 1
+    assert "boots: 2, of them to their end: 0" in said
 
 
 def test_what_a_kernel_lacks(

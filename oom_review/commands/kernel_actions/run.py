@@ -20,7 +20,7 @@ from oom_review.boot.qemu import found_qemu
 from oom_review.commands import INTERRUPTED
 from oom_review.commands.kernel_actions.options import add_kernels, chosen
 from oom_review.commands.options import MOST_STATES, add_quiet, number
-from oom_review.errors import BadInput
+from oom_review.errors import BadInput, one_line
 from oom_review.explore.limits import Limits
 from oom_review.observed.campaign import Campaign
 from oom_review.observed.predictions import Predictions
@@ -91,6 +91,8 @@ def run(options: argparse.Namespace) -> int:
             return INTERRUPTED
     _report(verdicts, quiet=options.quiet)
     ended = boots.count(DONE)
+    for why in dict.fromkeys(boot for boot in boots if boot != DONE):
+        print(f"a boot came to no end: {one_line(why)}")
     print(
         f"boots: {len(boots)}, of them to their end: {ended}; {time.monotonic() - began:.0f} s; rows: {rows}"
     )
