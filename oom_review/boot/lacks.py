@@ -23,6 +23,7 @@ OPTIONS = {
     "snapshot_freeze": "HIBERNATION_SNAPSHOT_DEV",
     "open_ttys": "UNIX98_PTYS",
     "io_uring_worker": "IO_URING",
+    "io_uring_request": "IO_URING",
     "open_disk": "VIRTIO_BLK and VIRTIO_PCI, or the modules are not given",
 }
 """By operation: options of the kernel's configuration (probe.config)."""
