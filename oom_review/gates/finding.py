@@ -27,7 +27,8 @@ TEST, REAL = "freezer", "mem"
 DISK, BYTES_A_SECOND = 64 << 20, 4 << 20
 MODULE = "virtio_blk"
 END = re.compile(r"^END rc=(\d+)", re.MULTILINE)
-FAILED = re.compile(r"^set-up failed: .*", re.MULTILINE)
+FAILED = re.compile(r"set-up failed: .*")
+"""Also behind what the firmware left in that line."""
 ESCAPES = re.compile(r"\x1b(\[[0-9;?]*[A-Za-z]|c)")
 """Of the firmware, in front of the first line."""
 LINE = re.compile(r"^ ?\d+ .*", re.MULTILINE)

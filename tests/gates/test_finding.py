@@ -89,7 +89,7 @@ def test_it_can_not_set_itself_up(
 ) -> None:
     """What it needed and did not find stands there."""
     why = "set-up failed: /sys/power/pm_test: No such file or directory"
-    ends = dict.fromkeys(("oom", "sigkill"), Outcome(DONE, "", (), console(f"{why}\r\nEND rc=2")))
+    ends = dict.fromkeys(("oom", "sigkill"), Outcome(DONE, "", (), console(f"Booting...{why}\r\nEND rc=2")))
     assert ask(monkeypatch, ends) == 1
     assert f"7.3.4, oom: done, which says nothing: {why}\n" in capsys.readouterr().out
 
