@@ -33,7 +33,7 @@
 
 static int put(const char *path, const char *s)
 {
-	int fd = open(path, O_WRONLY | O_CLOEXEC), r = write(fd, s, strlen(s)) < 0 ? errno : 0;
+	int fd = open(path, O_WRONLY | O_CLOEXEC), r = fd < 0 || write(fd, s, strlen(s)) < 0 ? errno : 0;
 
 	close(fd);
 	return errno = r;
