@@ -204,6 +204,7 @@ ADDED = (
     oom_kill.oom_kill_memcg_members,
     cgroup_freezer.css_task_iter_hides,
     css_task_iter.css_task_iter_next,
+    css_task_iter.css_task_iter_advance,
     cgroup_freezer_v2.freezes,
     cgroup_freezer_v2.cgroup_freeze_write,
     cgroup_freezer_v2.cgroup_do_freeze,

@@ -41,9 +41,10 @@ def cgroup_kill(k: Kernel, cur: TaskStruct, memcg: MemCgroup) -> Steps[None]:
     memcg.kill_seq += 1
     release(cur, k.css_set_lock)
     met: Met = ()
-    while True:
+    over = False
+    while not over:
         yield KILL_NEXT, k.css_set_lock
-        p = css_task_iter_next(k, memcg, met, procs=not cgroup_kill_walks_threads())
+        p, over = css_task_iter_next(k, memcg, met, procs=not cgroup_kill_walks_threads())
         if p is None:
             return
         met += ((p.pid, p.on_cgroup_list),)

@@ -58,9 +58,10 @@ def cgroup_do_freeze(k: Kernel, cur: TaskStruct, memcg: MemCgroup, *, freeze: bo
     memcg.e_freeze = freeze
     release(cur, k.css_set_lock)
     met: Met = ()
-    while True:
+    over = False
+    while not over:
         yield NEXT, k.css_set_lock
-        p = css_task_iter_next(k, memcg, met, procs=False)
+        p, over = css_task_iter_next(k, memcg, met, procs=False)
         if p is None:
             return
         met += ((p.pid, True),)

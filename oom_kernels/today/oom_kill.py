@@ -121,9 +121,10 @@ def oom_kill_memcg_members(k: Kernel, cur: TaskStruct, group: MemCgroup) -> Step
     tree = mem_cgroup_tree(group)
     for _i, memcg in enumerate(tree):
         met: Met = ()
-        while True:
+        over = False
+        while not over:
             yield MEMBER, k.css_set_lock
-            p = css_task_iter_next(k, memcg, met, procs=True)
+            p, over = css_task_iter_next(k, memcg, met, procs=True)
             if p is None:
                 break
             met += ((p.pid, p.on_cgroup_list),)

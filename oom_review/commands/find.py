@@ -124,5 +124,5 @@ def _print_found(answer: Answer, found: Scenario, variant: str, options: argpars
     text = scenario_file.dumps(with_expectations(file, [kernel], "the run"))
     path = write_beside(Path(options.save), f"end--{variant}", ".scenario", text)
     print(f"{variant}: {title}, found in {answer.where}{'' if answer.small else '; not made smaller'}\n")
-    print(focus_columns(Focus(record(found, kernel))))
+    print(focus_columns(Focus(record(found, kernel), whole=True)))
     print(f"{replaying(path, variant)}\n")

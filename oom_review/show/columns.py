@@ -210,7 +210,8 @@ def _story(trace: Trace, focus: Focus) -> Iterator[Shown | Note]:
         if last is not None and any(isinstance(e, Step) and e.number >= end for e in last):
             yield Note("# [...]")
             return
-        if _foldable(segment, focus, last):
+        of_the_end = focus.whole and segment[-1] is trace.entries[-1]
+        if not of_the_end and _foldable(segment, focus, last):
             yield from (Note(line) for line in _folded(segment))
         elif trace.scenario.cyclic(segment[-1].item):
             yield Note(CYCLE)

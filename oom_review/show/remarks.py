@@ -64,12 +64,16 @@ def words(event: Seen) -> str:
 
 @attrs.define
 class Focus:
-    """What the reader asks about: a violation or none, the step to blame, and the tasks whose fate matters."""
+    """What the reader asks about: a violation or none, the step to blame, and the tasks whose fate matters.
+
+    ``whole``: nothing but how it comes to its end; then everybody's fate does, and the last part of the run is never folded.
+    """
 
     trace: Trace
     violation: Violation | None = None
     asked: Claim | None = None
     blame: Blame | None = None
+    whole: bool = False
     tasks: frozenset[str] = attrs.field(init=False)
     first_mark: int = attrs.field(init=False)
 
@@ -80,7 +84,9 @@ class Focus:
         self.first_mark = next(
             (s.number for s in steps if any(e.event in marks for e in s.seen)), len(steps) + 1
         )
-        self.tasks = frozenset(name for name, _state, marked in self.trace.observation.tasks if marked)
+        self.tasks = frozenset(
+            name for name, _state, marked in self.trace.observation.tasks if marked or self.whole
+        )
         if self.asked is not None and self.asked.sharers:
             self.tasks |= frozenset(self.trace.observation.fridge)
 
@@ -102,7 +108,7 @@ class Focus:
         """The event belongs into the picture."""
         shown = self.asked.shows if self.asked is not None else ()
         if e.event in _RARE:
-            return e.event in shown
+            return self.whole or e.event in shown
         if e.event is events.Io:
             return e["task"] in self.tasks and (e["phase"] in events.QUIET_PHASES or events.Io in shown)
         if e.event in (events.Froze, events.LeftFridge, events.Dead, events.Reaped):
@@ -150,7 +156,7 @@ def focus_on(trace: Trace, variant: Variant, claim_id: str | None = None) -> Foc
     found = (v for v in trace.violations if claim_id in (None, v.claim))
     violation = min(found, key=lambda v: v.step, default=None)
     if violation is None:
-        return Focus(trace)
+        return Focus(trace, whole=claim_id is None)
     claim = ledger.find(violation.claim)
     return Focus(trace, violation, claim, blame(trace, variant, claim, violation))
 

@@ -113,6 +113,23 @@ def test_who_is_born_after_the_seq_and_before_his_parents_sigkill_lives(variant:
     assert (box["v"].state == TASK_DEAD, box["w"].state == TASK_DEAD) == (True, False)
 
 
+@pytest.mark.parametrize("members", [("v",), ("v", "u")])
+@each
+def test_who_is_born_behind_the_last_of_the_walk_lives(variant: Variant, members: tuple[str, ...]) -> None:
+    """The walk has gone on by the time its last one is sent a SIGKILL: a child of his that is listed then is not met."""
+    box = Box(variant)
+    box.fork(*members)
+    for name in members:
+        box.do("memcg_attach", "init", name, "M")
+    box.ask("cgroup_kill", "init", "M")
+    box.until("init", "do_send_sig_info")
+    box.ask("fork", "v", "w")
+    box.alone("v")
+    box.rest()
+    assert box["v"].state == TASK_DEAD
+    assert (box["w"].state == TASK_DEAD) == (len(members) > 1)
+
+
 @pytest.mark.parametrize(
     ("variant", "birth", "escapes"),
     [(BEFORE, "fork", True), (AFTER, "fork", True), (AFTER, "clone", False)],
