@@ -10,6 +10,7 @@ from boot import Box
 import legacy_tifmemdie
 import patched
 from kernel_model import events
+from kernel_model.locking import acquire
 from kernel_model.sched import (
     EXIT_DEAD,
     EXIT_ZOMBIE,
@@ -19,6 +20,7 @@ from kernel_model.sched import (
     SIGTERM,
     SIGUSR1,
     TASK_DEAD,
+    TASK_KILLABLE,
     TASK_RUNNING,
     TASK_UNINTERRUPTIBLE,
 )
@@ -528,3 +530,21 @@ def test_how_an_address_space_is_left(variant: Variant) -> None:
     ended(box.call("exit_mm", v))
     assert (v.mm, mm.mm_users, v.held) == (None, 0, [])
     assert not mm.mmap_sem.readers
+
+
+@pytest.mark.parametrize("execs", [False, True])
+def test_who_execs_is_woken_by_the_last_of_the_others(variant: Variant, execs: bool) -> None:
+    """It counts them down to none, and not further."""
+    box = Box(variant)
+    box.fork("v")
+    box.clone("v", "t1", "t2", "t3")
+    v = box["v"]
+    v.signal.notify_count, v.signal.group_exit_task = 2, v if execs else None
+    v.state = TASK_KILLABLE
+    acquire(v, box.k.tasklist_lock)
+    asleep = []
+    for name in ("t1", "t2", "t3"):
+        box.call("exit_signal", v, box[name])
+        asleep.append(v.state == TASK_KILLABLE)
+    assert asleep == [True, not execs, not execs]
+    assert v.signal.notify_count == 0
