@@ -788,3 +788,19 @@ def test_a_poller_that_kills_itself_looks_again(box: Box) -> None:
     assert box.m.tick()
     box.rest()
     assert box["d"].at is None
+
+
+def test_the_reaper_takes_the_last_first() -> None:
+    """Whoever was queued later stands at the head of the list."""
+    box = Box()
+    box.fork("v", "w")
+    v, w = mm(box["v"]), mm(box["w"])
+    for name in ("v", "w"):
+        box[name].signal.oom_mm = mm(box[name])
+        assert list(box.call("wake_oom_reaper", box["init"], box[name]))
+    assert box.k.oom_reaper_list == [box["w"], box["v"]]
+    for _step in box.call("oom_reaper", box["kswapd"]):
+        if (v.flags | w.flags) & MMF_OOM_SKIP:
+            break
+    assert (v.flags, w.flags) == (0, MMF_UNSTABLE | MMF_OOM_SKIP)
+    assert box.k.oom_reaper_list == [box["v"]]
