@@ -22,7 +22,10 @@ EXITS = tuple(f"tests/model/test_{name}.py" for name in ("exit", "marking", "pow
 TODAY = (
     *(
         f"tests/today/test_today_{name}.py"
-        for name in ("exit", "signal", "coredump", "freezer", "oom", "memory")
+        for name in (
+            *("exit", "signal", "coredump", "tasks", "freezer", "fridge", "freezer_v2", "cgroup_kill"),
+            *("oom", "oom_group", "memory", "mrelease", "io_wq"),
+        )
     ),
     "tests/model/test_marking.py",
 )
@@ -48,6 +51,9 @@ TODAY_TESTS = {
         "memory": ("memcontrol", "oom_kill", "oom_reaper"),
         "fridge": ("cgroup_freezer", "freezer", "pid_namespace", "power", "sched", "sleepers", "wait"),
         "tasks": ("exit", "file", "fork"),
+        "cgroup_kill": ("cgroup", "css_task_iter"),
+        "freezer_v2": ("cgroup_freezer_v2",),
+        "io_wq": ("exec", "io_wq"),
     }.items()
     for stem in stems
 }
