@@ -31,6 +31,7 @@ from kernel_model.sched import (
     SIGSTOP,
     SIGTERM,
     TASK_INTERRUPTIBLE,
+    TASK_KILLABLE,
     TASK_RUNNING,
     TASK_STOPPED,
     TASK_TRACED,
@@ -43,6 +44,16 @@ from oom_kernels.today.get_signal import STOPPING
 in_all = pytest.mark.parametrize(
     "variant", [patched.VARIANT, BEFORE, V6_18, V7_2, AFTER], ids=lambda v: v.name.rpartition(".")[2]
 )
+
+
+@in_all
+def test_who_takes_over_a_signal_is_woken_as_by_any(variant: Variant) -> None:
+    """Not from a sleep that only SIGKILL ends."""
+    box = victim(variant, "t1")
+    v, t1 = box["v"], box["t1"]
+    v.signal.shared_pending, v.thread_flags, t1.state = {SIGTERM}, TIF_SIGPENDING, TASK_KILLABLE
+    ran(box, "exit_signals", box.k, v)
+    assert (t1.thread_flags & TIF_SIGPENDING, t1.state) == (TIF_SIGPENDING, TASK_KILLABLE)
 
 
 def others_of(box: Box) -> list[bool]:
