@@ -128,16 +128,6 @@ def test_a_curr_target_that_is_gone_starts_at_the_first_thread(box: Box) -> None
     assert hit(box) == ["v"]
 
 
-def test_without_a_curr_target_the_search_starts_at_the_first_thread(box: Box) -> None:
-    """Nobody has been chosen yet."""
-    signal = box["v"].signal
-    signal.flags |= SIGNAL_UNKILLABLE
-    box["t1"].flags |= PF_EXITING
-    send_signal(box.k, box["t1"], SIGKILL, group=True, force=True)
-    assert hit(box) == ["v"]
-    assert signal.curr_target is box["v"]
-
-
 def test_curr_target_moves_to_the_next_thread_when_it_is_unhashed(box: Box) -> None:
     """__exit_signal: next_thread(tsk)."""
     signal = box["v"].signal
