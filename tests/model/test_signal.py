@@ -379,6 +379,14 @@ def test_a_child_with_another_exit_signal_is_never_autoreaped() -> None:
     assert box["p"].signal.flags & SIGNAL_GROUP_EXIT
 
 
+def test_a_child_forces_no_signal_on_init() -> None:
+    """Which ignores what it has no handler for, whatever signal its child ends with."""
+    box = Box()
+    box.fork("v")
+    assert not box.call("do_notify_parent", box["v"], box["v"], SIGUSR1)
+    assert box["init"].signal.shared_pending == set()
+
+
 def test_exec_of_the_parent_turns_the_exit_signal_into_sigchld() -> None:
     """parent_exec_id differs from self_exec_id."""
     box = Box()
