@@ -24,7 +24,7 @@ TODAY = (
         f"tests/today/test_today_{name}.py"
         for name in (
             *("exit", "signal", "coredump", "tasks", "freezer", "fridge", "freezer_v2", "cgroup_kill"),
-            *("oom", "oom_group", "memory", "mrelease", "io_wq"),
+            *("oom", "oom_group", "memory", "mrelease", "io_wq", "groups"),
         )
     ),
     "tests/model/test_marking.py",
@@ -51,9 +51,7 @@ TODAY_TESTS = {
         "memory": ("memcontrol", "oom_kill", "oom_reaper"),
         "fridge": ("cgroup_freezer", "freezer", "pid_namespace", "power", "sched", "sleepers", "wait"),
         "tasks": ("exit", "file", "fork"),
-        "cgroup_kill": ("cgroup", "css_task_iter"),
-        "freezer_v2": ("cgroup_freezer_v2",),
-        "io_wq": ("exec", "io_wq"),
+        "groups": ("cgroup", "cgroup_freezer_v2", "css_task_iter", "exec", "io_wq"),
     }.items()
     for stem in stems
 }
