@@ -288,6 +288,7 @@ def test_a_workers_life(variant: Variant, killed: bool, leaves: bool, done: int)
     assert wq.workers == [w]
     next(steps)
     assert wq.workers == []
+    assert w.exit_code == 0
 
 
 @each

@@ -368,6 +368,19 @@ def test_which_tracees_stop_counts_for_its_group(variant: Variant, with_group: b
     assert v.signal.group_stop_count == (1 if with_group and stopping else 2)
 
 
+@in_all
+def test_a_tracee_traps_when_its_group_stops(variant: Variant) -> None:
+    """Attached or seized, it counts for the stop from the trap."""
+    box = victim(variant, "t1", "t2")
+    box.fork("tracer")
+    box.do("ptrace_attach", "tracer", "v")
+    box.do("ptrace_cont", "tracer", "v")
+    box.do("ptrace_seize", "tracer", "t2")
+    box.do("tgkill", "init", "t1", "STOP")
+    assert [box[n].state for n in ("v", "t1", "t2")] == [TASK_TRACED, TASK_STOPPED, TASK_TRACED]
+    assert (box["v"].signal.group_stop_count, box["v"].signal.flags) == (0, SIGNAL_STOP_STOPPED)
+
+
 @pytest.mark.parametrize("seized", [False, True])
 @pytest.mark.parametrize("stopped", [False, True])
 @each
