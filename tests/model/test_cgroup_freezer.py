@@ -6,12 +6,20 @@ import pytest
 from boot import Box
 
 from kernel_model import events
+from kernel_model.cgroup_freezer import (
+    apply_state,
+    freezer_css_offline,
+    freezer_css_online,
+    leave_list,
+)
 from kernel_model.sched import (
     CGROUP_FREEZING_PARENT,
     CGROUP_FREEZING_SELF,
     CGROUP_FROZEN,
     PF_EXITING,
+    PF_FREEZER_SKIP,
     PF_FROZEN,
+    PF_NOFREEZE,
     PF_SUSPEND_TASK,
     TIF_SIGPENDING,
 )
@@ -195,3 +203,110 @@ def test_two_mkdirs_of_one_name(box: Box) -> None:
     """The name is given once: the second request is refused."""
     box.do("mkdir", "s", "C", "/")
     assert box.k.cgroups["C"].parent is box.k.root_cgroup
+
+
+SELF, PARENT, FROZEN = CGROUP_FREEZING_SELF, CGROUP_FREEZING_PARENT, CGROUP_FROZEN
+
+
+@pytest.mark.parametrize(
+    ("before", "bit", "freeze", "after", "count", "tell"),
+    [
+        (0, SELF, True, SELF, 1, True),
+        (PARENT, SELF, True, PARENT | SELF, 0, True),
+        (SELF | FROZEN, SELF, True, SELF | FROZEN, 0, True),
+        (SELF | FROZEN, SELF, False, 0, -1, True),
+        (SELF | PARENT | FROZEN, SELF, False, PARENT | FROZEN, 0, False),
+        (0, SELF, False, 0, 0, True),
+    ],
+)
+def test_a_bit_of_a_cgroups_state(
+    before: int, bit: int, freeze: bool, after: int, count: int, tell: bool
+) -> None:
+    """It counts as freezing once, and is frozen no more when nothing freezes it."""
+    box = Box()
+    a = box.k.cgroups["A"]
+    a.state, box.k.system_freezing_cnt = before, 5
+    assert apply_state(box.k, a, bit, freeze=freeze) == tell
+    assert (a.state, box.k.system_freezing_cnt) == (after, 5 + count)
+
+
+@pytest.mark.parametrize("state", [0, SELF, PARENT | FROZEN])
+def test_a_cgroup_is_born_and_removed(state: int) -> None:
+    """With its parent's state, and its own count."""
+    box = Box()
+    a, b = box.k.cgroups["A"], box.k.cgroups["A/B"]
+    a.state, box.k.system_freezing_cnt = state, 5
+    freezer_css_online(box.k, b)
+    assert (b.state, box.k.system_freezing_cnt) == ((PARENT | FROZEN, 6) if state else (0, 5))
+    freezer_css_offline(box.k, b)
+    assert (b.state, box.k.system_freezing_cnt) == (0, 5)
+    a.parent = None
+    freezer_css_online(box.k, a)
+    assert (a.state, box.k.system_freezing_cnt) == (state, 5)
+
+
+@pytest.mark.parametrize("state", [0, SELF])
+@pytest.mark.parametrize("memcg", [False, True])
+def test_where_a_child_is_listed(state: int, memcg: bool) -> None:
+    """With its parent, in both hierarchies; it is asked to freeze if they freeze there."""
+    box = Box()
+    box.fork("v", "c")
+    box.do("attach", "init", "v", "A")
+    if memcg:
+        box.do("memcg_attach", "init", "v", "M")
+    v, c, a, k = box["v"], box["c"], box.k.cgroups["A"], box.k
+    leave_list(c)
+    a.state, k.system_freezing_cnt = state, bool(state)
+    assert len([*box.call("cgroup_post_fork", v, c)]) == (3 if state else 2) + bool(state)
+    assert (c.cgroup, a.tasks, c.on_cgroup_list) == (a, [v, c], True)
+    assert (c.memcg, c in k.memcgs["M"].tasks) == (v.memcg, memcg)
+    assert bool(c.thread_flags & TIF_SIGPENDING) == bool(state)
+    assert v.held == []
+    for p in (v, c):
+        assert [*box.call("cgroup_exit", p)]
+    assert (a.tasks, k.memcgs["M"].tasks) == ([], [])
+    assert (c.cgroup, c.on_cgroup_list, c.held) == (a, False, [])
+
+
+@pytest.mark.parametrize("state", [0, SELF | FROZEN])
+def test_who_moves(state: int) -> None:
+    """The whole group but who is exiting; where they freeze, those above and it are frozen no more, and each is asked."""
+    box = Box()
+    box.fork("v")
+    box.clone("v", "t1", "gone")
+    k, v, gone = box.k, box["v"], box["gone"]
+    a, b = k.cgroups["A"], k.cgroups["A/B"]
+    gone.flags |= PF_EXITING
+    a.state = b.state = state
+    k.system_freezing_cnt = 2 * bool(state)
+    assert [*box.call("cgroup_attach_task", box["init"], v, b)]
+    assert [p.name for p in b.tasks] == ["v", "t1"]
+    assert gone.cgroup is k.root_cgroup
+    assert (a.state, b.state) == (state & ~FROZEN, state & ~FROZEN)
+    told = [bool(box[n].thread_flags & TIF_SIGPENDING) for n in ("v", "t1", "gone")]
+    assert told == [bool(state), bool(state), False]
+    assert box["init"].held == []
+
+
+@pytest.mark.parametrize(
+    ("state", "child", "task", "after"),
+    [
+        (0, FROZEN, "awake", 0),
+        (SELF, FROZEN, "awake", SELF),
+        (SELF, FROZEN, "skips", SELF | FROZEN),
+        (SELF, FROZEN, "frozen", SELF | FROZEN),
+        (SELF, FROZEN, "exempt", SELF | FROZEN),
+        (SELF, SELF, "frozen", SELF),
+        (SELF | FROZEN, 0, "awake", SELF | FROZEN),
+    ],
+)
+def test_when_a_cgroup_is_frozen(state: int, child: int, task: str, after: int) -> None:
+    """Once those below are, and whoever is to freeze and counts."""
+    box = Box()
+    box.fork("v")
+    box.do("attach", "init", "v", "A")
+    a = box.k.cgroups["A"]
+    a.state, box.k.cgroups["A/B"].state, box.k.system_freezing_cnt = state, child, 1
+    box["v"].flags |= {"awake": 0, "skips": PF_FREEZER_SKIP, "frozen": PF_FROZEN, "exempt": PF_NOFREEZE}[task]
+    box.call("update_if_frozen", a)
+    assert a.state == after

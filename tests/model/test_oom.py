@@ -14,6 +14,7 @@ from kernel_model.oom_kill import (
     oom_badness,
     oom_evaluate_task,
     oom_unkillable_task,
+    processes,
     task_will_free_mem,
     worst_child,
 )
@@ -804,3 +805,65 @@ def test_the_reaper_takes_the_last_first() -> None:
             break
     assert (v.flags, w.flags) == (0, MMF_UNSTABLE | MMF_OOM_SKIP)
     assert box.k.oom_reaper_list == [box["v"]]
+
+
+def test_all_processes_are_the_hashed_leaders() -> None:
+    """No thread, and nobody who was reaped."""
+    box = Box()
+    box.fork("v", "w")
+    box.clone("v", "t1")
+    box.do("exit_group", "w")
+    box.do("wait", "init")
+    assert [p.name for p in processes(box.k) if p.mm is not None] == ["init", "v"]
+    box.do("exit", "v")
+    assert box["v"] in processes(box.k)
+
+
+@pytest.mark.parametrize("order", [0, -1])
+@pytest.mark.parametrize("reaped", [False, True])
+def test_a_victim_that_is_not_reaped_ends_the_search(order: int, reaped: bool) -> None:
+    """SysRq does not ask."""
+    box = Box()
+    box.fork("v")
+    v_mm = mm(box["v"])
+    box["v"].signal.oom_mm, v_mm.flags = v_mm, MMF_OOM_SKIP if reaped else 0
+    oc = OomControl(order=order)
+    box.call("oom_evaluate_task", box["v"], oc)
+    assert oc.aborted == (order != -1 and not reaped)
+    assert oc.chosen is (box["v"] if order == -1 and not reaped else None)
+
+
+def test_what_out_of_memory_says() -> None:
+    """False where it is disabled or finds nobody, a panic unless somebody asked for one cgroup or by SysRq."""
+    for order, memcg, panics in ((0, False, True), (-1, False, False), (0, True, False)):
+        box = Box()
+        k = box.k
+        oc = OomControl(order=order, memcg=k.memcgs["M"] if memcg else None)
+        k.oom_killer_disabled = True
+        assert ran(box, box["init"], oc) is False
+        assert k.panicked == ""
+        k.oom_killer_disabled = False
+        assert ran(box, box["init"], oc) is False
+        assert bool(k.panicked) == panics
+
+
+def test_the_tick_after_a_kill() -> None:
+    """Killable, one tick long, and no look of a poller; then as before."""
+    box = Box()
+    cur = box["kworker"]
+    cur.polling = True
+    steps = box.call("_nap_with_oom_lock", cur)
+    next(steps)
+    assert (cur.state, cur.timer, cur.polling) == (TASK_KILLABLE, box.k.clock + 1, False)
+    assert next(steps, None) is None
+    assert (cur.state, cur.timer, cur.polling) == (TASK_RUNNING, None, True)
+
+
+def ran(box: Box, cur: TaskStruct, oc: OomControl) -> bool:
+    """What out_of_memory() returns, undisturbed."""
+    steps = box.call("out_of_memory", cur, oc)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return bool(end.value)

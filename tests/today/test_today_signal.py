@@ -10,6 +10,7 @@ import patched
 from kernel_model.events import Killed
 from kernel_model.get_signal import GROUP_EXIT, STOP_SLEEP
 from kernel_model.locking import acquire
+from kernel_model.ptrace_stop import STOP_SLEEP as TRAP_SLEEP
 from kernel_model.sched import (
     JOBCTL_STOP_CONSUME,
     JOBCTL_STOP_PENDING,
@@ -340,6 +341,19 @@ def test_a_stop_takes_the_code_that_the_tracer_let_through(variant: Variant) -> 
     assert ended(steps) == SIGCONT
     assert (v.exit_code, v.thread_flags, v.state) == (0, TIF_SIGPENDING, TASK_RUNNING)
     assert v.held == [v.sighand.siglock]  # type: ignore[union-attr]
+
+
+@in_all
+def test_a_signal_comes_right_after_a_trap(variant: Variant) -> None:
+    """Before the tracee runs on, or freezes."""
+    box = victim(variant)
+    v = box["v"]
+    v.ptrace, v.jobctl, v.pending = PT_PTRACED, JOBCTL_TRAP_STOP, {SIGTERM}
+    steps = box.call("get_signal", v)
+    reach(steps, TRAP_SLEEP)
+    assert v.exit_code == SIGSTOP
+    reach(steps, TRAP_SLEEP)
+    assert v.exit_code == SIGTERM
 
 
 @pytest.mark.parametrize("why", ["let go", "killed"])
