@@ -10,6 +10,7 @@ from boot import Box
 import legacy_tifmemdie
 import patched
 from kernel_model import events
+from kernel_model.freezer import REFRIGERATOR_SLEEP
 from kernel_model.preempt import Steps
 from kernel_model.sched import (
     CGROUP_FREEZING_PARENT,
@@ -420,3 +421,25 @@ def test_a_thread_is_frozen_just_before_its_call() -> None:
     assert not box["v"].task_works
     box.do("thaw", "s", "A")
     assert box["v"].task_works
+
+
+def test_what_is_told_of_the_fridge(box: Box) -> None:
+    """Who came and who left, once each, whoever looks in between."""
+    box.do("attach", "init", "v", "A")
+    v, a, k = box["v"], box.k.cgroups["A"], box.k
+    a.state, k.system_freezing_cnt = CGROUP_FREEZING_SELF, 1
+    v.state = TASK_INTERRUPTIBLE
+    steps = box.call("refrigerator", v)
+    for _again in range(2):
+        next(steps)
+        assert next(steps) is REFRIGERATOR_SLEEP
+        assert (v.state, v.flags & PF_FROZEN, v.held) == (TASK_UNINTERRUPTIBLE, PF_FROZEN, [])
+        v.state = TASK_RUNNING
+    next(steps)
+    a.state = 0
+    assert next(steps, None) is None
+    assert (v.state, v.flags & PF_FROZEN, v.held) == (TASK_INTERRUPTIBLE, 0, [])
+    told = [type(e) for e in k.events if isinstance(e, (events.Froze, events.LeftFridge))]
+    assert told == [events.Froze, events.LeftFridge]
+    assert [*box.call("refrigerator", v)]
+    assert [type(e) for e in k.events if isinstance(e, events.Froze)] == told[:1]

@@ -29,6 +29,7 @@ from kernel_model.sched import (
     SIGKILL,
     SIGNAL_GROUP_COREDUMP,
     SIGNAL_GROUP_EXIT,
+    SIGNAL_UNKILLABLE,
     TASK_KILLABLE,
     TASK_RUNNING,
     TASK_UNINTERRUPTIBLE,
@@ -867,3 +868,14 @@ def ran(box: Box, cur: TaskStruct, oc: OomControl) -> bool:
             next(steps)
         except StopIteration as end:
             return bool(end.value)
+
+
+@pytest.mark.parametrize("who", ["a", "s"])
+def test_the_init_of_a_namespace_dies_as_victim_and_as_sharer(box: Box, who: str) -> None:
+    """The OOM killer sends from no namespace: it forces."""
+    box.do("clone_vm", "a", "s")
+    box.do("oom_score_adj", "init", "a", 500)
+    box[who].signal.flags |= SIGNAL_UNKILLABLE
+    box.ask("sysrq_f")
+    box.alone("kworker")
+    assert SIGKILL in box[who].pending | box[who].signal.shared_pending
