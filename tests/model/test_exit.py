@@ -326,14 +326,14 @@ def test_a_zombie_stays_for_a_new_parent_that_waits(variant: Variant) -> None:
 
 
 def test_the_dead_list_is_last_in_first_out(variant: Variant) -> None:
-    """The dying task itself is released before its reparented children."""
+    """The dying task itself is released before its reparented children, of these the youngest first."""
     box = Box(variant)
     box.fork("f")
-    box.fork("z", by="f")
+    box.fork("z", "y", "x", by="f")
     box.do("ignore_sigchld", "init")
-    box.do("exit_group", "z")
-    box.do("exit_group", "f")
-    assert [box.k.tasks[e.task].name for e in box.events(events.Reaped)] == ["f", "z"]
+    for name in ("y", "x", "z", "f"):
+        box.do("exit_group", name)
+    assert [box.k.tasks[e.task].name for e in box.events(events.Reaped)] == ["f", "x", "y", "z"]
 
 
 def test_init_must_not_die(variant: Variant) -> None:

@@ -429,3 +429,17 @@ def test_no_kill_while_disabled(box: Box) -> None:
     box.do("alloc", "kworker")
     assert box["kworker"].result
     assert box.events(events.Marked)
+
+
+def test_who_gives_up_on_the_victims_enables_the_oom_killer(box: Box) -> None:
+    """At once, not only with the thaw."""
+    box.k.oom_victims, box["v"].thread_flags = 1, TIF_MEMDIE
+    steps = box.call("oom_killer_disable", box["s"], 0)
+    next(steps)
+    next(steps)
+    disabled = [box.k.oom_killer_disabled]
+    with pytest.raises(StopIteration) as end:
+        next(steps)
+    assert end.value.value is False
+    assert [*disabled, box.k.oom_killer_disabled] == [True, False]
+    assert len(box.events(events.DisableFailed)) == 1

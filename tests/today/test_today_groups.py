@@ -212,6 +212,18 @@ def test_a_child_joins_what_its_parent_is_in(variant: Variant, late: int, frozen
 
 
 @each
+def test_who_moves_notes_the_other_cgroups_number(variant: Variant) -> None:
+    """Each thread that moves, also behind one that is on no list any more and stays."""
+    box = victim(variant, "t1")
+    v, t1, m = box["v"], box["t1"], box.k.memcgs["M"]
+    m.kill_seq, v.on_cgroup_list = 3, False
+    assert ended(box.call("_memcg_attach", box["init"], v, m)) == ""
+    assert (v.memcg, v.kill_seq) == (None, 0)
+    assert (t1.memcg, t1.kill_seq) == (m, 3)
+    assert box["init"].held == []
+
+
+@each
 def test_a_fork_without_a_memory_cgroup(variant: Variant) -> None:
     """Notes nothing, and nobody kills the child for it."""
     box = victim(variant)
