@@ -879,3 +879,14 @@ def test_the_init_of_a_namespace_dies_as_victim_and_as_sharer(box: Box, who: str
     box.ask("sysrq_f")
     box.alone("kworker")
     assert SIGKILL in box[who].pending | box[who].signal.shared_pending
+
+
+@pytest.mark.parametrize("variant", VARIANTS, ids=lambda v: v.name)
+def test_who_marks_itself_is_queued_for_the_reaper(variant: Variant) -> None:
+    """It may hang in do_exit() as well as any other victim."""
+    box = Box(variant)
+    box.fork("v")
+    box["v"].signal.flags = SIGNAL_GROUP_EXIT
+    assert ran(box, box["v"], OomControl()) is True
+    assert box.k.oom_reaper_list == [box["v"]]
+    assert marked(box) == ["v"]
