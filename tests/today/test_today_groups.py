@@ -535,17 +535,20 @@ def test_a_walk_that_comes_back(variant: Variant, procs: bool) -> None:
     d.flags, d.on_cgroup_list = PF_EXITING, False
     m.tasks.remove(d)
     met: tuple[tuple[int, bool], ...] = ()
-    seen = []
-    while (p := ran(box, "css_task_iter_next", k, m, met, procs=procs)) is not None:
+    seen, over = [], False
+    while not over:
+        p, over = ran(box, "css_task_iter_next", k, m, met, procs=procs)
         seen.append(p.name)
         met += ((p.pid, p.on_cgroup_list),)
         assert len(seen) < LONGEST
+    assert ran(box, "css_task_iter_next", k, m, met, procs=procs) == (None, True)
     assert seen == (["v", "w", "d"] if procs else ["v", "t1", "d1", "w"])
     if procs:
-        assert ran(box, "css_task_iter_next", k, m, ((d.pid, False),), procs=True) is None
+        assert ran(box, "css_task_iter_next", k, m, ((d.pid, False),), procs=True) == (None, True)
         hidden = variant in (V7_2, AFTER)
         box["v"].signal.live, box["v"].flags = 0, PF_EXITING
-        first = ran(box, "css_task_iter_next", k, m, (), procs=True)
+        first, over = ran(box, "css_task_iter_next", k, m, (), procs=True)
+        assert not over
         assert first is box["w" if hidden else "v"]
 
 
