@@ -86,9 +86,13 @@ ON_GROUP_DEAD = "yield from exit_notify(k, tsk, group_dead)\n    if group_dead a
 LITTLE = Work(batches=1, floor=1, situations=QUICK[:3])
 
 
+# Without those that take a long search, or much shrinking, and are no other kind of claim.
+SOME = tuple(c for c in MOST if c.id not in ("machine-wakes", "no-spurious-ebusy", "disabled-means-quiet"))
+
+
 def verdicts_of(names: list[str], workers: int) -> dict[str, object]:
-    """All that a review says, but for times."""
-    done = review(names, claims=MOST, work=LITTLE, jobs=workers)
+    """All that a review of these claims says, but for times."""
+    done = review(names, claims=SOME, work=LITTLE, jobs=workers)
     cells = {f"{c.id} on {c.variant}": attrs.asdict(attrs.evolve(c, seconds=0.0)) for c in done.review.claims}
     return cells | {"differences": done.review.differences, "bounds": set(done.review.bounds)}
 
@@ -102,7 +106,7 @@ def test_the_same_seed_gives_the_same_verdicts(tmp_path: Path, monkeypatch: pyte
     one = verdicts_of(["patched", "my_v2"], 1)
     two = verdicts_of(["my_v2", "patched"], 2)
     assert one == two
-    expected = [c for c in MOST if c.expected["patched"] == REFUTED]
+    expected = [c for c in SOME if c.expected["patched"] == REFUTED]
     refuted = {key for key, cell in one.items() if isinstance(cell, dict) and cell.get("verdict") == REFUTED}
     of_the_rfc = {key.partition(" ")[0] for key in refuted if key.endswith("on patched")}
     # Chance may show what it need not.
