@@ -87,7 +87,13 @@ LITTLE = Work(batches=1, floor=1, situations=QUICK[:3])
 
 
 # Without those that take a long search, or much shrinking, and are no other kind of claim.
-SOME = tuple(c for c in MOST if c.id not in ("machine-wakes", "no-spurious-ebusy", "disabled-means-quiet"))
+LONG = (
+    "machine-wakes",
+    "no-spurious-ebusy",
+    "count-never-negative",
+    "suspended-means-quiet",
+)
+SOME = tuple(c for c in MOST if c.id not in LONG)
 
 
 def verdicts_of(names: list[str], workers: int) -> dict[str, object]:
@@ -129,10 +135,11 @@ def test_the_renamed_mainline_is_reviewed(tmp_path: Path, monkeypatch: pytest.Mo
         assert cell.expected == HOLDS
 
 
-def test_a_variant_of_ones_own_is_held_to_every_claim(tmp_path: Path) -> None:
+def test_a_variant_of_ones_own_is_to_keep_every_claim(tmp_path: Path) -> None:
     """A copy of the RFC under another name breaks what the RFC breaks, which is now unexpected: status 1."""
     copied("my_v2", tmp_path)
-    status, output, _errors = run("review", "--variant", "my_v2", "--programs", "1", cwd=tmp_path)
+    only = ("--claim", "count-returns", "--claim", "sharers-leave", "--claim", "victim-dies")
+    status, output, _errors = run("review", "--variant", "my_v2", "--programs", "1", *only, cwd=tmp_path)
     assert status == 1
     assert "UNEXPECTED: count-returns on my_v2 refuted, expected holds; exploring " in output
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Callable
 
@@ -209,6 +210,9 @@ _COLLIDING: tuple[Op, ...] = (
     Op("io_submit", "v"),
 )
 
+
+TRIED = SMALL if os.environ.get("OOM_REVIEW_PROFILE") == "thorough" else SMALL[::2]
+"""Those of each run, where one costs much; the thorough profile tries all."""
 
 # Seeds, and the steps before what is explored: 85 to 584 states; some noticed planted faults (test_oracle.py).
 MIDWAY = (

@@ -7,7 +7,7 @@ import os
 import attrs
 import pytest
 from builders import in_peace, op
-from generated import KILLINGS, SMALL, killing, scenario
+from generated import KILLINGS, SMALL, TRIED, killing, scenario
 
 import legacy_tifmemdie
 import patched
@@ -25,7 +25,7 @@ from oom_review.scenario.items import Op, Run, Scenario
 
 VARIANTS = (legacy_tifmemdie.VARIANT, patched.VARIANT, v7_3.VARIANT)
 # OOM_REVIEW_SEEDS=400 tries larger scenarios, too.
-SEEDS = range(int(os.environ.get("OOM_REVIEW_SEEDS", "0"))) or SMALL
+SEEDS = range(int(os.environ.get("OOM_REVIEW_SEEDS", "0"))) or TRIED
 LARGE = Limits(states=20_000)
 NOTHING = Bounds(por=False, symmetry=False, whole_walks=False)
 

@@ -11,7 +11,7 @@ import pytest
 from generated import (
     MIDWAY,
     SLEEPING,
-    SMALL,
+    TRIED,
     counted_while_it_is_disabled,
     killed_before_it_sleeps,
     looked_in_vain,
@@ -71,7 +71,7 @@ def few(situation: Scenario, variant: Variant, *, short_sleeps: bool) -> bool:
 
 
 @pytest.mark.parametrize("short_sleeps", [False, True], ids=["at rest", "at any time"])
-@pytest.mark.parametrize("seed", SMALL)
+@pytest.mark.parametrize("seed", TRIED)
 def test_from_the_start(seed: int, short_sleeps: bool) -> None:
     """The same ends and broken claims, and as many states."""
     situation, variant = scenario(seed), VARIANTS[seed % 3]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from benchmarks.peers import twin
@@ -11,6 +13,8 @@ from oom_review.explore import Limits
 
 DIGEST, FOUND = twin.load()
 ALL = [c for n in (1, 2, 3, 4) for c in twin.configurations(n)]
+# The thorough profile explores all that are quick.
+EACH = 1 if os.environ.get("OOM_REVIEW_PROFILE") == "thorough" else 2
 
 
 def quick(c: Configuration) -> bool:
@@ -27,7 +31,7 @@ def test_what_is_stored_is_of_this_twin() -> None:
     assert set(FOUND) == set(ALL)
 
 
-@pytest.mark.parametrize("c", [c for c in ALL if quick(c)], ids=twin.name)
+@pytest.mark.parametrize("c", [c for c in ALL if quick(c)][::EACH], ids=twin.name)
 def test_outcomes_and_verdicts_are_the_twins(c: Configuration) -> None:
     """With sleeps that may end at any time, as the twin's do, no outcome and no verdict is only on one side."""
     ours = explored(c, Limits(None, None))
