@@ -163,8 +163,6 @@ def _situations(options: argparse.Namespace) -> int:
     if options.save:
         check_directory(Path(options.save))
     pairs, lacking = possible(situations, variants)
-    if not pairs:
-        raise BadInput(lacking[0])
     variants = [v for v in variants if any(v == on for _s, on in pairs)]
     results = Results(Path(options.resume), variants) if options.resume else None
     jobs = [Job(s.name, v, options.states, options.seconds, options.quick_look) for s, v in pairs]

@@ -91,8 +91,6 @@ def _scripts(options: argparse.Namespace, variants: Sequence[str]) -> dict[str, 
     if options.file is None:
         chosen = select(options.situation, [], None) if options.situation else [SITUATIONS[n] for n in QUICK]
         pairs, lacking = possible(sorted(chosen, key=lambda s: s.size), variants)
-        if not pairs:
-            raise BadInput(lacking[0])
         for why in lacking:
             print(f"left out: {why}")
         return {v: [(s.name, scenario(s)) for s, on in pairs if on == v] for v in variants}

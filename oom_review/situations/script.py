@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from functools import cache
 
 from kernel_model.variant import Variant, link
+from oom_review.errors import BadInput
 from oom_review.scenario.items import Op, Run, Scenario, in_peace
 from oom_review.situations.situation import Situation
 from oom_review.situations.without_oom import Script
@@ -28,9 +29,12 @@ def scenario(s: AnySituation) -> Scenario:
 def possible(
     situations: Iterable[AnySituation], variants: Iterable[str]
 ) -> tuple[list[tuple[AnySituation, str]], list[str]]:
-    """Each situation with each kernel that can be in it; and of the others why not, in words."""
+    """Each situation with each kernel that can be in it; and of the others why not, in words.  Raises BadInput if there is none."""
     pairs = [(s, v, lacking(s, known(v))) for s in situations for v in variants]
-    return [(s, v) for s, v, why in pairs if not why], [why for _s, _v, why in pairs if why]
+    out = [why for _s, _v, why in pairs if why]
+    if len(out) == len(pairs):
+        raise BadInput(out[0])
+    return [(s, v) for s, v, why in pairs if not why], out
 
 
 @cache
