@@ -55,7 +55,8 @@ def main(place: str, runs: int) -> None:
         for record in forced.outcome.records:
             if record.get("at") == "rest":
                 print(f"  {record['case']}: p {record['tasks']['p']}, c {record['tasks']['c']}")
-        print(forced.missed, end="")
+        if why := forced.missed or forced.outcome.why:
+            print(f"  {forced.outcome.status}: {why}")
 
 
 if __name__ == "__main__":
