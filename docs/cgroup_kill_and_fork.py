@@ -63,4 +63,5 @@ if __name__ == "__main__":
     try:
         main(sys.argv[1], int(sys.argv[2]) if sys.argv[2:] else 10)
     except (BadInput, IndexError, ValueError) as error:
-        sys.exit(f"usage: {sys.argv[0]} DIR/VERSION [RUNS]: {error}")
+        sys.stderr.write(f"usage: {sys.argv[0]} DIR/VERSION [RUNS]: {error}\n")
+        sys.exit(2)
